@@ -1,0 +1,46 @@
+/** API versions of ARM itself, oldest first. */
+const SUBSCRIPTION_VERSIONS = [
+  '2016-06-01',
+  '2018-06-01',
+  '2019-06-01',
+  '2019-11-01',
+  '2020-01-01',
+  '2021-01-01',
+  '2022-12-01',
+];
+const RESOURCE_VERSIONS = [
+  '2019-10-01',
+  '2020-06-01',
+  '2020-10-01',
+  '2021-01-01',
+  '2021-04-01',
+  '2022-09-01',
+  '2023-07-01',
+  '2024-03-01',
+  '2024-07-01',
+  '2024-11-01',
+  '2025-03-01',
+  '2025-04-01',
+];
+const FEATURE_VERSIONS = ['2015-12-01', '2021-07-01'];
+const GRAPH_VERSIONS = ['2021-03-01', '2022-10-01', '2024-04-01'];
+
+export const PLATFORM_VERSIONS = {
+  tenants: SUBSCRIPTION_VERSIONS,
+  subscriptions: SUBSCRIPTION_VERSIONS,
+  subscription: SUBSCRIPTION_VERSIONS,
+  locations: SUBSCRIPTION_VERSIONS,
+  resources: RESOURCE_VERSIONS,
+  groups: RESOURCE_VERSIONS,
+  group: RESOURCE_VERSIONS,
+  providers: RESOURCE_VERSIONS,
+  provider: RESOURCE_VERSIONS,
+  features: FEATURE_VERSIONS,
+  feature: FEATURE_VERSIONS,
+  graph: GRAPH_VERSIONS,
+} as const;
+
+/** Features that can be registered, by namespace in lower case. */
+export const FEATURES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['microsoft.containerservice', ['FleetResourcePreview', 'NodeAutoProvisioningPreview', 'AKS-KedaPreview']],
+]);

@@ -1,0 +1,30 @@
+import { isJsonObject } from '#libs/kernel/json.js';
+import type { Json, JsonObject } from '#libs/kernel/json.js';
+
+/** Reads, sets and removes by dotted path (`properties.status`). Inputs are never changed. */
+export function valueAt(body: JsonObject, path: string): Json | undefined {
+  let value: Json | undefined = body;
+  for (const segment of path.split('.')) {
+    if (!isJsonObject(value)) return undefined;
+    value = value[segment];
+  }
+  return value;
+}
+
+export function withValueAt(body: JsonObject, path: string, value: Json): JsonObject {
+  const [first = '', ...rest] = path.split('.');
+  if (rest.length === 0) return { ...body, [first]: value };
+  const inner = body[first];
+  return { ...body, [first]: withValueAt(isJsonObject(inner) ? inner : {}, rest.join('.'), value) };
+}
+
+export function withoutPath(body: JsonObject, path: string): JsonObject {
+  const [first = '', ...rest] = path.split('.');
+  const inner = body[first];
+  if (inner === undefined) return body;
+  if (rest.length === 0) {
+    const { [first]: _removed, ...kept } = body;
+    return kept;
+  }
+  return isJsonObject(inner) ? { ...body, [first]: withoutPath(inner, rest.join('.')) } : body;
+}

@@ -1,0 +1,138 @@
+import type { ArmId } from '#libs/kernel/arm-id.js';
+import type { JsonObject } from '#libs/kernel/json.js';
+import type { ArmError, ArmErrorBody, ErrorShape } from './arm-error.js';
+import type { LongRunningOperation } from './long-running-operation.store.js';
+import type { StoredResource } from './resource.store.js';
+
+/** What a descriptor may ask about the rest of the simulated Azure. */
+export interface ResourceWorld {
+  readonly tenantId: string;
+  get(id: ArmId | string): StoredResource | undefined;
+  children(key: string, type: string): StoredResource[];
+  /** Resources of a type whose body points at the key (see `references`). */
+  referring(type: string, key: string): StoredResource[];
+  ofSubscription(type: string, subscriptionId: string): StoredResource[];
+  /** The limit of virtual CPUs; undefined when nobody set one. */
+  coreQuota(subscriptionId: string, location: string): number | undefined;
+}
+
+/** One resource that a write puts in place at once, in a state that is not final. */
+export interface PlannedWrite {
+  id: ArmId;
+  /** Without provisioningState. */
+  body: JsonObject;
+  /** The provisioningState while the operation runs. */
+  state: string;
+}
+
+/** A resource group that Azure makes for a resource. */
+export interface PlannedGroup {
+  name: string;
+  location: string;
+  /** The id of the resource that the group serves. */
+  managedBy: string;
+  /** Named, when callers may not write in it. */
+  denyAssignment?: string;
+}
+
+/**
+ * What a write does, as data: the operation that carries it can be saved to disk and finished after a restart. The
+ * first write is the target.
+ */
+export interface WritePlan {
+  writes: [PlannedWrite, ...PlannedWrite[]];
+  groups?: PlannedGroup[];
+  /** Go away with everything below them when the operation succeeds; until then they are in the state given. */
+  removes?: { id: ArmId; state: string }[];
+  /** Merged into the resource's body when the operation succeeds. */
+  merges?: { id: ArmId; patch: JsonObject }[];
+  /** The provisioningState after success; `Succeeded` unless said otherwise. */
+  finalState?: string;
+  /** Operations in flight on the same resources that this one ends. */
+  preempts?: { error: ArmErrorBody };
+}
+
+export interface WriteRequest {
+  id: ArmId;
+  /** The body as sent, without the members that only Azure writes. */
+  requested: JsonObject;
+  existing: StoredResource | undefined;
+  apiVersion: string;
+  world: ResourceWorld;
+}
+
+/** How a verb answers at first: the status, whether the body is the resource, and which poll URLs it names. */
+export interface OperationProtocol {
+  status: number | 'created-or-ok';
+  body: 'resource' | 'empty';
+  asyncOperation: boolean;
+  location: boolean;
+  /** Sent with the first answer and with every poll that says "not yet"; left out where Azure leaves it out. */
+  retryAfterSeconds?: number;
+}
+
+export interface ActionRequest {
+  resource: StoredResource;
+  id: ArmId;
+  /** Undefined when no body came. */
+  requested: JsonObject | undefined;
+  query: ReadonlyMap<string, string>;
+  world: ResourceWorld;
+  /** Scheme and host under which the caller reached the simulator. */
+  baseUrl: string;
+}
+
+/** A POST below a resource either answers at once or starts an operation. */
+export type ActionOutcome =
+  | { kind: 'answer'; status: number; body?: JsonObject }
+  | { kind: 'operation'; plan: WritePlan; protocol: OperationProtocol };
+
+/** Everything that is particular to one resource type. The rest of the simulator knows no type by name. */
+export interface ResourceTypeDescriptor {
+  /** `Microsoft.ContainerService/fleets/members`, in Azure's own casing. */
+  readonly type: string;
+  /** Where the casing of `type` in answers differs. */
+  readonly wireType?: string;
+  /** Some providers write `resourcegroups` in ids. */
+  readonly lowerCaseGroupSegment?: boolean;
+  /** Oldest first; the last is the default. */
+  readonly apiVersions: readonly string[];
+  readonly tracked: boolean;
+  /** The table of Resource Graph, when the type is in one. */
+  readonly graphTable?: string;
+  readonly errorShape: ErrorShape;
+  /** Members that callers may send beside id, name, type, location, tags and properties. */
+  readonly members: readonly string[];
+  /** Dotted paths that only Azure writes: ignored when sent, kept when absent. */
+  readonly readOnly: readonly string[];
+  /** Dotted paths that older API versions do not show. */
+  readonly versioned?: readonly { path: string; since: string }[];
+  /** Where the eTag stands, if the type has one, and how it is written. */
+  readonly etag?: { at: 'top' | 'properties'; format(resource: StoredResource): string; mismatch(): ArmError };
+  readonly protocols: { put: OperationProtocol; patch: OperationProtocol; delete: OperationProtocol };
+  /** The resource records the id of its last operation (and its error) in `properties.status`. */
+  readonly recordsLastOperation: boolean;
+  /** Types whose rendered body holds resources of this type, so that a change here is a change there. */
+  readonly shownInParent?: boolean;
+  /** In lower case. */
+  readonly actions: ReadonlyMap<string, (request: ActionRequest) => ActionOutcome>;
+  /** In poll bodies of a running operation, as the AKS provider does; a client must not take it for a failure. */
+  readonly runningNotice?: ArmErrorBody;
+
+  validateName(name: string): void;
+  planPut(request: WriteRequest): WritePlan;
+  planPatch(request: WriteRequest & { existing: StoredResource }): WritePlan;
+  planDelete(resource: StoredResource, id: ArmId, world: ResourceWorld): WritePlan;
+  /**
+   * The refusal while another operation runs on the same family of resources; undefined where both may run. The intent
+   * is `put`, `patch`, `delete`, or the name of a POST action in lower case.
+   */
+  conflict(target: ArmId, intent: string, running: LongRunningOperation): ArmError | undefined;
+  /** Turns what is stored into what is shown (derived members, inline children). */
+  present?(resource: StoredResource, world: ResourceWorld): JsonObject;
+  references?(body: JsonObject): string[];
+  /** Ids of resources and groups that go when this resource goes, its children apart. */
+  dependents?(resource: StoredResource, world: ResourceWorld): ArmId[];
+  /** The properties after a failed operation, beside the provisioningState. */
+  failed?(properties: JsonObject, error: ArmErrorBody): JsonObject;
+}

@@ -1,0 +1,347 @@
+import { randomUUID } from 'node:crypto';
+import { ArmId } from '#libs/kernel/arm-id.js';
+import type { JsonObject } from '#libs/kernel/json.js';
+import type { ArmErrorBody } from './arm-error.js';
+import { isGroup } from './azure.state.js';
+import type { AzureState } from './azure.state.js';
+import { mergePatch, objectAt, textAt } from './json-merge.js';
+import { withValueAt, withoutPath } from './json-path.js';
+import type { LongRunningOperation } from './long-running-operation.store.js';
+import type { StoredResource } from './resource.store.js';
+import type { PlannedGroup, WritePlan } from './resource-type.descriptor.js';
+import { GROUP_TYPE } from './resource-type.registry.js';
+
+export interface BeginRequest {
+  plan: WritePlan;
+  /** `create`, `update`, `delete`, or the name of a POST action. */
+  action: string;
+  /** Who asks: goes into systemData. */
+  actor: string;
+  /** How long it takes; the setting unless said otherwise. */
+  seconds?: number;
+  result?: 'resource' | 'nothing';
+  retryAfterSeconds?: number;
+}
+
+/**
+ * Begins and ends changes. Nothing runs in the background: an operation that is due is finished when somebody next
+ * looks (`advance`), with the time at which it was due.
+ */
+export class ResourceEngine {
+  constructor(private readonly state: AzureState) {}
+
+  /** Finishes what is due. Called before every look at the state. */
+  advance(): void {
+    const { operations, now, settings } = this.state;
+    const due = operations.due(now);
+    for (const operation of due) {
+      // An earlier one of the list may have ended it.
+      const current = operations.get(operation.id);
+      if (current?.state.status === 'InProgress') this.#settle(current);
+    }
+    if (due.length > 0) operations.prune(now - settings.pollUrlLifetimeSeconds * 1000);
+  }
+
+  /** Carries out a plan: writes what shows at once, and starts the operation that finishes the rest. */
+  begin(request: BeginRequest): LongRunningOperation {
+    const { plan, actor } = request;
+    const now = this.state.now;
+    const target = plan.writes[0];
+    const rootKey = rootOf(target.id);
+    const operationId = randomUUID();
+    if (plan.preempts !== undefined) this.#preempt(rootKey, plan.preempts.error, now);
+    for (const group of plan.groups ?? []) this.#makeGroup(target.id, group, actor, now);
+
+    const settles: string[] = [];
+    for (const { id, body, state } of plan.writes) {
+      // An error of the past goes when something new is tried.
+      const clean = withoutPath(body, 'properties.status.provisioningError');
+      this.write(id, withState(clean, state, this.#records(id) ? operationId : undefined), actor, now);
+      settles.push(id.canonical);
+    }
+    for (const { id, state } of plan.removes ?? []) {
+      const record = this.state.resources.get(id.canonical);
+      if (record === undefined) continue;
+      this.#replace(record, withState(record.body, state, this.#records(id) ? operationId : undefined), now);
+      if (!settles.includes(record.key)) settles.push(record.key);
+    }
+
+    const descriptor = this.state.registry.find(target.id.type);
+    const stored = this.state.resources.get(target.id.canonical);
+    return this.start({
+      id: operationId,
+      target: target.id,
+      rootKey,
+      runningState: target.state,
+      location: textAt(stored?.body, 'location') ?? this.#locationOf(target.id),
+      action: request.action,
+      seconds: request.seconds ?? this.state.settings.lroSeconds,
+      settles,
+      finalState: plan.finalState ?? 'Succeeded',
+      removes: (plan.removes ?? []).map(({ id }) => id.canonical),
+      merges: (plan.merges ?? []).map(({ id, patch }) => ({ key: id.canonical, patch })),
+      result: request.result ?? 'nothing',
+      retryAfterSeconds: request.retryAfterSeconds,
+      runningNotice: descriptor?.runningNotice,
+    });
+  }
+
+  /** Puts an operation on record. */
+  start(operation: {
+    id?: string;
+    target: ArmId;
+    rootKey: string;
+    runningState: string;
+    location: string;
+    action: string;
+    seconds: number;
+    settles: readonly string[];
+    finalState: string;
+    removes: readonly string[];
+    merges: readonly { key: string; patch: JsonObject }[];
+    result: 'resource' | 'nothing';
+    retryAfterSeconds: number | undefined;
+    runningNotice: ArmErrorBody | undefined;
+  }): LongRunningOperation {
+    const { id, target, seconds, ...rest } = operation;
+    const now = this.state.now;
+    const described = { targetKey: target.canonical, targetType: target.canonicalType, action: operation.action };
+    const namespace = target.parts.at(-1)?.namespace ?? 'Microsoft.Resources';
+    const started: LongRunningOperation = {
+      ...rest,
+      ...described,
+      id: id ?? randomUUID(),
+      subscriptionId: target.subscriptionId ?? '',
+      namespace: this.state.registry.namespace(namespace) ?? namespace,
+      targetName: target.name,
+      startedAt: now,
+      dueAt: now + seconds * 1000,
+      state: { status: 'InProgress' },
+      plannedError: this.state.plannedFailures.take(described),
+    };
+    this.state.operations.add(started);
+    return started;
+  }
+
+  /** Stores a body under an id, with who and when. Also used for changes behind everyone's back. */
+  write(id: ArmId, body: JsonObject, actor: string, at: number): StoredResource {
+    const { registry, resources } = this.state;
+    const existing = resources.get(id.canonical);
+    const descriptor = registry.get(id.type);
+    const time = new Date(at).toISOString();
+    const record = resources.put(
+      {
+        key: id.canonical,
+        id: existing?.id ?? this.#displayId(id),
+        type: id.canonicalType,
+        name: existing?.name ?? id.name,
+        subscriptionId: id.subscriptionId ?? '',
+        resourceGroup: id.resourceGroup,
+        parentKey: parentKeyOf(id),
+        body,
+        createdAt: existing?.createdAt ?? time,
+        createdBy: existing?.createdBy ?? actor,
+        modifiedAt: time,
+        modifiedBy: actor,
+      },
+      at,
+    );
+    if (descriptor.shownInParent === true) this.#touchParent(record, at);
+    return record;
+  }
+
+  /** Removes resources and groups with all that depends on them. */
+  remove(keys: readonly string[], at: number, except?: LongRunningOperation): void {
+    const closure = new Set<string>();
+    for (const key of keys) this.#collect(key, closure);
+    for (const key of closure) {
+      const record = this.state.resources.get(key);
+      if (record === undefined) continue;
+      this.#cancelRunning(key, at, except);
+      this.state.resources.delete(key, at);
+      if (this.state.registry.find(record.type)?.shownInParent === true) this.#touchParent(record, at);
+    }
+  }
+
+  /** Ends everything that runs in a family of resources; what was being changed keeps the state it is then given. */
+  cancel(rootKey: string, error: ArmErrorBody): void {
+    this.#preempt(rootKey, error, this.state.now);
+  }
+
+  #settle(operation: LongRunningOperation): void {
+    const at = operation.dueAt;
+    if (operation.plannedError === undefined) {
+      for (const { key, patch } of operation.merges) {
+        const record = this.state.resources.get(key);
+        if (record !== undefined) this.#replace(record, mergePatch(record.body, patch), at);
+      }
+      this.remove(operation.removes, at, operation);
+      for (const key of operation.settles) this.#settleResource(key, operation.finalState, at);
+      this.state.operations.end(operation, { status: 'Succeeded', endedAt: at });
+      return;
+    }
+    const error = operation.plannedError;
+    for (const key of operation.settles) this.#failResource(key, operation, error, at);
+    this.state.operations.end(operation, { status: 'Failed', endedAt: at, error });
+  }
+
+  #settleResource(key: string, finalState: string, at: number): void {
+    const record = this.state.resources.get(key);
+    if (record !== undefined) this.#replace(record, withState(record.body, finalState), at);
+  }
+
+  #failResource(key: string, operation: LongRunningOperation, error: ArmErrorBody, at: number): void {
+    const record = this.state.resources.get(key);
+    if (record === undefined) return;
+    const descriptor = this.state.registry.find(record.type);
+    let body = withState(record.body, isGroup(record) ? 'Succeeded' : 'Failed');
+    if (descriptor?.recordsLastOperation === true && key === operation.targetKey) {
+      body = withValueAt(body, 'properties.status.lastOperationError', errorJson(error));
+    }
+    if (descriptor?.failed !== undefined) {
+      body = { ...body, properties: descriptor.failed(objectAt(body, 'properties'), error) };
+    }
+    this.#replace(record, body, at);
+  }
+
+  /** A change of the body alone: who modified it last stays. */
+  #replace(record: StoredResource, body: JsonObject, at: number): void {
+    const replaced = this.state.resources.put({ ...record, body }, at);
+    if (this.state.registry.find(record.type)?.shownInParent === true) this.#touchParent(replaced, at);
+  }
+
+  /** The parent shows this resource, so the parent has changed too: a new eTag, a new row in Resource Graph. */
+  #touchParent(record: StoredResource, at: number): void {
+    const parent = record.parentKey === undefined ? undefined : this.state.resources.get(record.parentKey);
+    if (parent !== undefined) this.state.resources.put(parent, at);
+  }
+
+  #collect(key: string, closure: Set<string>): void {
+    if (closure.has(key)) return;
+    const { resources, registry, world } = this.state;
+    const record = resources.get(key);
+    if (record === undefined) return;
+    if (isGroup(record)) {
+      for (const member of resources.inGroup(record.subscriptionId, record.name).all()) this.#collect(member, closure);
+    } else {
+      for (const child of resources.childrenOfAnyType(key).all()) this.#collect(child, closure);
+      for (const id of registry.find(record.type)?.dependents?.(record, world) ?? [])
+        this.#collect(id.canonical, closure);
+    }
+    closure.add(key);
+  }
+
+  #cancelRunning(key: string, at: number, except: LongRunningOperation | undefined): void {
+    for (const running of this.state.operations.running(rootOf(ArmId.parse(key)))) {
+      if (running.id === except?.id || running.targetKey !== key) continue;
+      const error = { code: 'ResourceDeleted', message: `The resource ${running.targetName} was deleted.` };
+      this.state.operations.end(running, { status: 'Canceled', endedAt: at, error });
+    }
+  }
+
+  #preempt(rootKey: string, error: ArmErrorBody, at: number): void {
+    for (const running of this.state.operations.running(rootKey)) {
+      this.state.operations.end(running, { status: 'Canceled', endedAt: at, error });
+      // What the ended operation had in hand and nobody takes over must not stay "running" for ever.
+      for (const key of running.settles) this.#settleResource(key, 'Canceled', at);
+    }
+  }
+
+  #makeGroup(target: ArmId, group: PlannedGroup, actor: string, at: number): void {
+    const subscriptionId = target.subscriptionId ?? '';
+    const id = ArmId.resourceGroup(subscriptionId, group.name);
+    if (this.state.resources.get(id.canonical) !== undefined) return;
+    const time = new Date(at).toISOString();
+    this.state.resources.put(
+      {
+        key: id.canonical,
+        id: id.toString(),
+        type: GROUP_TYPE,
+        name: group.name,
+        subscriptionId,
+        resourceGroup: undefined,
+        parentKey: undefined,
+        body: {
+          location: group.location,
+          managedBy: group.managedBy,
+          properties: { provisioningState: 'Succeeded' },
+          ...(group.denyAssignment === undefined ? {} : { denyAssignment: group.denyAssignment }),
+        },
+        createdAt: time,
+        createdBy: actor,
+        modifiedAt: time,
+        modifiedBy: actor,
+      },
+      at,
+    );
+  }
+
+  /** In Azure's casing, with the group's and the parents' own names. */
+  #displayId(id: ArmId): string {
+    const { registry, resources } = this.state;
+    const descriptor = registry.get(id.type);
+    const parentKey = parentKeyOf(id);
+    const parent = parentKey === undefined ? undefined : resources.get(parentKey);
+    const lastType = descriptor.type.split('/').at(-1) as string;
+    if (parent !== undefined && id.parts.at(-1)?.segments.length !== 1) return `${parent.id}/${lastType}/${id.name}`;
+    const namespace = descriptor.type.split('/')[0] as string;
+    if (parent !== undefined) return `${parent.id}/providers/${namespace}/${lastType}/${id.name}`;
+    const groupSegment = descriptor.lowerCaseGroupSegment === true ? 'resourcegroups' : 'resourceGroups';
+    const group = this.state.group(id.subscriptionId ?? '', id.resourceGroup ?? '');
+    const groupName = group?.name ?? id.resourceGroup ?? '';
+    return (
+      `/subscriptions/${id.subscriptionId ?? ''}/${groupSegment}/${groupName}` +
+      `/providers/${namespace}/${lastType}/${id.name}`
+    );
+  }
+
+  /** The location of the nearest ancestor that has one: children have none of their own. */
+  #locationOf(id: ArmId): string {
+    for (let above = id.parent; above !== undefined; above = above.parent) {
+      const location = textAt(this.state.resources.get(above.canonical)?.body, 'location');
+      if (location !== undefined) return location;
+    }
+    return 'global';
+  }
+
+  #records(id: ArmId): boolean {
+    return this.state.registry.find(id.type)?.recordsLastOperation === true;
+  }
+}
+
+/** The key of the top-level resource that an id belongs to. */
+export function rootOf(id: ArmId): string {
+  let root = id;
+  while (root.parts.length > 1 || (root.parts[0]?.segments.length ?? 0) > 1) {
+    const above: ArmId | undefined = root.parent;
+    if (above === undefined) break;
+    root = above;
+  }
+  return root.canonical;
+}
+
+/** The key of the parent resource or of the extended resource; undefined for a resource that stands in a scope. */
+export function parentKeyOf(id: ArmId): string | undefined {
+  const parent = id.parent;
+  return parent === undefined || parent.parts.length === 0 ? undefined : parent.canonical;
+}
+
+/**
+ * With the state and, for types that record it, the id of the operation that put it there: it
+ * takes the place of the one before, and of its error.
+ */
+function withState(body: JsonObject, state: string, operationId?: string): JsonObject {
+  const stated = withValueAt(body, 'properties.provisioningState', state);
+  if (operationId === undefined) return stated;
+  const clean = withoutPath(stated, 'properties.status.lastOperationError');
+  return withValueAt(clean, 'properties.status.lastOperationId', operationId);
+}
+
+export function errorJson(error: ArmErrorBody): JsonObject {
+  return {
+    code: error.code,
+    message: error.message,
+    ...(error.target === undefined ? {} : { target: error.target }),
+    ...(error.details === undefined ? {} : { details: error.details.map(errorJson) }),
+  };
+}

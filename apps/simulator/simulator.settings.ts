@@ -1,0 +1,36 @@
+import * as z from 'zod';
+
+/** What can be changed while the simulator runs (`POST /_simulator/settings`). */
+export const settingsSchema = z.strictObject({
+  lroSeconds: z.number().min(0).max(86_400).describe('How long an operation takes; 0: done when next looked at.'),
+  indexLagSeconds: z.number().min(0).max(86_400).describe('How much later Resource Graph sees a change.'),
+  listLagSeconds: z
+    .number()
+    .min(0)
+    .max(86_400)
+    .describe(
+      "How much later the lists of tracked resources by subscription see a new or deleted resource (ARM's cache).",
+    ),
+  pageSize: z.int().min(1).max(5000).describe('Items on a page of a list.'),
+  graphPageSize: z.int().min(1).max(1000).describe('Rows that Resource Graph answers when a query does not say $top.'),
+  retryAfterSeconds: z
+    .number()
+    .min(0)
+    .nullable()
+    .describe('Sent with every answer of an unfinished operation; null: only where Azure sends it.'),
+  pollUrlLifetimeSeconds: z.number().min(0).describe('After this a poll URL answers 404.'),
+  throttleScale: z.number().min(0).describe("Multiplies Azure's documented rate limits; 0 takes all of them away."),
+});
+
+export type SimulatorSettings = z.infer<typeof settingsSchema>;
+
+export const DEFAULT_SETTINGS: SimulatorSettings = {
+  lroSeconds: 3,
+  indexLagSeconds: 2,
+  listLagSeconds: 0,
+  pageSize: 100,
+  graphPageSize: 1000,
+  retryAfterSeconds: null,
+  pollUrlLifetimeSeconds: 86_400,
+  throttleScale: 1,
+};

@@ -1,0 +1,131 @@
+import type { ArmId } from '#libs/kernel/arm-id.js';
+import type { JsonObject } from '#libs/kernel/json.js';
+import { deterministicUuid } from '../deterministic-id.js';
+import { objectAt, textAt } from '../json-merge.js';
+import type { StoredResource } from '../resource.store.js';
+import type {
+  ActionOutcome,
+  ActionRequest,
+  ResourceTypeDescriptor,
+  ResourceWorld,
+  WritePlan,
+  WriteRequest,
+} from '../resource-type.descriptor.js';
+import {
+  AGENT_POOL_TYPE,
+  POOL_READ_ONLY,
+  checkCoreQuota,
+  poolChangeState,
+  poolCores,
+  poolProperties,
+  validatePoolName,
+} from './agent-pool.body.js';
+import type { PoolSurroundings } from './agent-pool.body.js';
+import { AKS_API_VERSIONS } from './aks.api-versions.js';
+import { aksError, etagMismatch, operationInProgress } from './aks.errors.js';
+import { ABORTED, AKS_ACTION_PROTOCOL, AKS_PROTOCOLS, AKS_RUNNING_NOTICE } from './aks.protocol.js';
+import { DEFAULT_KUBERNETES_VERSION } from './kubernetes-version.js';
+
+/** Node pools. The cluster shows them too, as `agentPoolProfiles`; there is one truth, and it is here. */
+export const agentPoolType: ResourceTypeDescriptor = {
+  type: AGENT_POOL_TYPE,
+  lowerCaseGroupSegment: true,
+  apiVersions: AKS_API_VERSIONS,
+  tracked: false,
+  errorShape: 'unwrapped',
+  members: [],
+  readOnly: POOL_READ_ONLY.map((member) => `properties.${member}`),
+  etag: { at: 'properties', format: aksEtag, mismatch: etagMismatch },
+  protocols: AKS_PROTOCOLS,
+  recordsLastOperation: false,
+  shownInParent: true,
+  runningNotice: AKS_RUNNING_NOTICE,
+  actions: new Map([['abort', abort]]),
+
+  validateName: validatePoolName,
+  planPut,
+  planPatch(): never {
+    throw aksError(405, 'MethodNotAllowed', 'The agentPools resource has no PATCH: send the whole pool by PUT.');
+  },
+  planDelete,
+  conflict: (target, intent, running) => (intent === 'abort' ? undefined : operationInProgress(target, running)),
+  failed: (properties, error) => ({
+    ...properties,
+    status: { provisioningError: { code: error.code, message: error.message } },
+  }),
+};
+
+/** AKS writes a bare uuid. */
+export function aksEtag(resource: StoredResource): string {
+  return deterministicUuid(`${resource.key}|${resource.version}`);
+}
+
+/** What of a stored cluster matters to its pools. */
+export function surroundingsOf(cluster: JsonObject): PoolSurroundings {
+  const properties = objectAt(cluster, 'properties');
+  const network = objectAt(properties, 'networkProfile');
+  return {
+    kubernetesVersion: textAt(properties, 'currentKubernetesVersion') ?? DEFAULT_KUBERNETES_VERSION,
+    networkPlugin: textAt(network, 'networkPlugin') ?? 'azure',
+    networkPluginMode: textAt(network, 'networkPluginMode'),
+  };
+}
+
+function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
+  const cluster = clusterOf(id, world);
+  const before = existing === undefined ? undefined : objectAt(existing.body, 'properties');
+  const after = poolProperties(id.name, objectAt(requested, 'properties'), before, surroundingsOf(cluster.body));
+  if (before !== undefined && before['mode'] === 'System' && after['mode'] !== 'System')
+    refuseLastSystemPool(id, cluster, world);
+  checkCoreQuota(
+    world,
+    id.subscriptionId ?? '',
+    textAt(cluster.body, 'location') ?? '',
+    poolCores(after) - (before === undefined ? 0 : poolCores(before)),
+  );
+  const state = before === undefined ? 'Creating' : poolChangeState(before, after);
+  return { writes: [{ id, body: { properties: after }, state }] };
+}
+
+function planDelete(pool: StoredResource, id: ArmId, world: ResourceWorld): WritePlan {
+  if (objectAt(pool.body, 'properties')['mode'] === 'System') refuseLastSystemPool(id, clusterOf(id, world), world);
+  return { writes: [{ id, body: pool.body, state: 'Deleting' }], removes: [{ id, state: 'Deleting' }] };
+}
+
+function abort({ id, resource }: ActionRequest): ActionOutcome {
+  return {
+    kind: 'operation',
+    plan: {
+      writes: [{ id, body: resource.body, state: 'Canceling' }],
+      finalState: 'Canceled',
+      preempts: { error: ABORTED },
+    },
+    protocol: AKS_ACTION_PROTOCOL,
+  };
+}
+
+/** @throws ArmError while the cluster does not run: AKS changes no pool of a stopped cluster. */
+function clusterOf(pool: ArmId, world: ResourceWorld): StoredResource {
+  const cluster = world.get(pool.parent?.canonical ?? '');
+  if (cluster === undefined) throw new TypeError(`The pool ${pool.toString()} has no cluster`);
+  const power = objectAt(objectAt(cluster.body, 'properties'), 'powerState');
+  if (power['code'] === 'Stopped') {
+    throw aksError(
+      400,
+      'OperationNotAllowed',
+      `Operation is not allowed: the managed cluster ${cluster.name} is stopped. Please start it first.`,
+    );
+  }
+  return cluster;
+}
+
+function refuseLastSystemPool(pool: ArmId, cluster: StoredResource, world: ResourceWorld): void {
+  const others = world
+    .children(cluster.key, AGENT_POOL_TYPE)
+    .filter((other) => other.key !== pool.canonical && objectAt(other.body, 'properties')['mode'] === 'System');
+  if (others.length === 0) {
+    throw aksError(400, 'OperationNotAllowed', 'There has to be at least one system agent pool.', {
+      subcode: 'SystemPoolMissing',
+    });
+  }
+}

@@ -1,0 +1,18 @@
+/** The API version that we speak for each type: the newest generally available one that our mapping was checked with. */
+const API_VERSIONS: Readonly<Record<string, string>> = {
+  'microsoft.containerservice/managedclusters': '2026-04-01',
+  'microsoft.containerservice/managedclusters/agentpools': '2026-04-01',
+  'microsoft.containerservice/fleets': '2026-06-01',
+  'microsoft.containerservice/fleets/members': '2026-06-01',
+  'microsoft.resources/subscriptions': '2022-12-01',
+  'microsoft.resources/resourcegroups': '2021-04-01',
+  'microsoft.resources/providers': '2021-04-01',
+  'microsoft.compute/locations/usages': '2024-07-01',
+};
+
+/** @throws TypeError for a type that is not in the table: a fault in our code. */
+export function armApiVersion(type: string): string {
+  const version = API_VERSIONS[type.toLowerCase()];
+  if (version === undefined) throw new TypeError(`There is no API version for ${type}`);
+  return version;
+}

@@ -1,0 +1,69 @@
+import { ArmId } from '#libs/kernel/arm-id.js';
+import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
+
+/** What Azure tells and does not take back: the requests of these types refuse or ignore it. Dotted paths. */
+const READ_ONLY_OF_ALL = ['systemData'];
+const READ_ONLY: Readonly<Record<string, readonly string[]>> = {
+  'microsoft.containerservice/managedclusters/agentpools': [
+    'properties.provisioningState',
+    'properties.currentOrchestratorVersion',
+    'properties.eTag',
+    'properties.status',
+  ],
+  'microsoft.containerservice/managedclusters': [
+    'eTag',
+    'properties.provisioningState',
+    'properties.powerState',
+    'properties.currentKubernetesVersion',
+    'properties.fqdn',
+    'properties.privateFQDN',
+    'properties.azurePortalFQDN',
+    'properties.maxAgentPools',
+    'properties.resourceUID',
+    'properties.status',
+    'identity.principalId',
+    'identity.tenantId',
+  ],
+  'microsoft.containerservice/fleets': [
+    'eTag',
+    'properties.provisioningState',
+    'properties.status',
+    'properties.hubProfile.fqdn',
+    'properties.hubProfile.kubernetesVersion',
+    'properties.hubProfile.portalFqdn',
+    'identity.principalId',
+    'identity.tenantId',
+  ],
+  'microsoft.containerservice/fleets/members': ['eTag', 'properties.provisioningState', 'properties.status'],
+};
+
+/**
+ * The body that changes an existing object: a copy of what was read, with what is read-only taken out and the change made.
+ * Everything that we do not know stays as it was, so that a field newer than Pilothouse survives.
+ */
+export function changedBody(id: ArmId, observed: JsonObject, change: (body: JsonObject) => void): JsonObject {
+  const body = structuredClone(observed);
+  for (const path of [...READ_ONLY_OF_ALL, ...(READ_ONLY[id.canonicalType] ?? [])]) remove(body, path.split('.'));
+  change(body);
+  return body;
+}
+
+/** The object at `name` inside `body`, made where it is absent. */
+export function memberObject(body: JsonObject, name: string): JsonObject {
+  const member: Json | undefined = body[name];
+  if (isJsonObject(member)) return member;
+  const made: JsonObject = {};
+  body[name] = made;
+  return made;
+}
+
+function remove(object: JsonObject, path: readonly string[]): void {
+  const [name, ...rest] = path;
+  if (name === undefined) return;
+  if (rest.length === 0) {
+    delete object[name];
+    return;
+  }
+  const member = object[name];
+  if (isJsonObject(member)) remove(member, rest);
+}

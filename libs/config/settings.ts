@@ -1,0 +1,174 @@
+import { z } from 'zod';
+import { Secret } from '#libs/kernel/secret.js';
+import { setting } from './setting.js';
+
+const SUBSCRIPTION = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+const text = z.string().trim();
+const secretText = text.transform((value) => new Secret(value));
+const port = z.coerce.number('must be a number').int().min(0).max(65_535);
+
+function integer(minimum: number, maximum: number) {
+  return z.coerce.number('must be a number').int('must be a whole number').min(minimum).max(maximum);
+}
+
+const bearerToken = text
+  .min(1)
+  .max(512)
+  .regex(/^[A-Za-z0-9\-._~+/]+=*$/, 'may hold only what a bearer token may (RFC 6750): letters, digits and -._~+/')
+  .transform((value) => new Secret(value));
+
+/** Every key there is. The configuration's type, the faults at boot and docs/configuration.md all come from here. */
+export const settings = {
+  databaseUrl: setting(
+    text.regex(/^postgres(ql)?:\/\//, 'must start with postgres://').transform((value) => new Secret(value)),
+    {
+      variable: 'DATABASE_URL',
+      description: 'The Postgres database (16 or newer), `postgres://user:password@host:port/name`.',
+      required: true,
+      secret: true,
+    },
+  ),
+  databasePoolSize: setting(integer(4, 500), {
+    variable: 'DATABASE_POOL_SIZE',
+    description: 'Connections that one process holds at most.',
+    default: '20',
+  }),
+  statementTimeoutMs: setting(integer(100, 600_000), {
+    variable: 'DATABASE_STATEMENT_TIMEOUT_MS',
+    description: 'Milliseconds after which Postgres gives a single statement up.',
+    default: '30000',
+  }),
+  host: setting(text.min(1), {
+    variable: 'HOST',
+    description: 'The address that the API listens on.',
+    default: '127.0.0.1',
+  }),
+  port: setting(port, { variable: 'PORT', description: 'The port that the API listens on.', default: '3000' }),
+  workerHost: setting(text.min(1), {
+    variable: 'WORKER_HOST',
+    description: 'The address on which the worker answers `/livez`, `/readyz` and `/metrics`.',
+    default: '127.0.0.1',
+  }),
+  workerPort: setting(port, {
+    variable: 'WORKER_PORT',
+    description: 'The port of the worker’s health and metrics; 0 takes any free one.',
+    default: '3001',
+  }),
+  logLevel: setting(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']), {
+    variable: 'LOG_LEVEL',
+    description: 'How much is logged: `trace`, `debug`, `info`, `warn`, `error` or `silent`.',
+    default: 'info',
+  }),
+  adminToken: setting(bearerToken, {
+    variable: 'PILOTHOUSE_TOKEN',
+    description:
+      'The bearer token of the bootstrap administrator. A new value replaces the old token at the next start; without it ' +
+      'the bootstrap administrator has none.',
+    secret: true,
+  }),
+  viewerToken: setting(bearerToken, {
+    variable: 'PILOTHOUSE_VIEWER_TOKEN',
+    description: 'A bearer token that may only read (role `viewer`).',
+    secret: true,
+  }),
+  armEndpoint: setting(z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, '')), {
+    variable: 'ARM_ENDPOINT',
+    description: 'Azure Resource Manager: another cloud, or the simulator. Plain HTTP is allowed on loopback only.',
+    default: 'https://management.azure.com',
+  }),
+  armToken: setting(secretText, {
+    variable: 'ARM_TOKEN',
+    description:
+      'A fixed bearer token for `ARM_ENDPOINT`, allowed only where that is on loopback (the simulator). Without it the ' +
+      'credential comes from @azure/identity’s usual environment.',
+    secret: true,
+  }),
+  subscriptionIds: setting(
+    text.transform((value, context) => {
+      const ids = value.split(/[\s,]+/).filter((id) => id !== '');
+      for (const id of ids) if (!SUBSCRIPTION.test(id)) context.addIssue(`"${id}" is not a uuid`);
+      return ids.map((id) => id.toLowerCase());
+    }),
+    {
+      variable: 'AZURE_SUBSCRIPTION_IDS',
+      description: 'The subscriptions to look after, separated by commas; empty: all that the credential can see.',
+      default: '',
+    },
+  ),
+  armTimeoutMs: setting(integer(1_000, 300_000), {
+    variable: 'ARM_TIMEOUT_MS',
+    description: 'Milliseconds that one request to Azure may take.',
+    default: '30000',
+  }),
+  armPollSeconds: setting(z.coerce.number('must be a number').min(0.05).max(600), {
+    variable: 'ARM_POLL_SECONDS',
+    description: 'Seconds between two looks at a long-running operation where Azure does not say (`Retry-After`).',
+    default: '5',
+  }),
+  syncIntervalSeconds: setting(integer(1, 86_400), {
+    variable: 'SYNC_INTERVAL_SECONDS',
+    description: 'Seconds between two syncs of a scope.',
+    default: '60',
+  }),
+  syncConcurrency: setting(integer(1, 64), {
+    variable: 'SYNC_CONCURRENCY',
+    description: 'Scopes that one worker syncs at the same time.',
+    default: '4',
+  }),
+  resourceGraphLagSeconds: setting(integer(0, 3_600), {
+    variable: 'RESOURCE_GRAPH_LAG_SECONDS',
+    description:
+      'How far Resource Graph’s index may lag behind: what Azure Resource Manager said within this time is not overwritten ' +
+      'or taken for deleted because of what the index says.',
+    default: '120',
+  }),
+  operationConcurrency: setting(integer(1, 500), {
+    variable: 'OPERATION_CONCURRENCY',
+    description: 'Operations that one worker carries forward at the same moment (waiting ones do not count).',
+    default: '16',
+  }),
+  operationBackoffSeconds: setting(integer(1, 3_600), {
+    variable: 'OPERATION_BACKOFF_SECONDS',
+    description: 'Longest pause between two tries of a step that failed for a passing reason.',
+    default: '60',
+  }),
+  shutdownGraceMs: setting(integer(0, 600_000), {
+    variable: 'SHUTDOWN_GRACE_MS',
+    description: 'Milliseconds that requests and steps under way get to end when the process is told to stop.',
+    default: '10000',
+  }),
+  auditSigningKey: setting(
+    text
+      .transform((value) => value.replaceAll('\\n', '\n'))
+      .refine((value) => value.startsWith('-----BEGIN PRIVATE KEY-----'), 'must be a PKCS #8 private key in PEM')
+      .transform((value) => new Secret(value)),
+    {
+      variable: 'AUDIT_SIGNING_KEY',
+      description:
+        'The Ed25519 private key (PKCS #8, PEM; line breaks may be written `\\n`) that signs audit checkpoints. Without it ' +
+        'the log is chained but no checkpoints are made. `openssl genpkey -algorithm ed25519` makes one.',
+      secret: true,
+    },
+  ),
+  auditCheckpointSeconds: setting(integer(1, 86_400), {
+    variable: 'AUDIT_CHECKPOINT_SECONDS',
+    description: 'Seconds between two checkpoints of the audit log, where something was added.',
+    default: '60',
+  }),
+  bodyLimitBytes: setting(integer(1_024, 104_857_600), {
+    variable: 'HTTP_BODY_LIMIT_BYTES',
+    description: 'The largest request body.',
+    default: '1048576',
+  }),
+  graphqlMaxDepth: setting(integer(3, 50), {
+    variable: 'GRAPHQL_MAX_DEPTH',
+    description: 'How deeply a GraphQL query may be nested.',
+    default: '12',
+  }),
+  graphqlMaxCost: setting(integer(100, 10_000_000), {
+    variable: 'GRAPHQL_MAX_COST',
+    description: 'What a GraphQL query may cost: roughly the number of objects that it could return.',
+    default: '50000',
+  }),
+};

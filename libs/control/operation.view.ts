@@ -1,0 +1,63 @@
+import type { Json, JsonObject } from '#libs/kernel/json.js';
+import type { StoredProblem } from '#libs/kernel/control-error.js';
+import type { Finding } from '#libs/systems/contract/finding.js';
+import type { OperationStatus, StepStatus } from '#libs/operations/operation.status.js';
+
+/** An operation as the public surface shows it. Times are ISO 8601 in UTC. */
+export interface OperationView {
+  id: string;
+  type: string;
+  status: OperationStatus;
+  dryRun: boolean;
+  target: { uid: string; id: string; kind: string };
+  /** As accepted, defaults filled in. */
+  input: JsonObject;
+  steps: OperationStepView[];
+  findings: Finding[];
+  error: StoredProblem | null;
+  result: Json;
+  /** What the operation is doing or waiting for, in one sentence. */
+  message: string | null;
+  requestedBy: string;
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  correlationId: string;
+  /** Seconds after which asking again makes sense; null when it has ended. */
+  retryAfter: number | null;
+}
+
+export interface OperationStepView {
+  name: string;
+  status: StepStatus;
+  startedAt: string | null;
+  endedAt: string | null;
+  attempts: number;
+  message: string | null;
+}
+
+export interface OperationPageView {
+  items: OperationView[];
+  nextCursor: string | null;
+}
+
+/** One transition. `id` grows within an operation and is the `Last-Event-ID` of its stream. */
+export interface OperationEventView {
+  id: string;
+  at: string;
+  operation: OperationView;
+}
+
+export interface OperationTypeView {
+  type: string;
+  title: string;
+  description: string;
+  permission: string;
+  timeoutSeconds: number;
+  /** JSON Schema 2020-12 of `input`. */
+  inputSchema: JsonObject;
+  /** Input fields that take a uid or an ARM id, and the kinds each may name. */
+  references: Record<string, string[]>;
+  steps: { name: string; description: string }[];
+  findings: { code: string; description: string }[];
+}

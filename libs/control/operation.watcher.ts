@@ -1,0 +1,58 @@
+import { OPERATION_CHANNEL } from '#libs/operations/operation.repository.js';
+import type { NotificationListener } from '#libs/database/notification.listener.js';
+
+/** A consumer's place in the queue: it is woken, and asks the database itself. */
+export interface Wake {
+  /** Resolves when there may be something new: true; or when the signal aborts: false. */
+  next(): Promise<boolean>;
+  /** The operations that have changed since the last call, each once: a slow consumer costs no more than these ids. */
+  take(): string[];
+  close(): void;
+}
+
+/** Tells consumers in this process which operations have changed anywhere, by one LISTEN for all of them. */
+export class OperationWatcher {
+  readonly #consumers = new Set<(operationId: string) => void>();
+
+  constructor(listener: NotificationListener) {
+    listener.on(OPERATION_CHANNEL, (operationId) => {
+      for (const consumer of this.#consumers) consumer(operationId);
+    });
+  }
+
+  subscribe(wanted: (operationId: string) => boolean, signal: AbortSignal): Wake {
+    const ids = new Set<string>();
+    let woken = false;
+    let wake: (() => void) | undefined;
+    const consumer = (operationId: string): void => {
+      // An empty payload means that notifications may have been missed: everybody looks.
+      if (operationId !== '' && !wanted(operationId)) return;
+      if (operationId !== '') ids.add(operationId);
+      woken = true;
+      wake?.();
+    };
+    const onAbort = (): void => wake?.();
+    this.#consumers.add(consumer);
+    signal.addEventListener('abort', onAbort, { once: true });
+    return {
+      next: async () => {
+        while (!woken && !signal.aborted) {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          wake = resolve;
+          await promise;
+        }
+        woken = false;
+        return !signal.aborted;
+      },
+      take: () => {
+        const taken = [...ids];
+        ids.clear();
+        return taken;
+      },
+      close: () => {
+        this.#consumers.delete(consumer);
+        signal.removeEventListener('abort', onAbort);
+      },
+    };
+  }
+}

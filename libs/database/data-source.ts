@@ -1,0 +1,38 @@
+import 'reflect-metadata';
+import { DataSource, type MixedList } from 'typeorm';
+import type { Secret } from '#libs/kernel/secret.js';
+
+export interface DataSourceSettings {
+  url: Secret;
+  poolSize: number;
+  /** Shown in `pg_stat_activity`. */
+  applicationName: string;
+  /** Milliseconds after which a single statement is given up by the server. */
+  statementTimeoutMs: number;
+  entities?: MixedList<new () => object>;
+  migrations?: MixedList<new () => object>;
+}
+
+/** A TypeORM data source that never changes the schema by itself: only migrations do. */
+export function createDataSource(settings: DataSourceSettings): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url: settings.url.reveal(),
+    applicationName: settings.applicationName,
+    entities: settings.entities ?? [],
+    migrations: settings.migrations ?? [],
+    migrationsTableName: 'schema_migration',
+    migrationsTransactionMode: 'each',
+    synchronize: false,
+    logging: false,
+    poolSize: settings.poolSize,
+    // A connection that the server or a restart closed while idle is no fault: the pool makes a new one.
+    poolErrorHandler: () => undefined,
+    extra: {
+      statement_timeout: settings.statementTimeoutMs,
+      idle_in_transaction_session_timeout: 60_000,
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+    },
+  });
+}

@@ -1,0 +1,106 @@
+import type { Pool, PoolClient } from 'pg';
+import { DataSource } from 'typeorm';
+import { ControlError } from '#libs/kernel/control-error.js';
+import type { Sql, SqlResult, Transaction } from './sql.js';
+
+/** SQLSTATEs that mean "the same transaction may well succeed now" (PostgreSQL documentation, appendix A). */
+const SERIALIZATION_FAILURES = new Set(['40001', '40P01']);
+const UNIQUE_VIOLATION = '23505';
+const TRANSACTION_ATTEMPTS = 5;
+
+/** The connections to Postgres: TypeORM's pool, used for its migrations and for the repositories' own SQL. */
+export class Database implements Sql {
+  constructor(readonly dataSource: DataSource) {}
+
+  /** The pg pool, for libraries that bring their own SQL (the job engine). */
+  get pool(): Pool {
+    const { driver } = this.dataSource;
+    if (!('master' in driver)) throw new TypeError('The data source is not a Postgres data source');
+    return driver.master as Pool;
+  }
+
+  async query<Row extends object>(text: string, values: readonly unknown[] = [], name?: string): Promise<SqlResult<Row>> {
+    return run<Row>(this.pool, text, values, name);
+  }
+
+  /**
+   * Runs `work` in one transaction (read committed). A deadlock or serialisation failure runs it again, so `work` must
+   * have no effect outside the database.
+   */
+  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt('BEGIN', work);
+      } catch (error) {
+        if (attempt >= TRANSACTION_ATTEMPTS || !SERIALIZATION_FAILURES.has(sqlState(error) ?? '')) throw error;
+      }
+    }
+  }
+
+  /** One snapshot for several reads. */
+  async snapshot<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.#attempt('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work);
+  }
+
+  async #attempt<T>(begin: string, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query(begin);
+      const result = await work(asTransaction(client));
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      try {
+        await client.query('ROLLBACK');
+      } catch (rollbackError) {
+        // The connection is gone, and with it the transaction; the pool must not hand it out again.
+        broken = Error.isError(rollbackError) ? rollbackError : new Error(String(rollbackError));
+      }
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /** @throws ControlError UNAVAILABLE when the database does not answer. */
+  async ping(): Promise<void> {
+    try {
+      await this.pool.query('SELECT 1');
+    } catch (error) {
+      throw new ControlError('UNAVAILABLE', 'The database does not answer.', { retry: { kind: 'backoff' }, cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+}
+
+/** The SQLSTATE of a database error, undefined for anything else. */
+export function sqlState(error: unknown): string | undefined {
+  return Error.isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  if (sqlState(error) !== UNIQUE_VIOLATION) return false;
+  return constraint === undefined || (error as { constraint?: unknown }).constraint === constraint;
+}
+
+async function run<Row extends object>(
+  target: Pool | PoolClient,
+  text: string,
+  values: readonly unknown[],
+  name: string | undefined,
+): Promise<SqlResult<Row>> {
+  const result = await target.query<Row>({ text, values: [...values], ...(name === undefined ? {} : { name }) });
+  return { rows: result.rows, rowCount: result.rowCount ?? 0 };
+}
+
+function asTransaction(client: PoolClient): Transaction {
+  const sql: Sql = {
+    query: <Row extends object>(text: string, values: readonly unknown[] = [], name?: string) =>
+      run<Row>(client, text, values, name),
+  };
+  return sql as Transaction;
+}

@@ -1,0 +1,112 @@
+import { EventEmitter } from 'node:events';
+import { Logger, makeWorkerUtils, run, type Runner, type WorkerEvents } from 'graphile-worker';
+import { z } from 'zod';
+import type { Database } from '#libs/database/database.js';
+import { JobQueueRepository, RUN_OPERATION_TASK } from './job-queue.repository.js';
+import type { OperationRepository } from './operation.repository.js';
+import type { OperationRunner } from './operation.runner.js';
+import { WorkerProcessRepository } from './worker-process.repository.js';
+
+const payloadSchema = z.object({ operationId: z.uuid() });
+
+/** A worker that has not been heard of for so long is taken for dead; its fenced claims can do no harm if it is not. */
+const SILENCE_SECONDS = 5;
+const BEAT_MS = 1_000;
+/** An open operation without a job for so long is given one. */
+const ABANDONED_SECONDS = 30;
+const SWEEP_EVERY_BEATS = 10;
+
+export interface JobEngineSettings {
+  /** Operations that this process carries forward at the same time. */
+  concurrency: number;
+  /** How long a stopping worker waits for its turns to end. */
+  shutdownGraceMs: number;
+}
+
+export interface JobEngineLog {
+  info(message: string, fields: Record<string, unknown>): void;
+  error(message: string, fields: Record<string, unknown>): void;
+}
+
+/** Brings graphile-worker's own schema up to date. */
+export async function migrateJobEngine(database: Database): Promise<void> {
+  const utils = await makeWorkerUtils({ pgPool: database.pool });
+  try {
+    await utils.migrate();
+  } finally {
+    await utils.release();
+  }
+}
+
+/** Runs the jobs of operations with graphile-worker, and notices workers that have died. */
+export class JobEngine {
+  readonly #stopping = new AbortController();
+  readonly #processes: WorkerProcessRepository;
+  readonly #jobs = new JobQueueRepository();
+  #runner: Runner | undefined;
+  #poolId: string | undefined;
+  #beating: NodeJS.Timeout | undefined;
+  #beats = 0;
+  #beat: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly database: Database,
+    private readonly operations: OperationRepository,
+    private readonly runner: OperationRunner,
+    private readonly log: JobEngineLog,
+    private readonly settings: JobEngineSettings,
+  ) {
+    this.#processes = new WorkerProcessRepository(database);
+  }
+
+  async start(): Promise<void> {
+    const events: WorkerEvents = new EventEmitter();
+    events.on('pool:create', ({ workerPool }) => {
+      this.#poolId = workerPool.id;
+    });
+    this.#runner = await run({
+      pgPool: this.database.pool,
+      concurrency: this.settings.concurrency,
+      noHandleSignals: true,
+      pollInterval: 1_000,
+      events,
+      logger: new Logger(() => (level, message, meta) => {
+        if (level === 'error') this.log.error(message, { ...meta });
+      }),
+      taskList: {
+        [RUN_OPERATION_TASK]: async (payload) => {
+          const { operationId } = payloadSchema.parse(payload);
+          await this.runner.run(operationId, this.#stopping.signal);
+        },
+      },
+    });
+    await this.#beatOnce();
+    this.#beating = setInterval(() => {
+      this.#beat = this.#beat.then(() => this.#beatOnce()).catch((error: unknown) => {
+        this.log.error('The heartbeat of the worker failed', { err: error });
+      });
+    }, BEAT_MS);
+  }
+
+  /** Lets the running turns save where they are, gives their jobs back, and resolves when nothing runs any more. */
+  async stop(): Promise<void> {
+    clearInterval(this.#beating);
+    await this.#beat;
+    const grace = setTimeout(() => this.#stopping.abort(new Error('The worker is stopping')), this.settings.shutdownGraceMs);
+    await this.#runner?.stop();
+    clearTimeout(grace);
+    if (this.#poolId !== undefined) await this.#processes.remove(this.#poolId);
+  }
+
+  async #beatOnce(): Promise<void> {
+    if (this.#poolId === undefined) return;
+    await this.#processes.beat(this.#poolId);
+    const silent = await this.#processes.releaseSilent(SILENCE_SECONDS);
+    if (silent.length > 0) this.log.info('Took over the jobs of workers that fell silent', { pools: silent });
+    this.#beats += 1;
+    if (this.#beats % SWEEP_EVERY_BEATS !== 0) return;
+    for (const operationId of await this.operations.findAbandoned(ABANDONED_SECONDS, 100)) {
+      await this.#jobs.schedule(this.database, operationId, 0);
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { canonicalHash } from '#libs/kernel/canonical-json.js';
+import { ControlError, type Violation } from '#libs/kernel/control-error.js';
+import { ArmId } from '#libs/kernel/arm-id.js';
+import type { JsonObject } from '#libs/kernel/json.js';
+import type { Transaction } from '#libs/database/sql.js';
+import type { OperationDefinition } from '#libs/systems/contract/operation-definition.js';
+import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
+import type { JobQueueRepository } from './job-queue.repository.js';
+import { PREFLIGHT_STEP, VERIFY_STEP, type OperationRecord } from './operation.record.js';
+import type { OperationRepository } from './operation.repository.js';
+
+/** Visible ASCII, as header values are. */
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+export interface OperationRequest {
+  definition: OperationDefinition;
+  input: unknown;
+  dryRun: boolean;
+  idempotencyKey: string | undefined;
+  principalId: string;
+  requestedBy: string;
+  correlationId: string;
+}
+
+/** Turns "uid or ARM id" into a resource of one of the kinds, or throws RESOURCE_NOT_FOUND / INVALID_REQUEST. */
+export type ResolveReference = (text: string, kinds: readonly string[]) => Promise<ResourceTarget>;
+
+/** A request that is in order, before it is stored. */
+export interface PreparedOperation {
+  request: OperationRequest;
+  input: JsonObject;
+  requestHash: string;
+}
+
+/** Decides whether a request can become an operation, and makes it one. */
+export class OperationAcceptor {
+  constructor(
+    private readonly operations: OperationRepository,
+    private readonly jobs: JobQueueRepository,
+    private readonly resolveReference: ResolveReference,
+  ) {}
+
+  /** @throws ControlError INVALID_REQUEST naming every bad field, INVALID_IDEMPOTENCY_KEY. */
+  prepare(request: OperationRequest): PreparedOperation {
+    const { definition, idempotencyKey } = request;
+    if (idempotencyKey !== undefined && !IDEMPOTENCY_KEY.test(idempotencyKey)) {
+      throw new ControlError('INVALID_IDEMPOTENCY_KEY', 'An idempotency key is 1 to 255 visible ASCII characters.');
+    }
+    const parsed = z.strictObject(definition.input.shape).safeParse(request.input);
+    if (!parsed.success) {
+      throw new ControlError('INVALID_REQUEST', `The input of ${definition.type} is not valid.`, {
+        violations: violationsOf(parsed.error),
+        remedy: `GET /v1/operation-types/${definition.type} shows what it takes.`,
+      });
+    }
+    const input = parsed.data as JsonObject;
+    return {
+      request,
+      input,
+      requestHash: canonicalHash({ type: definition.type, input, dryRun: request.dryRun }),
+    };
+  }
+
+  /**
+   * The operation that this principal's key already stands for.
+   * @throws ControlError IDEMPOTENCY_KEY_REUSED when it stands for a different request.
+   */
+  async findReplay(prepared: PreparedOperation, transaction?: Transaction): Promise<OperationRecord | undefined> {
+    const { idempotencyKey, principalId } = prepared.request;
+    if (idempotencyKey === undefined) return undefined;
+    const found = await this.operations.findByIdempotencyKey(principalId, idempotencyKey, transaction);
+    if (found === undefined) return undefined;
+    if (found.hash === prepared.requestHash) return found.operation;
+    throw new ControlError(
+      'IDEMPOTENCY_KEY_REUSED',
+      `The idempotency key belongs to operation ${found.operation.id}, which was asked for with another body.`,
+      { remedy: 'Use a new key for a new request.' },
+    );
+  }
+
+  /** The resources that the input names, by field. */
+  async resolve(prepared: PreparedOperation): Promise<Record<string, ResourceTarget>> {
+    const { definition } = prepared.request;
+    const references: Record<string, ResourceTarget> = {};
+    const violations: Violation[] = [];
+    for (const [field, kinds] of Object.entries(definition.references)) {
+      const value = prepared.input[field];
+      if (typeof value !== 'string') continue;
+      try {
+        references[field] = await this.resolveReference(value, kinds);
+      } catch (error) {
+        if (!(error instanceof ControlError) || error.code === 'UNAVAILABLE') throw error;
+        violations.push({ path: `input.${field}`, message: error.message });
+      }
+    }
+    if (violations.length === 0) return references;
+    throw new ControlError('INVALID_REQUEST', `The input of ${definition.type} names what is not there.`, { violations });
+  }
+
+  /** Stores the operation and its first job. @returns undefined when a request with the same key was faster. */
+  async insert(
+    transaction: Transaction,
+    prepared: PreparedOperation,
+    references: Record<string, ResourceTarget>,
+  ): Promise<OperationRecord | undefined> {
+    const { definition, dryRun, principalId, requestedBy, correlationId, idempotencyKey } = prepared.request;
+    const target = definition.target(prepared.input, references);
+    const id = randomUUID();
+    const inserted = await this.operations.insert(transaction, {
+      id,
+      type: definition.type,
+      dryRun,
+      target: { uid: ArmId.parse(target.id).uid, id: target.id, kind: target.kind },
+      lockKey: dryRun ? null : target.lock,
+      input: prepared.input,
+      references,
+      stepNames: dryRun
+        ? [PREFLIGHT_STEP]
+        : [PREFLIGHT_STEP, ...definition.steps.map((step) => step.name), VERIFY_STEP],
+      principalId,
+      requestedBy,
+      correlationId,
+      idempotencyKey: idempotencyKey ?? null,
+      idempotencyHash: idempotencyKey === undefined ? null : prepared.requestHash,
+      timeoutSeconds: definition.timeoutSeconds,
+    });
+    if (!inserted) return undefined;
+    await this.jobs.schedule(transaction, id, 0);
+    return this.operations.find(id, transaction);
+  }
+}
+
+function violationsOf(error: z.ZodError): Violation[] {
+  return error.issues.flatMap((issue) => {
+    const at = ['input', ...issue.path].map(String).join('.');
+    if (issue.code !== 'unrecognized_keys') return [{ path: at, message: issue.message }];
+    return issue.keys.map((key) => ({ path: `${at}.${key}`, message: 'There is no such field.' }));
+  });
+}

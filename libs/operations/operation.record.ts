@@ -1,0 +1,48 @@
+import type { StoredProblem } from '#libs/kernel/control-error.js';
+import type { Json, JsonObject } from '#libs/kernel/json.js';
+import type { Finding } from '#libs/systems/contract/finding.js';
+import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
+import type { OperationStatus, StepStatus, WaitReason } from './operation.status.js';
+
+/** An operation as it is stored, without what must not leave the worker (resume tokens, the hash of its key). */
+export interface OperationRecord {
+  id: string;
+  type: string;
+  status: OperationStatus;
+  dryRun: boolean;
+  target: ResourceTarget;
+  /** Null for a dry run, which changes nothing and so excludes nobody. */
+  lockKey: string | null;
+  input: JsonObject;
+  references: Record<string, ResourceTarget>;
+  steps: OperationStepRecord[];
+  findings: Finding[];
+  error: StoredProblem | null;
+  result: Json;
+  message: string | null;
+  principalId: string;
+  requestedBy: string;
+  correlationId: string;
+  createdAt: Date;
+  startedAt: Date | null;
+  endedAt: Date | null;
+  deadlineAt: Date;
+  /** When a worker looks at it next. */
+  runAfter: Date;
+  /** The number of the last event. */
+  eventSequence: number;
+}
+
+export interface OperationStepRecord {
+  name: string;
+  status: StepStatus;
+  startedAt: Date | null;
+  endedAt: Date | null;
+  attempts: number;
+  message: string | null;
+  waitReason: WaitReason | null;
+}
+
+/** The checks before the first step and the reading back after the last one are shown as steps, too. */
+export const PREFLIGHT_STEP = 'preflight';
+export const VERIFY_STEP = 'verify';

@@ -1,0 +1,412 @@
+import { ControlError, storedProblem } from '#libs/kernel/control-error.js';
+import type { Database } from '#libs/database/database.js';
+import type { Transaction } from '#libs/database/sql.js';
+import { blocks } from '#libs/systems/contract/finding.js';
+import type {
+  OperationContext,
+  OperationDefinition,
+  OperationStep,
+  StepContext,
+  StepOutcome,
+} from '#libs/systems/contract/operation-definition.js';
+import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
+import { assertNever } from '#libs/kernel/assert-never.js';
+import type { JobQueueRepository } from './job-queue.repository.js';
+import type { OperationObservations, OperationPorts } from './operation.ports.js';
+import { PREFLIGHT_STEP, VERIFY_STEP, type OperationRecord, type OperationStepRecord } from './operation.record.js';
+import type { OperationClaim, OperationEnd, OperationRepository, StepChange } from './operation.repository.js';
+
+/** What became of one turn of an operation. */
+export type RunOutcome =
+  /** It has ended. */
+  | 'ended'
+  /** It waits and has a job for later. */
+  | 'parked'
+  /** Another operation on the same target goes first; its end schedules this one. */
+  | 'queued'
+  /** It was over before this turn, or another worker took it over in the meantime. */
+  | 'not-ours';
+
+export interface RunnerSettings {
+  /** Longest pause between two tries of a step that failed for a passing reason. */
+  maximumBackoffSeconds: number;
+}
+
+export interface RunnerLog {
+  /** A fault of ours, not of the outside world. */
+  unexpected(operation: OperationRecord, error: unknown): void;
+  ended(operation: OperationRecord): void;
+  /** The cache could not be refreshed after a failed operation: the next sync will do it. */
+  notRefreshed(operation: OperationRecord, error: ControlError): void;
+}
+
+/** Where a turn goes on after a step. */
+type Turn = { next: 'continue' } | { next: 'leave'; outcome: RunOutcome };
+const CONTINUE: Turn = { next: 'continue' };
+
+/**
+ * Carries an operation forward, one turn at a time: preflight, steps in order, reading back. Everything that a turn learns
+ * is saved before the next thing is done, and every save is fenced, so that any number of workers may die or be late.
+ */
+export class OperationRunner {
+  constructor(
+    private readonly database: Database,
+    private readonly operations: OperationRepository,
+    private readonly jobs: JobQueueRepository,
+    private readonly registry: SystemRegistry,
+    private readonly ports: OperationPorts,
+    private readonly log: RunnerLog,
+    private readonly settings: RunnerSettings,
+  ) {}
+
+  async run(operationId: string, signal: AbortSignal): Promise<RunOutcome> {
+    const result = await this.database.transaction((transaction) => this.operations.claim(transaction, operationId));
+    switch (result.state) {
+      case 'over':
+        return 'not-ours';
+      case 'behind':
+        return 'queued';
+      case 'claimed':
+        return this.#turn(result.claim, signal);
+      default:
+        return assertNever(result);
+    }
+  }
+
+  async #turn(claim: OperationClaim, signal: AbortSignal): Promise<RunOutcome> {
+    const { operation } = claim;
+    const definition = this.registry.operation(operation.type);
+    const secondsLeft = (operation.deadlineAt.getTime() - Date.now()) / 1000;
+    if (secondsLeft <= 0) {
+      return this.#fail(
+        claim,
+        new ControlError('DEADLINE_EXCEEDED', `The operation did not end within ${definition.timeoutSeconds} s.`, {
+          remedy: 'Look at the target: work that was started in Azure may still go on there.',
+        }),
+        signal,
+      );
+    }
+    const steps = [
+      { name: PREFLIGHT_STEP, run: () => this.#preflight(claim, definition, signal) },
+      ...(operation.dryRun ? [] : definition.steps).map((step) => ({
+        name: step.name,
+        run: () => this.#step(claim, step, signal),
+      })),
+      ...(operation.dryRun ? [] : [{ name: VERIFY_STEP, run: () => this.#verify(claim, definition, signal) }]),
+    ];
+    for (const { name, run } of steps) {
+      const record = stepOf(operation, name);
+      if (record.status === 'Succeeded') continue;
+      if (await this.#shouldStopBefore(claim, record, definition)) return this.#cancel(claim, signal);
+      const turn = await run();
+      if (turn.next === 'leave') return turn.outcome;
+    }
+    return this.#end(claim, {
+      status: 'Succeeded',
+      error: null,
+      result: planOf(definition),
+      message: 'The checks passed; nothing was changed.',
+    });
+  }
+
+  /**
+   * A cancellation takes effect between two pieces of work. What is known to go on in Azure is seen through, since leaving
+   * it would leave its outcome unknown; when that was the last piece, the cancellation came too late.
+   */
+  async #shouldStopBefore(
+    claim: OperationClaim,
+    step: OperationStepRecord,
+    definition: OperationDefinition,
+  ): Promise<boolean> {
+    if ((await this.operations.currentStatus(claim.operation.id)) !== 'Canceling') return false;
+    if (step.waitReason === 'work') return false;
+    const isLast = step.name === VERIFY_STEP;
+    return !isLast || definition.steps.every((each) => stepOf(claim.operation, each.name).status !== 'Succeeded');
+  }
+
+  async #preflight(claim: OperationClaim, definition: OperationDefinition, signal: AbortSignal): Promise<Turn> {
+    return this.#guarded(claim, PREFLIGHT_STEP, signal, async () => {
+      const findings = await definition.preflight(contextOf(claim, signal));
+      const blocking = blocks(findings);
+      const saved = await this.database.transaction(async (transaction) => {
+        if (!(await this.operations.saveFindings(transaction, claim, findings))) return false;
+        return this.operations.saveStep(transaction, claim, {
+          name: PREFLIGHT_STEP,
+          status: blocking ? 'Failed' : 'Succeeded',
+          message: blocking ? 'A check found a fault.' : `Checked: ${findings.length} findings.`,
+          countAttempt: true,
+        });
+      });
+      if (!saved) return { next: 'leave', outcome: 'not-ours' };
+      if (!blocking) return CONTINUE;
+      const faults = findings.filter((finding) => finding.severity === 'error');
+      const remedies = faults.flatMap((finding) => finding.remedy ?? []);
+      return {
+        next: 'leave',
+        outcome: await this.#fail(
+          claim,
+          new ControlError('PREFLIGHT_FAILED', faults.map((finding) => finding.message).join(' '), {
+            externalCode: faults.map((finding) => finding.code).join(','),
+            ...(remedies.length === 0 ? {} : { remedy: remedies.join(' ') }),
+          }),
+          signal,
+        ),
+      };
+    });
+  }
+
+  async #step(claim: OperationClaim, step: OperationStep<Record<string, unknown>>, signal: AbortSignal): Promise<Turn> {
+    const record = stepOf(claim.operation, step.name);
+    if (record.status === 'Pending') {
+      const saved = await this.#save(claim, {
+        name: step.name,
+        status: 'Running',
+        message: step.description,
+        countAttempt: false,
+      });
+      if (!saved) return { next: 'leave', outcome: 'not-ours' };
+    }
+    return this.#guarded(claim, step.name, signal, async () => {
+      const context: StepContext<Record<string, unknown>> = {
+        ...contextOf(claim, signal),
+        resumeToken: claim.resumeTokens.get(step.name),
+        attempt: record.attempts + 1,
+      };
+      return this.#settle(claim, step.name, await step.run(context));
+    });
+  }
+
+  async #settle(claim: OperationClaim, name: string, outcome: StepOutcome): Promise<Turn> {
+    switch (outcome.outcome) {
+      case 'done': {
+        const change: StepChange = { name, status: 'Succeeded', message: outcome.message, countAttempt: true };
+        return (await this.#save(claim, change)) ? CONTINUE : { next: 'leave', outcome: 'not-ours' };
+      }
+      case 'wait':
+        return this.#park(claim, outcome.retryAfterSeconds, {
+          name,
+          status: 'Waiting',
+          waitReason: 'work',
+          message: outcome.message,
+          countAttempt: true,
+          ...(outcome.resumeToken === undefined ? {} : { resumeToken: outcome.resumeToken }),
+        });
+      case 'blocked':
+        return this.#park(claim, outcome.retryAfterSeconds, {
+          name,
+          status: 'Waiting',
+          waitReason: 'foreign-work',
+          message: outcome.message,
+          countAttempt: true,
+        });
+      default:
+        return assertNever(outcome);
+    }
+  }
+
+  async #verify(claim: OperationClaim, definition: OperationDefinition, signal: AbortSignal): Promise<Turn> {
+    return this.#guarded(claim, VERIFY_STEP, signal, async () => {
+      const verification = await definition.verify(contextOf(claim, signal));
+      switch (verification.verdict) {
+        case 'pending':
+          return this.#park(claim, verification.retryAfterSeconds, {
+            name: VERIFY_STEP,
+            status: 'Waiting',
+            waitReason: 'work',
+            message: verification.message,
+            countAttempt: true,
+          });
+        case 'missed':
+          return {
+            next: 'leave',
+            outcome: await this.#fail(claim, new ControlError('VERIFICATION_FAILED', verification.message), signal),
+          };
+        case 'reached': {
+          const tooLate = (await this.operations.currentStatus(claim.operation.id)) === 'Canceling';
+          return {
+            next: 'leave',
+            outcome: await this.#end(
+              claim,
+              {
+                status: 'Succeeded',
+                error: null,
+                result: verification.result,
+                message: tooLate
+                  ? 'The cancellation came too late: the wanted state was already there.'
+                  : 'The target is in the wanted state.',
+              },
+              verification,
+              { name: VERIFY_STEP, status: 'Succeeded', message: 'The target was read back.', countAttempt: true },
+            ),
+          };
+        }
+        default:
+          return assertNever(verification);
+      }
+    });
+  }
+
+  /** Turns what a step throws into a later try or the end of the operation. Faults of the database go to the job engine. */
+  async #guarded(claim: OperationClaim, name: string, signal: AbortSignal, work: () => Promise<Turn>): Promise<Turn> {
+    try {
+      return await work();
+    } catch (error) {
+      if (signal.aborted) {
+        // The worker is stopping. Whatever the step did is found by the next one, which observes before it acts.
+        return this.#park(claim, 0, {
+          name,
+          status: 'Waiting',
+          waitReason: 'retry',
+          message: 'The worker was stopped; another goes on.',
+          countAttempt: false,
+        });
+      }
+      if (error instanceof ControlError) {
+        if (!error.retryable) return { next: 'leave', outcome: await this.#fail(claim, error, signal, name) };
+        const { attempts } = stepOf(claim.operation, name);
+        return this.#park(claim, this.#pauseAfter(error, attempts), {
+          name,
+          status: 'Waiting',
+          waitReason: 'retry',
+          message: `Will be tried again: ${error.message}`,
+          countAttempt: true,
+        });
+      }
+      if (isDatabaseFault(error)) throw error;
+      this.log.unexpected(claim.operation, error);
+      const fault = new ControlError('INTERNAL', 'The step failed for a reason that Pilothouse does not know.', {
+        remedy: `Report it with the correlation id ${claim.operation.correlationId}.`,
+        cause: error,
+      });
+      return { next: 'leave', outcome: await this.#fail(claim, fault, signal, name) };
+    }
+  }
+
+  #pauseAfter(error: ControlError, attempts: number): number {
+    const exponential = Math.min(2 ** Math.min(attempts, 10), this.settings.maximumBackoffSeconds);
+    // Full jitter, so that what failed together is not tried again together.
+    const backoff = exponential / 2 + (Math.random() * exponential) / 2;
+    return error.retry.kind === 'after' ? error.retry.seconds + Math.random() : backoff;
+  }
+
+  async #save(claim: OperationClaim, change: StepChange): Promise<boolean> {
+    const saved = await this.database.transaction((transaction) => this.operations.saveStep(transaction, claim, change));
+    if (saved) applyTo(stepOf(claim.operation, change.name), change);
+    return saved;
+  }
+
+  async #park(claim: OperationClaim, seconds: number, change: StepChange): Promise<Turn> {
+    const saved = await this.database.transaction(async (transaction) => {
+      if (!(await this.operations.park(transaction, claim, seconds))) return false;
+      await this.operations.saveStep(transaction, claim, change);
+      await this.jobs.schedule(transaction, claim.operation.id, seconds);
+      return true;
+    });
+    return { next: 'leave', outcome: saved ? 'parked' : 'not-ours' };
+  }
+
+  async #cancel(claim: OperationClaim, signal: AbortSignal): Promise<RunOutcome> {
+    const did = claim.operation.steps.filter(
+      (step) => step.status === 'Succeeded' && step.name !== PREFLIGHT_STEP && step.name !== VERIFY_STEP,
+    );
+    // A step that ran and said nothing (its worker died, its answer was lost) may have reached Azure.
+    const unsure = claim.operation.steps.filter(
+      (step) => step.name !== PREFLIGHT_STEP && step.startedAt !== null && step.waitReason !== 'foreign-work' && !did.includes(step),
+    );
+    const message = [
+      did.length === 0 ? 'Canceled.' : `Canceled after: ${namesOf(did)}. What these did was not undone.`,
+      ...(did.length + unsure.length === 0 ? ['Nothing was changed.'] : []),
+      ...(unsure.length === 0 ? [] : [`The request of ${namesOf(unsure)} may have reached Azure; look at the target.`]),
+    ].join(' ');
+    const seen = await this.#observe(claim.operation, signal);
+    return this.#end(claim, { status: 'Canceled', error: null, result: null, message }, seen);
+  }
+
+  async #fail(claim: OperationClaim, error: ControlError, signal: AbortSignal, step?: string): Promise<RunOutcome> {
+    const seen = await this.#observe(claim.operation, signal);
+    return this.#end(
+      claim,
+      { status: 'Failed', error: storedProblem(error), result: null, message: error.message },
+      seen,
+      step === undefined ? undefined : { name: step, status: 'Failed', message: error.message, countAttempt: true },
+    );
+  }
+
+  /** After a failure the cache should show what is really there; if the owner cannot be asked, the next sync will. */
+  async #observe(operation: OperationRecord, signal: AbortSignal): Promise<OperationObservations | undefined> {
+    if (operation.dryRun) return undefined;
+    try {
+      return await this.ports.observeTarget(operation.target, operation.correlationId, signal);
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      this.log.notRefreshed(operation, error);
+      return undefined;
+    }
+  }
+
+  async #end(
+    claim: OperationClaim,
+    end: OperationEnd,
+    seen?: OperationObservations,
+    lastStep?: StepChange,
+  ): Promise<RunOutcome> {
+    const ended = await this.database.transaction(async (transaction: Transaction) => {
+      if (lastStep !== undefined && !(await this.operations.saveStep(transaction, claim, lastStep))) return undefined;
+      const operation = await this.operations.end(transaction, claim, end);
+      if (operation === undefined) return undefined;
+      if (seen !== undefined) await this.ports.applyObservations(transaction, seen);
+      await this.#startNext(transaction, operation);
+      // Last, since it queues on the audit chain: the shorter that is held, the better.
+      await this.ports.recordEnd(transaction, operation);
+      return operation;
+    });
+    if (ended === undefined) return 'not-ours';
+    this.log.ended(ended);
+    return 'ended';
+  }
+
+  async #startNext(transaction: Transaction, operation: OperationRecord): Promise<void> {
+    if (operation.lockKey === null) return;
+    const next = await this.operations.findNextPending(transaction, operation.lockKey);
+    if (next !== undefined) await this.jobs.schedule(transaction, next, 0);
+  }
+}
+
+function contextOf(claim: OperationClaim, signal: AbortSignal): OperationContext<Record<string, unknown>> {
+  const { operation } = claim;
+  return {
+    operationId: operation.id,
+    correlationId: operation.correlationId,
+    input: operation.input,
+    references: operation.references,
+    target: operation.target,
+    signal,
+  };
+}
+
+function stepOf(operation: OperationRecord, name: string): OperationStepRecord {
+  const step = operation.steps.find((candidate) => candidate.name === name);
+  if (step === undefined) throw new TypeError(`Operation ${operation.id} has no step "${name}"`);
+  return step;
+}
+
+function namesOf(steps: readonly OperationStepRecord[]): string {
+  return steps.map((step) => step.name).join(', ');
+}
+
+function applyTo(step: OperationStepRecord, change: StepChange): void {
+  step.status = change.status;
+  step.message = change.message;
+  step.waitReason = change.waitReason ?? null;
+  if (change.countAttempt) step.attempts += 1;
+}
+
+function planOf(definition: OperationDefinition): { plan: { step: string; description: string }[] } {
+  return { plan: definition.steps.map((step) => ({ step: step.name, description: step.description })) };
+}
+
+/** An error of Postgres or of the connection to it: pg gives both a `severity` or a system code. */
+function isDatabaseFault(error: unknown): boolean {
+  if (!Error.isError(error)) return false;
+  return 'severity' in error || ('code' in error && 'syscall' in error) || /Connection terminated/.test(error.message);
+}

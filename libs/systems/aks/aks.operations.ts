@@ -1,0 +1,326 @@
+import { z } from 'zod';
+import { ArmId } from '#libs/kernel/arm-id.js';
+import { ControlError } from '#libs/kernel/control-error.js';
+import type { JsonObject } from '#libs/kernel/json.js';
+import type { ArmReading } from '#libs/azure/arm.client.js';
+import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
+import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
+import { memberObject } from '#libs/azure/raw-change.js';
+import type { Finding } from '../contract/finding.js';
+import type {
+  OperationContext,
+  OperationDefinition,
+  StepContext,
+  StepOutcome,
+  Verification,
+} from '../contract/operation-definition.js';
+import { provisioningPhase } from '../contract/provisioning-state.js';
+import { rawText } from '../contract/raw-reader.js';
+import { resourceReference } from '../contract/resource-reference.js';
+import type { ResourceTarget } from '../contract/resource-target.js';
+import type { AksClient } from './aks.client.js';
+import { clusterOf } from './aks.collector.js';
+import {
+  AGENT_POOL_TYPE,
+  agentPoolKind,
+  managedClusterKind,
+  observeManagedCluster,
+  type AgentPoolProperties,
+} from './aks.kinds.js';
+
+/** The limits of AKS: nodes of one pool, and of all pools of a cluster. */
+const MOST_NODES_OF_POOL = 1000;
+const MOST_NODES_OF_CLUSTER = 5000;
+/** The smallest machine that AKS accepts has two cores. */
+const LEAST_CORES_OF_NODE = 2;
+
+const scaleInput = z.strictObject({
+  nodePool: resourceReference('The node pool to scale'),
+  count: z.int().min(0).max(MOST_NODES_OF_POOL).describe('The number of nodes that the pool shall have.'),
+});
+type ScaleInput = z.output<typeof scaleInput>;
+
+const scaleFindings = {
+  CLUSTER_NOT_FOUND: 'Azure does not know the cluster of the node pool.',
+  NODE_POOL_NOT_FOUND: 'The cluster has no node pool of this name.',
+  CLUSTER_STOPPED: 'The cluster is stopped; it has to be started before its pools can be scaled.',
+  NODE_POOL_STOPPED: 'The node pool is stopped; it has to be started before it can be scaled.',
+  CLUSTER_FAILED: 'The last operation on the cluster has failed; scaling may fail for the same reason.',
+  CLUSTER_BUSY: 'Another operation runs on the cluster; the scaling waits until it has ended.',
+  HUB_CLUSTER_READ_ONLY: 'The cluster is the hub of a fleet: Azure denies changes to it.',
+  AUTOSCALER_ENABLED: 'The cluster autoscaler decides the number of nodes of this pool.',
+  NODE_POOL_TYPE_UNSUPPORTED: 'A pool of single virtual machines has no one count to set.',
+  SYSTEM_POOL_NEEDS_NODE: 'The system pods need a node: a system pool cannot be scaled to zero.',
+  CLUSTER_NODE_LIMIT: 'The cluster would have more nodes than AKS allows.',
+  REGIONAL_CORES_SHORT: 'The regional quota has fewer free cores than the new nodes need at least.',
+  REGIONAL_CORES_UNKNOWN: 'The regional quota could not be read.',
+  ALREADY_AT_COUNT: 'The pool has this number of nodes already.',
+} as const satisfies Record<string, string>;
+type ScaleFindingCode = keyof typeof scaleFindings;
+
+/** A pool of a cluster as both were read in one answer. */
+interface PoolInCluster {
+  cluster: JsonObject;
+  poolRaw: JsonObject;
+  pool: AgentPoolProperties;
+}
+
+function scaleNodePool(client: AksClient): OperationDefinition<typeof scaleInput> {
+  return {
+    type: 'aks.nodePool.scale',
+    title: 'Scale a node pool',
+    description:
+      'Sets the number of nodes of an AKS node pool. Waits while another operation runs on the cluster, since AKS allows one at a time.',
+    permission: 'aks/nodePools/write',
+    input: scaleInput,
+    references: { nodePool: [agentPoolKind.name] },
+    timeoutSeconds: 3600,
+    findings: scaleFindings,
+    target(_input, references) {
+      const id = nodePoolId(references);
+      return { id: id.toString(), kind: agentPoolKind.name, lock: clusterOf(id).canonical };
+    },
+    preflight: (context) => preflightScale(client, context),
+    steps: [
+      {
+        name: 'scale',
+        description: 'Asks AKS for the number of nodes and waits until they are there.',
+        run: (context) => runScale(client, context),
+      },
+    ],
+    verify: (context) => verifyScale(client, context),
+  };
+}
+
+async function preflightScale(client: AksClient, context: OperationContext<ScaleInput>): Promise<Finding[]> {
+  const id = nodePoolId(context.references);
+  const { count } = context.input;
+  const reading = await client.getCluster(clusterOf(id), context);
+  if (reading.state === 'missing')
+    return [finding('CLUSTER_NOT_FOUND', 'error', { cluster: clusterOf(id).toString() })];
+  const found = findPool(reading.body, id);
+  if (found === undefined) return [finding('NODE_POOL_NOT_FOUND', 'error', { nodePool: id.toString() })];
+
+  const { cluster, pool, poolRaw } = found;
+  const clusterProperties = managedClusterKind.describe(cluster);
+  const clusterState = rawText(cluster, 'provisioningState');
+  const poolState = rawText(poolRaw, 'provisioningState');
+  const findings: Finding[] = [];
+  if (clusterProperties.isFleetHub) {
+    findings.push(
+      finding(
+        'HUB_CLUSTER_READ_ONLY',
+        'error',
+        { nodeResourceGroup: rawText(cluster, 'nodeResourceGroup') },
+        'Change the fleet instead.',
+      ),
+    );
+  }
+  if (rawText(cluster, 'powerState', 'code') === 'Stopped') {
+    findings.push(finding('CLUSTER_STOPPED', 'error', { powerState: 'Stopped' }, 'Start the cluster first.'));
+  } else if (pool.powerState === 'Stopped') {
+    findings.push(finding('NODE_POOL_STOPPED', 'error', { powerState: 'Stopped' }, 'Start the node pool first.'));
+  }
+  if (provisioningPhase(clusterState) === 'failed') {
+    findings.push(finding('CLUSTER_FAILED', 'warning', { provisioningState: clusterState }));
+  }
+  if (provisioningPhase(clusterState) === 'moving' || provisioningPhase(poolState) === 'moving') {
+    findings.push(finding('CLUSTER_BUSY', 'warning', { cluster: clusterState, nodePool: poolState }));
+  }
+  if (pool.autoscaling) {
+    findings.push(
+      finding(
+        'AUTOSCALER_ENABLED',
+        'error',
+        { minCount: pool.minCount, maxCount: pool.maxCount },
+        'Change the limits of the autoscaler, or switch it off for this pool.',
+      ),
+    );
+  }
+  if (pool.poolType === 'VirtualMachines') {
+    findings.push(finding('NODE_POOL_TYPE_UNSUPPORTED', 'error', { type: pool.poolType }));
+  }
+  if (count === 0 && pool.mode?.toLowerCase() === 'system') {
+    findings.push(finding('SYSTEM_POOL_NEEDS_NODE', 'error', { mode: pool.mode }, 'Ask for one node at least.'));
+  }
+  const added = count - (pool.count ?? 0);
+  const wantedInCluster = clusterProperties.nodeCount + added;
+  if (added > 0 && wantedInCluster > MOST_NODES_OF_CLUSTER) {
+    findings.push(finding('CLUSTER_NODE_LIMIT', 'error', { nodes: wantedInCluster, limit: MOST_NODES_OF_CLUSTER }));
+  }
+  if (added === 0 && provisioningPhase(poolState) === 'succeeded') {
+    findings.push(finding('ALREADY_AT_COUNT', 'info', { count }));
+  }
+  if (added > 0) findings.push(...(await coreFindings(client, context, id, rawText(reading.body, 'location'), added)));
+  return findings;
+}
+
+async function coreFindings(
+  client: AksClient,
+  context: OperationContext<ScaleInput>,
+  id: ArmId,
+  location: string | null,
+  added: number,
+): Promise<Finding[]> {
+  if (id.subscriptionId === undefined || location === null) return [];
+  const cores = await client.regionalCores(id.subscriptionId, location, context);
+  if (cores.state === 'unknown') {
+    return [
+      finding('REGIONAL_CORES_UNKNOWN', 'info', { location, code: cores.problem.externalCode ?? cores.problem.code }),
+    ];
+  }
+  const needed = added * LEAST_CORES_OF_NODE;
+  if (cores.limit - cores.used >= needed) return [];
+  return [
+    finding(
+      'REGIONAL_CORES_SHORT',
+      // What the quota counts lags behind, and Azure has the last word.
+      'warning',
+      { location, used: cores.used, limit: cores.limit, neededAtLeast: needed },
+      'Ask for a higher quota in the region.',
+    ),
+  ];
+}
+
+function runScale(client: AksClient, context: StepContext<ScaleInput>): Promise<StepOutcome> {
+  const id = nodePoolId(context.references);
+  const { count } = context.input;
+  return reachDesiredState(
+    client.arm,
+    context.resumeToken,
+    {
+      working: `Azure is scaling the pool ${id.name} to ${count} nodes.`,
+      read: () => client.getNodePool(id, context),
+      judge: (reading) => judgeScale(client, context, id, reading),
+      write: (reading) =>
+        client.changeNodePool(
+          id,
+          present(reading, id),
+          (body) => {
+            memberObject(body, 'properties')['count'] = count;
+          },
+          context,
+        ),
+    },
+    context,
+  );
+}
+
+async function judgeScale(
+  client: AksClient,
+  context: StepContext<ScaleInput>,
+  id: ArmId,
+  reading: ArmReading,
+): Promise<DesiredStateVerdict> {
+  const { body } = present(reading, id);
+  const raw = memberObject(body, 'properties');
+  const state = rawText(raw, 'provisioningState');
+  const phase = provisioningPhase(state);
+  const pool = agentPoolKind.describe(raw);
+  if (pool.count === context.input.count) {
+    switch (phase) {
+      case 'succeeded':
+      case 'unknown':
+        return { verdict: 'reached', message: `The pool ${id.name} has ${pool.count} nodes.` };
+      case 'moving':
+        return { verdict: 'underway', message: `The pool ${id.name} is on its way to ${pool.count} nodes (${state}).` };
+      case 'failed':
+      case 'canceled':
+        return { verdict: 'failed', error: failedOperationError(`Scaling ${id.name}`, body) };
+    }
+  }
+  if (phase === 'moving')
+    return { verdict: 'busy', message: `The pool ${id.name} is being changed by someone else (${state}).` };
+  // AKS answers 409 while anything else of the cluster changes: looking first spares it the request.
+  const other = await otherChange(client, context, id);
+  if (other !== undefined) return { verdict: 'busy', message: other };
+  if (pool.autoscaling) {
+    throw new ControlError('CONFLICT', `The autoscaler has been switched on for the pool ${id.name}.`, {
+      remedy: 'Change the limits of the autoscaler instead.',
+    });
+  }
+  return { verdict: 'different' };
+}
+
+/** What else is going on in the cluster, in words; undefined when it is at rest. */
+async function otherChange(
+  client: AksClient,
+  context: StepContext<ScaleInput>,
+  id: ArmId,
+): Promise<string | undefined> {
+  const reading = await client.getCluster(clusterOf(id), context);
+  const observations =
+    reading.state === 'missing'
+      ? []
+      : observeManagedCluster(reading.body, { observedAt: reading.observedAt, source: 'ARM' });
+  const moving = observations.find((observation) => provisioningPhase(observation.provisioningState) === 'moving');
+  return moving === undefined
+    ? undefined
+    : `Another operation runs on the cluster: ${moving.name} is ${moving.provisioningState}.`;
+}
+
+async function verifyScale(client: AksClient, context: OperationContext<ScaleInput>): Promise<Verification> {
+  const id = nodePoolId(context.references);
+  const { count } = context.input;
+  const reading = await client.getCluster(clusterOf(id), context);
+  const found = reading.state === 'missing' ? undefined : findPool(reading.body, id);
+  if (reading.state === 'missing' || found === undefined) {
+    return { verdict: 'missed', message: `The pool ${id.name} is not there any more.` };
+  }
+  const state = rawText(found.poolRaw, 'provisioningState');
+  if (provisioningPhase(state) === 'moving') {
+    return {
+      verdict: 'pending',
+      message: `The pool ${id.name} is ${state}.`,
+      retryAfterSeconds: client.arm.pollIntervalSeconds,
+    };
+  }
+  if (found.pool.count !== count || provisioningPhase(state) !== 'succeeded') {
+    return {
+      verdict: 'missed',
+      message: `The pool ${id.name} is ${state ?? 'in no known state'} with ${found.pool.count ?? 'an unknown number of'} nodes; ${count} were asked for.`,
+    };
+  }
+  return {
+    verdict: 'reached',
+    result: { nodePool: id.toString(), count, provisioningState: state },
+    observations: observeManagedCluster(reading.body, { observedAt: reading.observedAt, source: 'OPERATION' }),
+    absent: [],
+  };
+}
+
+/** @throws ControlError INVALID_REQUEST when the reference is missing or names something else. */
+function nodePoolId(references: Readonly<Record<string, ResourceTarget>>): ArmId {
+  const reference = references['nodePool'];
+  const id = reference === undefined ? undefined : ArmId.tryParse(reference.id);
+  if (id?.canonicalType === AGENT_POOL_TYPE.toLowerCase()) return id;
+  throw new ControlError('INVALID_REQUEST', 'nodePool does not name an AKS node pool.', {
+    violations: [{ path: 'nodePool', message: `must be the uid or the ARM id of a ${AGENT_POOL_TYPE}` }],
+  });
+}
+
+function findPool(clusterBody: JsonObject, id: ArmId): PoolInCluster | undefined {
+  const observations = observeManagedCluster(clusterBody, { observedAt: new Date(0), source: 'ARM' });
+  const pool = observations.find((observation) => observation.canonicalId === id.canonical);
+  const cluster = observations.find((observation) => observation.kind === managedClusterKind.name);
+  if (pool === undefined || cluster === undefined) return undefined;
+  return { cluster: cluster.properties, poolRaw: pool.properties, pool: agentPoolKind.describe(pool.properties) };
+}
+
+function present(reading: ArmReading, id: ArmId): Extract<ArmReading, { state: 'found' }> {
+  if (reading.state === 'found') return reading;
+  throw new ControlError('AZURE_NOT_FOUND', `The pool ${id.name} is not there any more.`);
+}
+
+function finding(
+  code: ScaleFindingCode,
+  severity: Finding['severity'],
+  evidence: JsonObject,
+  remedy?: string,
+): Finding {
+  return { code, severity, message: scaleFindings[code], evidence, ...(remedy === undefined ? {} : { remedy }) };
+}
+
+export function createAksOperations(client: AksClient): OperationDefinition[] {
+  return [scaleNodePool(client)];
+}

@@ -1,0 +1,92 @@
+import type { z } from 'zod';
+import type { Json } from '#libs/kernel/json.js';
+import type { Secret } from '#libs/kernel/secret.js';
+import type { Finding } from './finding.js';
+import type { Observation } from './observation.js';
+import type { ResourceTarget } from './resource-target.js';
+
+export interface OperationTarget {
+  /** The object that the operation changes, also where it is still to be made. */
+  id: string;
+  kind: string;
+  /**
+   * Canonical id of what is locked while the operation runs: operations with the same lock run one after the other. A
+   * node pool's operations lock the cluster, since AKS allows one change of a cluster at a time.
+   */
+  lock: string;
+}
+
+export interface OperationContext<Input> {
+  operationId: string;
+  /** Sent to the outside system with every call, so that both sides' records can be joined. */
+  correlationId: string;
+  input: Input;
+  /** The resolved references of the input, by field name. */
+  references: Readonly<Record<string, ResourceTarget>>;
+  target: ResourceTarget;
+  signal: AbortSignal;
+}
+
+export interface StepContext<Input> extends OperationContext<Input> {
+  /** What this step returned with its last `wait`, also after a restart of the worker. */
+  resumeToken: Secret | undefined;
+  /** 1 for the first run of this step. */
+  attempt: number;
+}
+
+export type StepOutcome =
+  /** The wanted state of this step is there. */
+  | { outcome: 'done'; message: string }
+  /** Work goes on elsewhere: run this step again after the given time. The token is saved before anything else happens. */
+  | { outcome: 'wait'; message: string; retryAfterSeconds: number; resumeToken?: Secret }
+  /** Somebody else is changing the target: like `wait`, but nothing of ours has been started. */
+  | { outcome: 'blocked'; message: string; retryAfterSeconds: number };
+
+/**
+ * One step of an operation. Obligations: it observes first and acts only if needed, so that it may be run any number of
+ * times, also after a crash at any point; it never waits for Azure by itself; it throws only ControlErrors (a retryable
+ * one is run again with backoff, another ends the operation).
+ */
+export interface OperationStep<Input> {
+  name: string;
+  description: string;
+  run(context: StepContext<Input>): Promise<StepOutcome>;
+}
+
+export type Verification =
+  | {
+      verdict: 'reached';
+      /** What the operation made, for the caller; no secrets. */
+      result: Json;
+      /** Fresh observations for the cache. */
+      observations: Observation[];
+      /** What is now known to be gone. */
+      absent: ResourceTarget[];
+    }
+  | { verdict: 'pending'; message: string; retryAfterSeconds: number }
+  | { verdict: 'missed'; message: string };
+
+/** A change that Pilothouse can make: data plus small functions. Everything public about it is derived from here. */
+export interface OperationDefinition<Input extends z.ZodObject = z.ZodObject> {
+  /** Dotted camel case: `fleet.member.join`. */
+  type: string;
+  title: string;
+  description: string;
+  /** `fleets/members/write`. */
+  permission: string;
+  /** Every field has a description. */
+  input: Input;
+  /** Input fields that name a resource (by uid or ARM id), and the kinds that each may be of. */
+  references: Readonly<Record<string, readonly string[]>>;
+  /** From acceptance to the end, waiting included. */
+  timeoutSeconds: number;
+  /** The finding codes that `preflight` can give, with what each means. */
+  findings: Readonly<Record<string, string>>;
+  /** Pure. @throws ControlError INVALID_REQUEST where the parts do not go together. */
+  target(input: z.output<Input>, references: Readonly<Record<string, ResourceTarget>>): OperationTarget;
+  /** Reads only. */
+  preflight(context: OperationContext<z.output<Input>>): Promise<Finding[]>;
+  steps: readonly OperationStep<z.output<Input>>[];
+  /** Reads the target back from its owner. */
+  verify(context: OperationContext<z.output<Input>>): Promise<Verification>;
+}

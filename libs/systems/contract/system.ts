@@ -1,0 +1,11 @@
+import type { Collector } from './collector.js';
+import type { KindDefinition } from './kind-definition.js';
+import type { OperationDefinition } from './operation-definition.js';
+
+/** What a system's module puts into the house. */
+export interface System {
+  readonly name: string;
+  readonly kinds: readonly KindDefinition[];
+  readonly collectors: readonly Collector[];
+  readonly operations: readonly OperationDefinition[];
+}

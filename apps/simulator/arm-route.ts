@@ -48,7 +48,7 @@ function tenantRoute(segments: readonly string[], lower: readonly string[]): Arm
 }
 
 function subscriptionRoute(segments: readonly string[], lower: readonly string[], method: string): ArmRoute {
-  const subscriptionId = segments[1] as string;
+  const subscriptionId = segments[1]!;
   if (segments.length === 2) return { kind: 'subscription', subscriptionId };
   const rest = segments.slice(2);
   switch (lower[2]) {
@@ -143,7 +143,7 @@ function resourceRoute(
   const above = ArmId.tryParse(`/${segments.slice(0, -1).join('/')}`);
   if (method === 'POST') {
     if (tail.length < 3 || above === undefined) return { kind: 'unknown' };
-    return { kind: 'action', id: above, action: (tail.at(-1) as string).toLowerCase(), ...scope };
+    return { kind: 'action', id: above, action: tail.at(-1)!.toLowerCase(), ...scope };
   }
   const type = [namespace, ...tail.filter((_segment, index) => index % 2 === 0)].join('/');
   if (tail.length > 1) {

@@ -48,7 +48,7 @@ export class OrderedKeys {
     let high = this.#sorted.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#sorted[middle] as string) < key) low = middle + 1;
+      if (this.#sorted[middle]! < key) low = middle + 1;
       else high = middle;
     }
     return low;

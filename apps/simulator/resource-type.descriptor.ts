@@ -105,6 +105,8 @@ export interface ResourceTypeDescriptor {
   readonly members: readonly string[];
   /** Dotted paths that only Azure writes: ignored when sent, kept when absent. */
   readonly readOnly: readonly string[];
+  /** Dotted paths that `present` makes from other resources: they are never stored. */
+  readonly derived?: readonly string[];
   /** Dotted paths that older API versions do not show. */
   readonly versioned?: readonly { path: string; since: string }[];
   /** Where the eTag stands, if the type has one, and how it is written. */

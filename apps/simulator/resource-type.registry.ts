@@ -68,7 +68,7 @@ export class ResourceTypeRegistry {
     for (const namespace of FURTHER_NAMESPACES) this.#namespaces.set(namespace.toLowerCase(), namespace);
     for (const descriptor of descriptors) {
       this.#descriptors.set(descriptor.type.toLowerCase(), descriptor);
-      const namespace = descriptor.type.split('/')[0] as string;
+      const namespace = descriptor.type.split('/')[0]!;
       this.#namespaces.set(namespace.toLowerCase(), namespace);
     }
   }

@@ -9,7 +9,6 @@ import { withValueAt, withoutPath } from './json-path.js';
 import type { LongRunningOperation } from './long-running-operation.store.js';
 import type { StoredResource } from './resource.store.js';
 import type { PlannedGroup, WritePlan } from './resource-type.descriptor.js';
-import { GROUP_TYPE } from './resource-type.registry.js';
 
 export interface BeginRequest {
   plan: WritePlan;
@@ -50,7 +49,7 @@ export class ResourceEngine {
     const rootKey = rootOf(target.id);
     const operationId = randomUUID();
     if (plan.preempts !== undefined) this.#preempt(rootKey, plan.preempts.error, now);
-    for (const group of plan.groups ?? []) this.#makeGroup(target.id, group, actor, now);
+    for (const group of plan.groups ?? []) this.makeGroup(target.id, group, actor, now);
 
     const settles: string[] = [];
     for (const { id, body, state } of plan.writes) {
@@ -247,28 +246,36 @@ export class ResourceEngine {
     }
   }
 
-  #makeGroup(target: ArmId, group: PlannedGroup, actor: string, at: number): void {
+  /** A resource group that Azure makes for a resource; one that is there already stays as it is. */
+  makeGroup(target: ArmId, group: PlannedGroup, actor: string, at: number): void {
     const subscriptionId = target.subscriptionId ?? '';
     const id = ArmId.resourceGroup(subscriptionId, group.name);
     if (this.state.resources.get(id.canonical) !== undefined) return;
+    const body: JsonObject = {
+      location: group.location,
+      managedBy: group.managedBy,
+      properties: { provisioningState: 'Succeeded' },
+      ...(group.denyAssignment === undefined ? {} : { denyAssignment: group.denyAssignment }),
+    };
+    this.writeScope(id, body, actor, at);
+  }
+
+  /** Stores a subscription or a resource group. */
+  writeScope(id: ArmId, body: JsonObject, actor: string, at: number): StoredResource {
+    const existing = this.state.resources.get(id.canonical);
     const time = new Date(at).toISOString();
-    this.state.resources.put(
+    return this.state.resources.put(
       {
         key: id.canonical,
-        id: id.toString(),
-        type: GROUP_TYPE,
-        name: group.name,
-        subscriptionId,
+        id: existing?.id ?? id.toString(),
+        type: id.canonicalType,
+        name: existing?.name ?? id.name,
+        subscriptionId: existing?.subscriptionId ?? id.subscriptionId ?? '',
         resourceGroup: undefined,
         parentKey: undefined,
-        body: {
-          location: group.location,
-          managedBy: group.managedBy,
-          properties: { provisioningState: 'Succeeded' },
-          ...(group.denyAssignment === undefined ? {} : { denyAssignment: group.denyAssignment }),
-        },
-        createdAt: time,
-        createdBy: actor,
+        body,
+        createdAt: existing?.createdAt ?? time,
+        createdBy: existing?.createdBy ?? actor,
         modifiedAt: time,
         modifiedBy: actor,
       },
@@ -282,9 +289,9 @@ export class ResourceEngine {
     const descriptor = registry.get(id.type);
     const parentKey = parentKeyOf(id);
     const parent = parentKey === undefined ? undefined : resources.get(parentKey);
-    const lastType = descriptor.type.split('/').at(-1) as string;
+    const lastType = descriptor.type.split('/').at(-1)!;
     if (parent !== undefined && id.parts.at(-1)?.segments.length !== 1) return `${parent.id}/${lastType}/${id.name}`;
-    const namespace = descriptor.type.split('/')[0] as string;
+    const namespace = descriptor.type.split('/')[0]!;
     if (parent !== undefined) return `${parent.id}/providers/${namespace}/${lastType}/${id.name}`;
     const groupSegment = descriptor.lowerCaseGroupSegment === true ? 'resourcegroups' : 'resourceGroups';
     const group = this.state.group(id.subscriptionId ?? '', id.resourceGroup ?? '');

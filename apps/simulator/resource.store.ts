@@ -165,11 +165,11 @@ export class ResourceStore {
         keys = new OrderedKeys();
         this.#indexes.set(index, keys);
       }
-      keys.add((after as StoredResource).key);
+      keys.add(after!.key);
     }
     for (const index of old) {
       const keys = this.#indexes.get(index);
-      keys?.delete((before as StoredResource).key);
+      keys?.delete(before!.key);
       if (keys?.size === 0) this.#indexes.delete(index);
     }
   }

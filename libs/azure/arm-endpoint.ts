@@ -1,4 +1,4 @@
-import { ArmId } from '#libs/kernel/arm-id.js';
+import { type ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 
 /** ARM of the public and the sovereign clouds; each also answers under regional names below its own. */
@@ -56,8 +56,9 @@ export class ArmEndpoint {
    * away from ARM: some resource providers give addresses of their own, which must not get our token.
    */
   follow(handedOut: string): string | undefined {
-    if (!URL.canParse(handedOut, this.clientOrigin)) return undefined;
-    const url = new URL(handedOut, this.clientOrigin);
+    const base = handedOut.startsWith('/') ? this.clientOrigin : undefined;
+    if (!URL.canParse(handedOut, base)) return undefined;
+    const url = new URL(handedOut, base);
     if (!this.#isArm(url)) return undefined;
     return this.isLoopback ? `${this.clientOrigin}${url.pathname}${url.search}` : url.toString();
   }

@@ -49,10 +49,10 @@ export function parseArmError(body: unknown): ArmError | undefined {
 
 function readError(value: unknown, depth: number): ArmError | undefined {
   if (!isJsonObject(value) || depth > DEEPEST) return undefined;
-  const wrapped = value['error'] ?? value['Error'] ?? value['odata.error'];
+  const wrapped = value.error ?? value.Error ?? value['odata.error'];
   if (isJsonObject(wrapped)) return readError(wrapped, depth + 1);
-  const code = textOf(value['code']) ?? textOf(value['Code']);
-  const message = messageOf(value['message'] ?? value['Message']);
+  const code = textOf(value.code) ?? textOf(value.Code);
+  const message = messageOf(value.message ?? value.Message);
   const inner = innerErrors(value).find((error) => error !== undefined && error.code.toLowerCase() !== 'unspecified');
   if (code === undefined) return inner ?? (message === undefined ? undefined : { code: 'Unspecified', message });
   if (WRAPPER_CODES.has(code.toLowerCase()) && inner !== undefined) {
@@ -61,9 +61,9 @@ function readError(value: unknown, depth: number): ArmError | undefined {
   return { code, message: message ?? inner?.message ?? '' };
 
   function innerErrors(holder: Record<string, unknown>): (ArmError | undefined)[] {
-    const details = holder['details'] ?? holder['Details'];
+    const details = holder.details ?? holder.Details;
     const candidates: unknown[] = Array.isArray(details) ? details : [];
-    return [...candidates, holder['ErrorEntity'], holder['innererror'], holder['innerError']].map((candidate) =>
+    return [...candidates, holder.ErrorEntity, holder.innererror, holder.innerError].map((candidate) =>
       readError(candidate, depth + 1),
     );
   }
@@ -75,7 +75,7 @@ function textOf(value: unknown): string | undefined {
 
 /** OData wraps the text once more: `{lang, value}`. */
 function messageOf(value: unknown): string | undefined {
-  return isJsonObject(value) ? textOf(value['value']) : textOf(value);
+  return isJsonObject(value) ? textOf(value.value) : textOf(value);
 }
 
 interface KnownError {
@@ -304,11 +304,11 @@ export function failedOperationError(action: string, body: unknown): ControlErro
 /** A status body holds the error beside words like `code`-less status texts; an object holds it in its own status. */
 function errorPartOf(body: unknown): unknown {
   if (!isJsonObject(body)) return body;
-  if (body['error'] !== undefined && body['error'] !== null) return body['error'];
-  const properties = body['properties'];
+  if (body.error !== undefined && body.error !== null) return body.error;
+  const properties = body.properties;
   if (!isJsonObject(properties)) return body;
-  const status = isJsonObject(properties['status']) ? properties['status'] : {};
-  return properties['error'] ?? status['lastOperationError'] ?? status['provisioningError'] ?? undefined;
+  const status = isJsonObject(properties.status) ? properties.status : {};
+  return properties.error ?? status.lastOperationError ?? status.provisioningError ?? undefined;
 }
 
 function headerError(headers: ReadableHeaders): ArmError | undefined {

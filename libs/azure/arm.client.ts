@@ -124,7 +124,7 @@ export class ArmClient {
     apiVersion: string,
     context: AzureCallContext,
     query: Readonly<Record<string, string>> = {},
-  ): AsyncGenerator<ArmPage, void, void> {
+  ): AsyncGenerator<ArmPage, undefined, void> {
     const action = `GET ${shown(path)}`;
     const seen = new Set<string>();
     let url: string | undefined = this.options.endpoint.url(path, apiVersion, query);
@@ -134,12 +134,12 @@ export class ArmClient {
       const response: PipelineResponse = await this.#request('GET', url, context);
       this.#expectSuccess(response, action);
       const body = this.#objectOf(response, action);
-      const items = body['value'];
+      const items = body.value;
       if (!Array.isArray(items) || !items.every(isJsonObject)) {
         throw new ControlError('AZURE_UNEXPECTED_ANSWER', `${action}: the answer is not a list of objects.`);
       }
       yield { items, observedAt };
-      const nextLink = body['nextLink'];
+      const nextLink = body.nextLink;
       url = undefined;
       if (typeof nextLink === 'string' && nextLink !== '') {
         url = this.options.endpoint.follow(nextLink);
@@ -242,7 +242,7 @@ export class ArmClient {
     if (!token.action.startsWith('POST')) return null;
     const url = token.resultUrl === null ? undefined : this.options.endpoint.follow(token.resultUrl);
     if (url === undefined) {
-      const properties = status?.['properties'];
+      const properties = status?.properties;
       return isJsonObject(properties) ? properties : null;
     }
     const response = await this.#request('GET', url, context);
@@ -388,20 +388,20 @@ function isAbsence(response: PipelineResponse): boolean {
 }
 
 function etagOf(body: JsonObject, response: PipelineResponse): string | null {
-  const properties = body['properties'];
-  const candidates = [body['eTag'], body['etag'], isJsonObject(properties) ? properties['eTag'] : undefined];
+  const properties = body.properties;
+  const candidates = [body.eTag, body.etag, isJsonObject(properties) ? properties.eTag : undefined];
   const inBody = candidates.find((candidate) => typeof candidate === 'string' && candidate !== '');
   return typeof inBody === 'string' ? inBody : (response.headers.get('etag') ?? null);
 }
 
 function statusOf(body: JsonObject | null): string | undefined {
-  const status = body?.['status'];
+  const status = body?.status;
   return typeof status === 'string' ? status : provisioningStateOf(body);
 }
 
 function provisioningStateOf(body: JsonObject | null): string | undefined {
-  const properties = body?.['properties'];
-  const state = isJsonObject(properties) ? properties['provisioningState'] : undefined;
+  const properties = body?.properties;
+  const state = isJsonObject(properties) ? properties.provisioningState : undefined;
   return typeof state === 'string' ? state : undefined;
 }
 

@@ -14,6 +14,7 @@ import { retryAfterSeconds } from './retry-after.js';
 import { TENANT, type CallClass, type ThrottleBudget } from './throttle-budget.js';
 
 const MOST_RETRIES = 3;
+const TIME_IS_UP = Symbol('time is up');
 const SUBSCRIPTION_IN_PATH = /^\/subscriptions\/([0-9a-f-]{36})(?:\/|$)/i;
 const GRAPH_PATH = /^\/providers\/microsoft\.resourcegraph\/resources$/i;
 /** By ARM's convention an action named `list…` only reads (credentials, keys). */
@@ -82,10 +83,8 @@ export class AzureTransport implements HttpClient {
     const onAbort = (): void => abort.abort();
     signal?.addEventListener('abort', onAbort, { once: true });
     const limitMs = request.timeout > 0 ? request.timeout : this.options.requestTimeoutMs;
-    let timedOut = false;
     const timer = setTimeout(() => {
-      timedOut = true;
-      abort.abort();
+      abort.abort(TIME_IS_UP);
     }, limitMs);
     try {
       return await this.#sender.sendRequest({
@@ -97,7 +96,7 @@ export class AzureTransport implements HttpClient {
       });
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
-      if (timedOut) {
+      if (abort.signal.reason === TIME_IS_UP) {
         return new ControlError(
           'AZURE_TIMEOUT',
           `Azure did not answer a ${request.method} within ${limitMs / 1000} s.`,

@@ -1,4 +1,5 @@
 import type { TokenCredential } from '@azure/core-auth';
+import type { HttpClient } from '@azure/core-rest-pipeline';
 import { delay, systemClock, type Clock } from '#libs/kernel/clock.js';
 import { ArmClient } from './arm.client.js';
 import { ArmEndpoint } from './arm-endpoint.js';
@@ -22,11 +23,19 @@ export interface Azure {
   options: AzureOptions;
 }
 
+/** What can be put in the place of the real thing. */
+export interface AzureParts {
+  clock?: Clock;
+  /** What really sends requests. */
+  sender?: HttpClient;
+}
+
 /**
  * Contacts nothing: neither Azure nor the sign-in.
  * @throws TypeError when the options contradict each other (see `ArmEndpoint` and `createAzureCredential`).
  */
-export function createAzure(options: AzureOptions, clock: Clock = systemClock): Azure {
+export function createAzure(options: AzureOptions, parts: AzureParts = {}): Azure {
+  const clock = parts.clock ?? systemClock;
   const endpoint = new ArmEndpoint(options.armEndpoint);
   const credential = createAzureCredential(endpoint, options.staticToken);
   const budget = new ThrottleBudget({ clock, longestWaitMs: options.longestBudgetWaitMs, sleep: delay });
@@ -38,6 +47,7 @@ export function createAzure(options: AzureOptions, clock: Clock = systemClock): 
     retryBaseMs: options.retryBaseMs,
     longestRetryAfterSeconds: options.longestRetryAfterSeconds,
     sleep: delay,
+    ...(parts.sender === undefined ? {} : { sender: parts.sender }),
   });
   const common = { endpoint, credential, transport, clock, userAgent: options.userAgent };
   const arm = new ArmClient({ ...common, pollIntervalSeconds: options.pollIntervalSeconds });

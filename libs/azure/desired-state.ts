@@ -43,7 +43,7 @@ export type DesiredStateOutcome =
  * After our own write has ended, nothing is written again: whether the end is the wanted one is for `verify` to say.
  */
 export async function reachDesiredState(
-  arm: ArmClient,
+  arm: Pick<ArmClient, 'poll' | 'pollIntervalSeconds'>,
   resumeToken: Secret | undefined,
   wanted: DesiredState,
   context: AzureCallContext,
@@ -84,7 +84,11 @@ export async function reachDesiredState(
   }
 }
 
-async function write(arm: ArmClient, wanted: DesiredState, reading: ArmReading): Promise<DesiredStateOutcome> {
+async function write(
+  arm: Pick<ArmClient, 'pollIntervalSeconds'>,
+  wanted: DesiredState,
+  reading: ArmReading,
+): Promise<DesiredStateOutcome> {
   let answer: ArmWriteAnswer;
   try {
     answer = await wanted.write(reading);

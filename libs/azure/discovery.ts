@@ -14,7 +14,7 @@ export type DiscoveryOutcome = { state: 'complete' } | { state: 'partial'; probl
 export interface DiscoverySources {
   graph(): AsyncGenerator<GraphPage, GraphOutcome, void>;
   /** May end with the problems of the parts that it had to leave out. */
-  arm(): AsyncGenerator<ArmPage, ControlError | void, void>;
+  arm(): AsyncGenerator<ArmPage, ControlError | undefined, void>;
 }
 
 /**

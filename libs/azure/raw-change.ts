@@ -1,4 +1,4 @@
-import { ArmId } from '#libs/kernel/arm-id.js';
+import { type ArmId } from '#libs/kernel/arm-id.js';
 import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
 
 /** What Azure tells and does not take back: the requests of these types refuse or ignore it. Dotted paths. */
@@ -61,7 +61,7 @@ function remove(object: JsonObject, path: readonly string[]): void {
   const [name, ...rest] = path;
   if (name === undefined) return;
   if (rest.length === 0) {
-    delete object[name];
+    Reflect.deleteProperty(object, name);
     return;
   }
   const member = object[name];

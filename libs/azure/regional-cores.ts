@@ -16,11 +16,11 @@ export async function regionalCores(
   location: string,
   context: AzureCallContext,
 ): Promise<RegionalCores> {
-  const path = `${ArmId.subscription(subscriptionId)}/providers/Microsoft.Compute/locations/${location}/usages`;
+  const path = `${ArmId.subscription(subscriptionId).toString()}/providers/Microsoft.Compute/locations/${location}/usages`;
   try {
     for await (const page of arm.list(path, armApiVersion('Microsoft.Compute/locations/usages'), context)) {
       for (const { name, currentValue, limit } of page.items) {
-        if (!isJsonObject(name) || name['value'] !== 'cores') continue;
+        if (!isJsonObject(name) || name.value !== 'cores') continue;
         if (typeof currentValue === 'number' && typeof limit === 'number')
           return { state: 'known', used: currentValue, limit };
       }

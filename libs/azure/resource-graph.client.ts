@@ -64,12 +64,12 @@ export class ResourceGraphQueries {
       seen += rows.length;
       yield { rows, observedAt };
       const next = answer.skipToken;
-      if (next !== undefined && next !== null && next !== '') {
+      if (typeof next === 'string' && next !== '') {
         if (next === skipToken) return { state: 'incomplete', reason: 'Resource Graph repeats its page.' };
         skipToken = next;
         continue;
       }
-      if (String(answer.resultTruncated).toLowerCase() === 'true') {
+      if (answer.resultTruncated === 'true') {
         return { state: 'incomplete', reason: 'Resource Graph cut the answer short and gave no token for the rest.' };
       }
       if (typeof answer.totalRecords === 'number' && answer.totalRecords > seen) {

@@ -72,6 +72,8 @@ export interface ResourceVersionView {
   tags: Record<string, string>;
   properties: JsonObject;
   source: ObservationSource;
+  /** The names of the parts that differ from the state before; null where nothing older is kept. */
+  changed: string[] | null;
 }
 
 export interface ChangeView {
@@ -88,6 +90,11 @@ export interface ChangeView {
   subscriptionId: string | null;
   /** The names of the parts that differ from the state before. */
   changed: string[];
+  /** Null where there is none, and before a creation. */
+  provisioningStateBefore: string | null;
+  /** After a deletion: the last that was known. */
   provisioningState: string | null;
+  /** Null before a creation. */
+  healthBefore: HealthState | null;
   health: HealthState;
 }

@@ -10,7 +10,11 @@ const TRANSACTION_ATTEMPTS = 5;
 
 /** The connections to Postgres: TypeORM's pool, used for its migrations and for the repositories' own SQL. */
 export class Database implements Sql {
-  constructor(readonly dataSource: DataSource) {}
+  /** @param dataSource an initialised one. */
+  constructor(readonly dataSource: DataSource) {
+    // A connection that breaks while it is in use fails the query on it; without a listener it would end the process too.
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
+  }
 
   /** The pg pool, for libraries that bring their own SQL (the job engine). */
   get pool(): Pool {

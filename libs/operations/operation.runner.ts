@@ -219,7 +219,12 @@ export class OperationRunner {
         case 'missed':
           return {
             next: 'leave',
-            outcome: await this.#fail(claim, new ControlError('VERIFICATION_FAILED', verification.message), signal),
+            outcome: await this.#fail(
+              claim,
+              new ControlError('VERIFICATION_FAILED', verification.message),
+              signal,
+              VERIFY_STEP,
+            ),
           };
         case 'reached': {
           const tooLate = (await this.operations.currentStatus(claim.operation.id)) === 'Canceling';

@@ -50,7 +50,7 @@ export class ResourceGraphIndex {
 
   /** Rows of a table in the order of their ids; undefined when there is no such table. */
   *rows(table: string): Generator<JsonObject> {
-    for (const key of this.#tables.get(table)?.all() ?? []) yield this.#rows.get(key) as JsonObject;
+    for (const key of this.#tables.get(table)?.all() ?? []) yield this.#rows.get(key)!;
   }
 
   #apply(key: string, row: GraphRow | undefined): void {
@@ -78,14 +78,14 @@ export function graphRow(resource: StoredResource, rendered: JsonObject, tenantI
     resourceGroup: resource.resourceGroup?.toLowerCase() ?? '',
     subscriptionId: resource.subscriptionId,
     managedBy: textAt(rendered, 'managedBy') ?? '',
-    sku: rendered['sku'] ?? null,
-    plan: rendered['plan'] ?? null,
+    sku: rendered.sku ?? null,
+    plan: rendered.plan ?? null,
     properties: objectAt(rendered, 'properties'),
-    tags: rendered['tags'] ?? null,
-    identity: rendered['identity'] ?? null,
-    zones: rendered['zones'] ?? null,
-    extendedLocation: rendered['extendedLocation'] ?? null,
-    systemData: rendered['systemData'] ?? null,
+    tags: rendered.tags ?? null,
+    identity: rendered.identity ?? null,
+    zones: rendered.zones ?? null,
+    extendedLocation: rendered.extendedLocation ?? null,
+    systemData: rendered.systemData ?? null,
   };
 }
 

@@ -108,9 +108,8 @@ export function poolProperties(
     ...(existing === undefined ? {} : pick(existing, POOL_READ_ONLY)),
   };
   if (existing === undefined) {
-    properties['currentOrchestratorVersion'] =
-      textAt(properties, 'orchestratorVersion') ?? surroundings.kubernetesVersion;
-    properties['nodeImageVersion'] = NODE_IMAGE;
+    properties.currentOrchestratorVersion = textAt(properties, 'orchestratorVersion') ?? surroundings.kubernetesVersion;
+    properties.nodeImageVersion = NODE_IMAGE;
   }
   validateProperties(name, properties, existing);
   return properties;
@@ -128,7 +127,7 @@ export function poolDiffers(left: JsonObject, right: JsonObject): boolean {
 
 /** The state while the change runs: AKS says `Scaling` when nothing but the number of nodes changes. */
 export function poolChangeState(before: JsonObject, after: JsonObject): 'Scaling' | 'Updating' {
-  const countOnly = !poolDiffers(omit(before, ['count']), omit(after, ['count'])) && before['count'] !== after['count'];
+  const countOnly = !poolDiffers(omit(before, ['count']), omit(after, ['count'])) && before.count !== after.count;
   return countOnly ? 'Scaling' : 'Updating';
 }
 
@@ -194,7 +193,7 @@ function defaultsFor(requested: JsonObject, surroundings: PoolSurroundings): Jso
     enableNodePublicIP: false,
     mode: 'User',
     osType: 'Linux',
-    osSKU: requested['osType'] === 'Windows' ? 'Windows2022' : 'Ubuntu',
+    osSKU: requested.osType === 'Windows' ? 'Windows2022' : 'Ubuntu',
     upgradeSettings: { maxSurge: '10%', maxUnavailable: '0' },
     enableFIPS: false,
     securityProfile: { enableVTPM: false, enableSecureBoot: false },
@@ -207,7 +206,7 @@ function defaultMaxPods({ networkPlugin, networkPluginMode }: PoolSurroundings):
 }
 
 function validateProperties(name: string, properties: JsonObject, existing: JsonObject | undefined): void {
-  if (properties['osType'] === 'Windows' && name.length > 6) {
+  if (properties.osType === 'Windows' && name.length > 6) {
     throw invalidParameter('agentPool.name', 'Windows agent pool names can have at most 6 characters.');
   }
   if (textAt(properties, 'vmSize') === '') throw invalidParameter('agentPoolProfile.vmSize', 'The VM size is empty.');
@@ -225,12 +224,12 @@ function validateProperties(name: string, properties: JsonObject, existing: Json
 
 function validateCount(properties: JsonObject): void {
   const count = numberAt(properties, 'count') ?? 0;
-  const minimum = properties['mode'] === 'System' ? 1 : 0;
+  const minimum = properties.mode === 'System' ? 1 : 0;
   if (count < minimum || count > MAXIMUM_COUNT) {
     const why = `The count ${count} is not between ${minimum} and ${MAXIMUM_COUNT} for a pool of mode ${textAt(properties, 'mode')}.`;
     throw invalidParameter('agentPoolProfile.count', why);
   }
-  if (properties['enableAutoScaling'] !== true) return;
+  if (properties.enableAutoScaling !== true) return;
   const lowest = numberAt(properties, 'minCount');
   const highest = numberAt(properties, 'maxCount');
   if (lowest === undefined || highest === undefined || lowest > highest) {

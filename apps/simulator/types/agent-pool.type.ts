@@ -75,7 +75,7 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
   const cluster = clusterOf(id, world);
   const before = existing === undefined ? undefined : objectAt(existing.body, 'properties');
   const after = poolProperties(id.name, objectAt(requested, 'properties'), before, surroundingsOf(cluster.body));
-  if (before !== undefined && before['mode'] === 'System' && after['mode'] !== 'System')
+  if (before !== undefined && before.mode === 'System' && after.mode !== 'System')
     refuseLastSystemPool(id, cluster, world);
   checkCoreQuota(
     world,
@@ -88,7 +88,7 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
 }
 
 function planDelete(pool: StoredResource, id: ArmId, world: ResourceWorld): WritePlan {
-  if (objectAt(pool.body, 'properties')['mode'] === 'System') refuseLastSystemPool(id, clusterOf(id, world), world);
+  if (objectAt(pool.body, 'properties').mode === 'System') refuseLastSystemPool(id, clusterOf(id, world), world);
   return { writes: [{ id, body: pool.body, state: 'Deleting' }], removes: [{ id, state: 'Deleting' }] };
 }
 
@@ -109,7 +109,7 @@ function clusterOf(pool: ArmId, world: ResourceWorld): StoredResource {
   const cluster = world.get(pool.parent?.canonical ?? '');
   if (cluster === undefined) throw new TypeError(`The pool ${pool.toString()} has no cluster`);
   const power = objectAt(objectAt(cluster.body, 'properties'), 'powerState');
-  if (power['code'] === 'Stopped') {
+  if (power.code === 'Stopped') {
     throw aksError(
       400,
       'OperationNotAllowed',
@@ -122,7 +122,7 @@ function clusterOf(pool: ArmId, world: ResourceWorld): StoredResource {
 function refuseLastSystemPool(pool: ArmId, cluster: StoredResource, world: ResourceWorld): void {
   const others = world
     .children(cluster.key, AGENT_POOL_TYPE)
-    .filter((other) => other.key !== pool.canonical && objectAt(other.body, 'properties')['mode'] === 'System');
+    .filter((other) => other.key !== pool.canonical && objectAt(other.body, 'properties').mode === 'System');
   if (others.length === 0) {
     throw aksError(400, 'OperationNotAllowed', 'There has to be at least one system agent pool.', {
       subcode: 'SystemPoolMissing',

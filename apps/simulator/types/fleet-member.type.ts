@@ -3,6 +3,7 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import * as z from 'zod';
 import { ArmError } from '../arm-error.js';
 import { mergePatch, objectAt, omit, textAt } from '../json-merge.js';
+import { withoutNulls } from '../resource.renderer.js';
 import type { StoredResource } from '../resource.store.js';
 import type { ResourceTypeDescriptor, ResourceWorld, WritePlan, WriteRequest } from '../resource-type.descriptor.js';
 import {
@@ -76,7 +77,7 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
 
 function planPatch({ id, requested, existing }: WriteRequest & { existing: StoredResource }): WritePlan {
   const sent = objectAt(requested, 'properties');
-  validated(requested);
+  validated(withoutNulls(requested));
   const foreign = Object.keys(omit(sent, ['group', 'labels']))[0];
   if (foreign !== undefined)
     throw invalid(foreign, `A member can be patched in group and labels only, not in '${foreign}'.`);

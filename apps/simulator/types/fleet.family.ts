@@ -1,5 +1,5 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { ArmError, invalidRequestContent } from '../arm-error.js';
 import { deterministicHex } from '../deterministic-id.js';
 import type { LongRunningOperation } from '../long-running-operation.store.js';

@@ -6,6 +6,7 @@ import { ArmError } from '../arm-error.js';
 import { deterministicUuid } from '../deterministic-id.js';
 import { mergePatch, objectAt, omit, textAt } from '../json-merge.js';
 import { valueAt } from '../json-path.js';
+import { withoutNulls } from '../resource.renderer.js';
 import type { StoredResource } from '../resource.store.js';
 import type {
   ActionOutcome,
@@ -93,13 +94,13 @@ export const fleetType: ResourceTypeDescriptor = {
 };
 
 export function hasHub(fleet: JsonObject): boolean {
-  return objectAt(fleet, 'properties')['hubProfile'] !== undefined;
+  return objectAt(fleet, 'properties').hubProfile !== undefined;
 }
 
 function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
   parseRequest(fleetSchema, requested);
   const sent = objectAt(requested, 'properties');
-  const wantsHub = sent['hubProfile'] !== undefined;
+  const wantsHub = sent.hubProfile !== undefined;
   const hadHub = existing !== undefined && hasHub(existing.body);
   if (hadHub && !wantsHub) throw hubRefusal('A fleet with a hub cannot be turned into a fleet without one.');
   const body: JsonObject = {
@@ -121,7 +122,7 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
 
 /** PATCH knows tags and identity. */
 function planPatch({ id, requested, existing, world }: WriteRequest & { existing: StoredResource }): WritePlan {
-  parseRequest(fleetSchema, requested);
+  parseRequest(fleetSchema, withoutNulls(requested));
   const foreign = Object.keys(omit(requested, ['tags', 'identity']))[0];
   if (foreign !== undefined) {
     throw new ArmError(

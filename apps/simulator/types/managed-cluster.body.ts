@@ -76,9 +76,9 @@ export function clusterBody({ id, requested, existing, world }: WriteRequest): J
     currentKubernetesVersion: runningKubernetesVersion(version, id.name),
     networkProfile: networkProfile(id, requested, objectAt(before, 'networkProfile')),
   };
-  if (properties['servicePrincipalProfile'] === undefined) properties['servicePrincipalProfile'] = { clientId: 'msi' };
-  if (properties['identityProfile'] === undefined) {
-    properties['identityProfile'] = {
+  if (properties.servicePrincipalProfile === undefined) properties.servicePrincipalProfile = { clientId: 'msi' };
+  if (properties.identityProfile === undefined) {
+    properties.identityProfile = {
       kubeletidentity: kubeletIdentity(id, textAt(properties, 'nodeResourceGroup') ?? ''),
     };
   }
@@ -105,7 +105,7 @@ function requireParameters(requested: JsonObject, properties: JsonObject): void 
     throw missingParameter('dnsPrefix');
   }
   const identity = textAt(objectAt(requested, 'identity'), 'type') ?? 'None';
-  if (identity === 'None' && properties['servicePrincipalProfile'] === undefined) {
+  if (identity === 'None' && properties.servicePrincipalProfile === undefined) {
     throw missingParameter('servicePrincipalProfile');
   }
 }
@@ -153,7 +153,7 @@ function networkProfile(id: ArmId, requested: JsonObject, before: JsonObject): J
   const sent = objectAt(properties, 'networkProfile');
   const pools = objectsAt(properties, 'agentPoolProfiles');
   const plugin = textAt(sent, 'networkPlugin') ?? textAt(before, 'networkPlugin') ?? 'azure';
-  const bare = sent['networkPlugin'] === undefined && before['networkPlugin'] === undefined;
+  const bare = sent.networkPlugin === undefined && before.networkPlugin === undefined;
   const flat = pools.some((pool) => textAt(pool, 'vnetSubnetID') !== undefined);
   const mode =
     textAt(sent, 'networkPluginMode') ?? textAt(before, 'networkPluginMode') ?? (bare && !flat ? 'overlay' : undefined);

@@ -53,6 +53,7 @@ export const managedClusterType: ResourceTypeDescriptor = {
     'identity.principalId',
     'identity.tenantId',
   ],
+  derived: ['properties.agentPoolProfiles'],
   etag: { at: 'top', format: aksEtag, mismatch: etagMismatch },
   protocols: AKS_PROTOCOLS,
   recordsLastOperation: false,
@@ -121,7 +122,7 @@ function planPut(request: WriteRequest): WritePlan {
 
 function updateState(existing: StoredResource, properties: JsonObject): string {
   const before = textAt(objectAt(existing.body, 'properties'), 'currentKubernetesVersion');
-  return before === properties['currentKubernetesVersion'] ? 'Updating' : 'Upgrading';
+  return before === properties.currentKubernetesVersion ? 'Updating' : 'Upgrading';
 }
 
 /** A PUT without `agentPoolProfiles` leaves the pools alone; one with them makes, changes and removes. */
@@ -129,7 +130,7 @@ function planPools(
   { id, requested, existing, world }: WriteRequest,
   cluster: JsonObject,
 ): { writes: PlannedWrite[]; removes: { id: ArmId; state: string }[]; additionalCores: number } {
-  const sent = objectAt(requested, 'properties')['agentPoolProfiles'];
+  const sent = objectAt(requested, 'properties').agentPoolProfiles;
   if (sent === undefined) {
     if (existing === undefined) throw missingParameter('agentPoolProfiles');
     return { writes: [], removes: [], additionalCores: 0 };
@@ -146,7 +147,7 @@ function planPools(
     const pool = present.get(name);
     const before = pool === undefined ? undefined : objectAt(pool.body, 'properties');
     const after = poolProperties(name, omit(profile, ['name']), before, surroundingsOf(cluster));
-    if (after['mode'] === 'System') systemPools++;
+    if (after.mode === 'System') systemPools++;
     result.additionalCores += poolCores(after) - (before === undefined ? 0 : poolCores(before));
     if (before !== undefined && !poolDiffers(before, after)) continue;
     const state = before === undefined ? 'Creating' : poolChangeState(before, after);
@@ -184,7 +185,7 @@ function planDelete(cluster: StoredResource, id: ArmId): WritePlan {
 
 function power({ id, resource, world }: ActionRequest, wanted: 'Running' | 'Stopped'): ActionOutcome {
   const properties = objectAt(resource.body, 'properties');
-  if (objectAt(properties, 'powerState')['code'] === wanted) return { kind: 'answer', status: 204 };
+  if (objectAt(properties, 'powerState').code === wanted) return { kind: 'answer', status: 204 };
   const pools = world.children(resource.key, AGENT_POOL_TYPE);
   const patch = { properties: { powerState: { code: wanted } } };
   return {
@@ -232,7 +233,7 @@ function listMonitoringCredential(request: ActionRequest): ActionOutcome {
 }
 
 function refuseDisabledLocalAccounts(cluster: StoredResource): void {
-  if (objectAt(cluster.body, 'properties')['disableLocalAccounts'] !== true) return;
+  if (objectAt(cluster.body, 'properties').disableLocalAccounts !== true) return;
   throw aksError(
     400,
     'BadRequest',

@@ -27,8 +27,8 @@ export class AksClient {
     return this.azure.resourceGraph.ask({ query: CLUSTER_QUERY, subscriptionIds: [subscriptionId] }, context);
   }
 
-  listClusters(subscriptionId: string, context: AzureCallContext): AsyncGenerator<ArmPage, void, void> {
-    const path = `${ArmId.subscription(subscriptionId)}/providers/${MANAGED_CLUSTER_TYPE}`;
+  listClusters(subscriptionId: string, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
+    const path = `${ArmId.subscription(subscriptionId).toString()}/providers/${MANAGED_CLUSTER_TYPE}`;
     return this.arm.list(path, armApiVersion(MANAGED_CLUSTER_TYPE), context);
   }
 

@@ -83,5 +83,5 @@ export class AksCollector implements Collector {
 export function clusterOf(id: ArmId): ArmId {
   if (id.canonicalType === MANAGED_CLUSTER_TYPE.toLowerCase()) return id;
   if (id.canonicalType === AGENT_POOL_TYPE.toLowerCase() && id.parent !== undefined) return id.parent;
-  throw new ControlError('INVALID_REQUEST', `This is neither an AKS cluster nor a node pool of one: ${id}`);
+  throw new ControlError('INVALID_REQUEST', `This is neither an AKS cluster nor a node pool of one: ${id.toString()}`);
 }

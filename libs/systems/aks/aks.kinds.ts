@@ -105,7 +105,7 @@ export const managedClusterKind: KindDefinition<typeof managedClusterProperties>
   ],
 };
 
-function describeManagedCluster(raw: JsonObject): ManagedClusterProperties {
+export function describeManagedCluster(raw: JsonObject): ManagedClusterProperties {
   const pools = rawObjects(raw, 'agentPoolProfiles');
   const subnetIds = uniqueIds(pools.map((pool) => rawText(pool, 'vnetSubnetID')));
   const firstSubnet = subnetIds[0];
@@ -203,7 +203,7 @@ export const agentPoolKind: KindDefinition<typeof agentPoolProperties> = {
   ],
 };
 
-function describeAgentPool(raw: JsonObject): AgentPoolProperties {
+export function describeAgentPool(raw: JsonObject): AgentPoolProperties {
   return {
     count: rawInteger(raw, 'count'),
     minCount: rawInteger(raw, 'minCount'),
@@ -266,7 +266,9 @@ function observeAgentPool(
 ): Observation {
   const id = cluster.child('agentPools', name);
   // `type` stays: inside a profile it is not the ARM type but the type of the pool, as in the pool's own `properties`.
-  const { name: _name, id: _id, ...properties } = profile;
+  const properties = Object.fromEntries(
+    Object.entries(profile).filter(([member]) => member !== 'name' && member !== 'id'),
+  );
   return armObservation(
     { id: id.toString(), properties },
     {

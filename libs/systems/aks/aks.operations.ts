@@ -1,12 +1,14 @@
 import { z } from 'zod';
-import { ArmId } from '#libs/kernel/arm-id.js';
+import { type ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
 import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
 import { memberObject } from '#libs/azure/raw-change.js';
+import { referencedArmId } from '../contract/arm-reference.js';
 import type { Finding } from '../contract/finding.js';
+import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
 import type {
   OperationContext,
   OperationDefinition,
@@ -23,6 +25,8 @@ import { clusterOf } from './aks.collector.js';
 import {
   AGENT_POOL_TYPE,
   agentPoolKind,
+  describeAgentPool,
+  describeManagedCluster,
   managedClusterKind,
   observeManagedCluster,
   type AgentPoolProperties,
@@ -56,7 +60,6 @@ const scaleFindings = {
   REGIONAL_CORES_UNKNOWN: 'The regional quota could not be read.',
   ALREADY_AT_COUNT: 'The pool has this number of nodes already.',
 } as const satisfies Record<string, string>;
-type ScaleFindingCode = keyof typeof scaleFindings;
 
 /** A pool of a cluster as both were read in one answer. */
 interface PoolInCluster {
@@ -95,91 +98,69 @@ function scaleNodePool(client: AksClient): OperationDefinition<typeof scaleInput
 async function preflightScale(client: AksClient, context: OperationContext<ScaleInput>): Promise<Finding[]> {
   const id = nodePoolId(context.references);
   const { count } = context.input;
+  const findings: Finding[] = [];
+  const say = findingReporter(scaleFindings, findings);
   const reading = await client.getCluster(clusterOf(id), context);
-  if (reading.state === 'missing')
-    return [finding('CLUSTER_NOT_FOUND', 'error', { cluster: clusterOf(id).toString() })];
+  if (reading.state === 'missing') {
+    say('CLUSTER_NOT_FOUND', 'error', { cluster: clusterOf(id).toString() });
+    return findings;
+  }
   const found = findPool(reading.body, id);
-  if (found === undefined) return [finding('NODE_POOL_NOT_FOUND', 'error', { nodePool: id.toString() })];
+  if (found === undefined) {
+    say('NODE_POOL_NOT_FOUND', 'error', { nodePool: id.toString() });
+    return findings;
+  }
 
   const { cluster, pool, poolRaw } = found;
-  const clusterProperties = managedClusterKind.describe(cluster);
+  const { isFleetHub, nodeCount, nodeResourceGroup, powerState } = describeManagedCluster(cluster);
   const clusterState = rawText(cluster, 'provisioningState');
   const poolState = rawText(poolRaw, 'provisioningState');
-  const findings: Finding[] = [];
-  if (clusterProperties.isFleetHub) {
-    findings.push(
-      finding(
-        'HUB_CLUSTER_READ_ONLY',
-        'error',
-        { nodeResourceGroup: rawText(cluster, 'nodeResourceGroup') },
-        'Change the fleet instead.',
-      ),
-    );
+  if (isFleetHub) say('HUB_CLUSTER_READ_ONLY', 'error', { nodeResourceGroup }, 'Change the fleet instead.');
+  if (powerState === 'Stopped') say('CLUSTER_STOPPED', 'error', { powerState }, 'Start the cluster first.');
+  else if (pool.powerState === 'Stopped') {
+    say('NODE_POOL_STOPPED', 'error', { powerState: pool.powerState }, 'Start the node pool first.');
   }
-  if (rawText(cluster, 'powerState', 'code') === 'Stopped') {
-    findings.push(finding('CLUSTER_STOPPED', 'error', { powerState: 'Stopped' }, 'Start the cluster first.'));
-  } else if (pool.powerState === 'Stopped') {
-    findings.push(finding('NODE_POOL_STOPPED', 'error', { powerState: 'Stopped' }, 'Start the node pool first.'));
-  }
-  if (provisioningPhase(clusterState) === 'failed') {
-    findings.push(finding('CLUSTER_FAILED', 'warning', { provisioningState: clusterState }));
-  }
+  if (provisioningPhase(clusterState) === 'failed')
+    say('CLUSTER_FAILED', 'warning', { provisioningState: clusterState });
   if (provisioningPhase(clusterState) === 'moving' || provisioningPhase(poolState) === 'moving') {
-    findings.push(finding('CLUSTER_BUSY', 'warning', { cluster: clusterState, nodePool: poolState }));
+    say('CLUSTER_BUSY', 'warning', { cluster: clusterState, nodePool: poolState });
   }
   if (pool.autoscaling) {
-    findings.push(
-      finding(
-        'AUTOSCALER_ENABLED',
-        'error',
-        { minCount: pool.minCount, maxCount: pool.maxCount },
-        'Change the limits of the autoscaler, or switch it off for this pool.',
-      ),
-    );
+    const remedy = 'Change the limits of the autoscaler, or switch it off for this pool.';
+    say('AUTOSCALER_ENABLED', 'error', { minCount: pool.minCount, maxCount: pool.maxCount }, remedy);
   }
-  if (pool.poolType === 'VirtualMachines') {
-    findings.push(finding('NODE_POOL_TYPE_UNSUPPORTED', 'error', { type: pool.poolType }));
-  }
+  if (pool.poolType === 'VirtualMachines') say('NODE_POOL_TYPE_UNSUPPORTED', 'error', { type: pool.poolType });
   if (count === 0 && pool.mode?.toLowerCase() === 'system') {
-    findings.push(finding('SYSTEM_POOL_NEEDS_NODE', 'error', { mode: pool.mode }, 'Ask for one node at least.'));
+    say('SYSTEM_POOL_NEEDS_NODE', 'error', { mode: pool.mode }, 'Ask for one node at least.');
   }
   const added = count - (pool.count ?? 0);
-  const wantedInCluster = clusterProperties.nodeCount + added;
-  if (added > 0 && wantedInCluster > MOST_NODES_OF_CLUSTER) {
-    findings.push(finding('CLUSTER_NODE_LIMIT', 'error', { nodes: wantedInCluster, limit: MOST_NODES_OF_CLUSTER }));
+  if (added > 0 && nodeCount + added > MOST_NODES_OF_CLUSTER) {
+    say('CLUSTER_NODE_LIMIT', 'error', { nodes: nodeCount + added, limit: MOST_NODES_OF_CLUSTER });
   }
-  if (added === 0 && provisioningPhase(poolState) === 'succeeded') {
-    findings.push(finding('ALREADY_AT_COUNT', 'info', { count }));
-  }
-  if (added > 0) findings.push(...(await coreFindings(client, context, id, rawText(reading.body, 'location'), added)));
+  if (added === 0 && provisioningPhase(poolState) === 'succeeded') say('ALREADY_AT_COUNT', 'info', { count });
+  if (added > 0) await judgeCores(client, context, id, rawText(reading.body, 'location'), added, say);
   return findings;
 }
 
-async function coreFindings(
+async function judgeCores(
   client: AksClient,
   context: OperationContext<ScaleInput>,
   id: ArmId,
   location: string | null,
   added: number,
-): Promise<Finding[]> {
-  if (id.subscriptionId === undefined || location === null) return [];
-  const cores = await client.regionalCores(id.subscriptionId, location, context);
+  say: FindingReporter<keyof typeof scaleFindings>,
+): Promise<void> {
+  if (id.subscriptionId === undefined || location === null) return;
+  const cores = await client.regionalCores(id.subscriptionId, canonicalLocation(location), context);
   if (cores.state === 'unknown') {
-    return [
-      finding('REGIONAL_CORES_UNKNOWN', 'info', { location, code: cores.problem.externalCode ?? cores.problem.code }),
-    ];
+    say('REGIONAL_CORES_UNKNOWN', 'info', { location, code: cores.problem.externalCode ?? cores.problem.code });
+    return;
   }
-  const needed = added * LEAST_CORES_OF_NODE;
-  if (cores.limit - cores.used >= needed) return [];
-  return [
-    finding(
-      'REGIONAL_CORES_SHORT',
-      // What the quota counts lags behind, and Azure has the last word.
-      'warning',
-      { location, used: cores.used, limit: cores.limit, neededAtLeast: needed },
-      'Ask for a higher quota in the region.',
-    ),
-  ];
+  const neededAtLeast = added * LEAST_CORES_OF_NODE;
+  if (cores.limit - cores.used >= neededAtLeast) return;
+  const evidence = { location, used: cores.used, limit: cores.limit, neededAtLeast };
+  // A warning: what the quota counts lags behind, and Azure has the last word.
+  say('REGIONAL_CORES_SHORT', 'warning', evidence, 'Ask for a higher quota in the region.');
 }
 
 function runScale(client: AksClient, context: StepContext<ScaleInput>): Promise<StepOutcome> {
@@ -197,7 +178,7 @@ function runScale(client: AksClient, context: StepContext<ScaleInput>): Promise<
           id,
           present(reading, id),
           (body) => {
-            memberObject(body, 'properties')['count'] = count;
+            memberObject(body, 'properties').count = count;
           },
           context,
         ),
@@ -216,7 +197,7 @@ async function judgeScale(
   const raw = memberObject(body, 'properties');
   const state = rawText(raw, 'provisioningState');
   const phase = provisioningPhase(state);
-  const pool = agentPoolKind.describe(raw);
+  const pool = describeAgentPool(raw);
   if (pool.count === context.input.count) {
     switch (phase) {
       case 'succeeded':
@@ -291,12 +272,7 @@ async function verifyScale(client: AksClient, context: OperationContext<ScaleInp
 
 /** @throws ControlError INVALID_REQUEST when the reference is missing or names something else. */
 function nodePoolId(references: Readonly<Record<string, ResourceTarget>>): ArmId {
-  const reference = references['nodePool'];
-  const id = reference === undefined ? undefined : ArmId.tryParse(reference.id);
-  if (id?.canonicalType === AGENT_POOL_TYPE.toLowerCase()) return id;
-  throw new ControlError('INVALID_REQUEST', 'nodePool does not name an AKS node pool.', {
-    violations: [{ path: 'nodePool', message: `must be the uid or the ARM id of a ${AGENT_POOL_TYPE}` }],
-  });
+  return referencedArmId(references, 'nodePool', AGENT_POOL_TYPE);
 }
 
 function findPool(clusterBody: JsonObject, id: ArmId): PoolInCluster | undefined {
@@ -304,21 +280,12 @@ function findPool(clusterBody: JsonObject, id: ArmId): PoolInCluster | undefined
   const pool = observations.find((observation) => observation.canonicalId === id.canonical);
   const cluster = observations.find((observation) => observation.kind === managedClusterKind.name);
   if (pool === undefined || cluster === undefined) return undefined;
-  return { cluster: cluster.properties, poolRaw: pool.properties, pool: agentPoolKind.describe(pool.properties) };
+  return { cluster: cluster.properties, poolRaw: pool.properties, pool: describeAgentPool(pool.properties) };
 }
 
 function present(reading: ArmReading, id: ArmId): Extract<ArmReading, { state: 'found' }> {
   if (reading.state === 'found') return reading;
   throw new ControlError('AZURE_NOT_FOUND', `The pool ${id.name} is not there any more.`);
-}
-
-function finding(
-  code: ScaleFindingCode,
-  severity: Finding['severity'],
-  evidence: JsonObject,
-  remedy?: string,
-): Finding {
-  return { code, severity, message: scaleFindings[code], evidence, ...(remedy === undefined ? {} : { remedy }) };
 }
 
 export function createAksOperations(client: AksClient): OperationDefinition[] {

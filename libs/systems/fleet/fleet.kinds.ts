@@ -9,7 +9,7 @@ import { rawFlag, rawMember, rawObject, rawText, rawTextRecord } from '../contra
 
 export const FLEET_TYPE = 'Microsoft.ContainerService/fleets';
 export const FLEET_MEMBER_TYPE = 'Microsoft.ContainerService/fleets/members';
-const MANAGED_CLUSTER_TYPE = 'Microsoft.ContainerService/managedClusters';
+export const MANAGED_CLUSTER_TYPE = 'Microsoft.ContainerService/managedClusters';
 
 const fleetHub = z
   .object({

@@ -1,0 +1,39 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyBaseLogger } from 'fastify';
+import { CORRELATION_HEADER, correlationIdOf } from './http/correlation-id.js';
+import { sendConnectionProblem, sendProblem } from './http/problem.reply.js';
+import type { ApiSettings } from './api.settings.js';
+
+/** Milliseconds in which a request must have arrived completely. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** Fastify, configured so that every refusal, also those of the server itself, is a problem. */
+export class ApiAdapter extends FastifyAdapter {
+  constructor(settings: ApiSettings, logger: FastifyBaseLogger) {
+    super({
+      loggerInstance: logger,
+      disableRequestLogging: true,
+      requestIdLogLabel: 'correlationId',
+      requestIdHeader: false,
+      genReqId: (request) => correlationIdOf(request.headers[CORRELATION_HEADER]),
+      bodyLimit: settings.bodyLimitBytes,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      // Requests that come while the server stops are refused by us, with a problem.
+      return503OnClosing: false,
+      // No Nest middleware is used; each request would pay for its possibility.
+      skipMiddie: true,
+      frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
+      clientErrorHandler: sendConnectionProblem,
+    });
+  }
+
+  /** Nest's handler would answer in its own form. */
+  override setErrorHandler(): unknown {
+    return this.getInstance().setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
+  }
+
+  /** The one of `createApiApplication` tells a wrong method from an unknown path. */
+  override setNotFoundHandler(): unknown {
+    return this.getInstance();
+  }
+}

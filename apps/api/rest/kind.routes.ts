@@ -1,0 +1,35 @@
+import type { RouteOptions } from 'fastify';
+import { z } from 'zod';
+import { kindPath } from '#libs/kernel/kind-name.js';
+import type { ResourceControl } from '#libs/control/resource.control.js';
+import type { KindDefinition } from '#libs/systems/contract/kind-definition.js';
+import { presentMembers } from '../http/present-members.js';
+import { maximumAge } from '../http/query.schemas.js';
+import { callerOf } from '../http/request.caller.js';
+import { parseRequest } from '../http/request.parser.js';
+import { parseKindQuery } from './resource.query.js';
+
+const itemQuery = z.strictObject({ maxAge: maximumAge.optional() });
+
+/** The typed list and item of one kind: `FleetMember` -> `/v1/fleet-members`, `/v1/fleet-members/{uid}`. */
+export function kindRoutes(kind: KindDefinition, resources: ResourceControl): RouteOptions[] {
+  const url = `/v1/${kindPath(kind.name)}`;
+  return [
+    {
+      method: 'GET',
+      url,
+      handler: (request) =>
+        resources.list(callerOf(request), parseKindQuery(kind.name, request.query), request.signal),
+    },
+    {
+      method: 'GET',
+      url: `${url}/:uid`,
+      handler: (request) => {
+        const { maxAge } = parseRequest(itemQuery, request.query, 'query');
+        const { uid } = request.params as { uid: string };
+        const options = { kind: kind.name, view: 'typed', ...presentMembers({ maxAgeSeconds: maxAge }) } as const;
+        return resources.get(callerOf(request), uid, options, request.signal);
+      },
+    },
+  ];
+}

@@ -1,0 +1,30 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { configurationDocument } from '#libs/config/configuration.document.js';
+import { offlineRegistry } from '../house/offline-registry.js';
+import { errorDocument } from './error.document.js';
+import { operationDocument } from './operation.document.js';
+
+/*
+ * npm run docs:generate writes the pages of docs/ that follow from the code; with --check it only compares.
+ */
+
+const root = path.resolve(import.meta.dirname, '../../..');
+const pages = {
+  'docs/configuration.md': configurationDocument(),
+  'docs/errors.md': errorDocument(),
+  'docs/operations.md': operationDocument(offlineRegistry()),
+};
+
+const check = process.argv.includes('--check');
+for (const [file, text] of Object.entries(pages)) {
+  const target = path.join(root, file);
+  if (!check) {
+    await writeFile(target, text);
+    continue;
+  }
+  const present = await readFile(target, 'utf8').catch(() => '');
+  if (present === text) continue;
+  console.error(`${file} is stale: run "npm run docs:generate".`);
+  process.exitCode = 1;
+}

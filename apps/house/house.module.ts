@@ -1,0 +1,234 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { createDataSource } from '#libs/database/data-source.js';
+import { Database } from '#libs/database/database.js';
+import { NotificationListener } from '#libs/database/notification.listener.js';
+import { AccessRepository } from '#libs/access/access.repository.js';
+import { Authenticator } from '#libs/access/authenticator.js';
+import { AuditRepository } from '#libs/audit/audit.repository.js';
+import { AzureModule } from '#libs/azure/azure.module.js';
+import { type AzureOptions, DEFAULT_AZURE_OPTIONS } from '#libs/azure/azure.options.js';
+import type { Configuration } from '#libs/config/configuration.js';
+import { AccessControl } from '#libs/control/access.control.js';
+import { AuditControl } from '#libs/control/audit.control.js';
+import { ChangeControl } from '#libs/control/change.control.js';
+import { OperationControl } from '#libs/control/operation.control.js';
+import { OperationWatcher } from '#libs/control/operation.watcher.js';
+import { ReadinessControl } from '#libs/control/readiness.control.js';
+import { ReferenceResolver } from '#libs/control/reference.resolver.js';
+import { ResourceControl } from '#libs/control/resource.control.js';
+import { ChangeRepository } from '#libs/inventory/change.repository.js';
+import { ObservationWriter } from '#libs/inventory/observation.writer.js';
+import { ReadThrough } from '#libs/inventory/read-through.js';
+import { ResourceRepository } from '#libs/inventory/resource.repository.js';
+import { ScopeRepository } from '#libs/inventory/scope.repository.js';
+import { systemClock } from '#libs/kernel/clock.js';
+import { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
+import { OperationAcceptor } from '#libs/operations/operation.acceptor.js';
+import { OperationRepository } from '#libs/operations/operation.repository.js';
+import { AKS_SYSTEM, AksModule } from '#libs/systems/aks/aks.module.js';
+import type { System } from '#libs/systems/contract/system.js';
+import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
+import { FLEET_SYSTEM, FleetModule } from '#libs/systems/fleet/fleet.module.js';
+import { entities, migrations } from '#migrations/schema.js';
+import type { Logger } from './logger.js';
+import { CLOCK, CONFIGURATION, LOGGER } from './tokens.js';
+
+/** The rooms that the API and the worker share. Contacts nothing when it is made, apart from the pool of connections. */
+@Module({})
+export class HouseModule {
+  static register(configuration: Configuration, logger: Logger, applicationName: string): DynamicModule {
+    return {
+      module: HouseModule,
+      global: true,
+      imports: [
+        AzureModule.register({ useFactory: () => azureOptions(configuration) }),
+        AksModule,
+        FleetModule,
+      ],
+      providers: [
+        { provide: CONFIGURATION, useValue: configuration },
+        { provide: LOGGER, useValue: logger },
+        { provide: CLOCK, useValue: systemClock },
+        {
+          provide: Database,
+          useFactory: async () => {
+            const dataSource = createDataSource({
+              url: configuration.databaseUrl,
+              poolSize: configuration.databasePoolSize,
+              statementTimeoutMs: configuration.statementTimeoutMs,
+              applicationName,
+              entities,
+              migrations,
+            });
+            return new Database(await dataSource.initialize());
+          },
+        },
+        {
+          provide: NotificationListener,
+          useFactory: () =>
+            new NotificationListener(configuration.databaseUrl, (error) => {
+              logger.warn({ err: error }, 'The connection for notifications failed; it will be made again');
+            }),
+        },
+        {
+          provide: SystemRegistry,
+          inject: [AKS_SYSTEM, FLEET_SYSTEM],
+          useFactory: (...systems: System[]) => new SystemRegistry(systems),
+        },
+        ...inventory(configuration),
+        { provide: OperationRepository, inject: [Database], useFactory: (database: Database) => new OperationRepository(database) },
+        { provide: JobQueueRepository, useFactory: () => new JobQueueRepository() },
+        { provide: AuditRepository, inject: [Database], useFactory: (database: Database) => new AuditRepository(database) },
+        { provide: AccessRepository, inject: [Database], useFactory: (database: Database) => new AccessRepository(database) },
+        {
+          provide: Authenticator,
+          inject: [Database, AccessRepository],
+          useFactory: (database: Database, access: AccessRepository) => new Authenticator(database, access),
+        },
+        ...controls(),
+      ],
+      exports: [
+        CONFIGURATION,
+        LOGGER,
+        CLOCK,
+        Database,
+        NotificationListener,
+        SystemRegistry,
+        ResourceRepository,
+        ScopeRepository,
+        ChangeRepository,
+        ObservationWriter,
+        ReadThrough,
+        OperationRepository,
+        JobQueueRepository,
+        AuditRepository,
+        Authenticator,
+        AccessControl,
+        AuditControl,
+        ChangeControl,
+        OperationControl,
+        ReadinessControl,
+        ResourceControl,
+      ],
+    };
+  }
+}
+
+function inventory(configuration: Configuration): NonNullable<DynamicModule['providers']> {
+  const settings = { resourceGraphLagSeconds: configuration.resourceGraphLagSeconds };
+  return [
+    {
+      provide: ResourceRepository,
+      inject: [Database],
+      useFactory: (database: Database) => new ResourceRepository(database, settings),
+    },
+    { provide: ScopeRepository, inject: [Database], useFactory: (database: Database) => new ScopeRepository(database) },
+    { provide: ChangeRepository, inject: [Database], useFactory: (database: Database) => new ChangeRepository(database) },
+    { provide: ObservationWriter, useFactory: () => new ObservationWriter(settings) },
+    {
+      provide: ReadThrough,
+      inject: [Database, SystemRegistry, ResourceRepository, ScopeRepository, ObservationWriter, NotificationListener],
+      useFactory: (
+        database: Database,
+        registry: SystemRegistry,
+        resources: ResourceRepository,
+        scopes: ScopeRepository,
+        writer: ObservationWriter,
+        listener: NotificationListener,
+      ) => new ReadThrough(database, registry, resources, scopes, writer, listener, systemClock),
+    },
+  ];
+}
+
+function controls(): NonNullable<DynamicModule['providers']> {
+  return [
+    {
+      provide: ReferenceResolver,
+      inject: [SystemRegistry, ResourceRepository],
+      useFactory: (registry: SystemRegistry, resources: ResourceRepository) =>
+        new ReferenceResolver(registry, {
+          find: async (uid) => {
+            const record = await resources.find(uid);
+            return record === null ? undefined : { uid: record.uid, id: record.id, kind: record.kind };
+          },
+        }),
+    },
+    {
+      provide: OperationAcceptor,
+      inject: [OperationRepository, JobQueueRepository, ReferenceResolver],
+      useFactory: (operations: OperationRepository, jobs: JobQueueRepository, references: ReferenceResolver) =>
+        new OperationAcceptor(operations, jobs, (text, kinds) => references.resolve(text, kinds)),
+    },
+    {
+      provide: OperationWatcher,
+      inject: [NotificationListener],
+      useFactory: (listener: NotificationListener) => new OperationWatcher(listener),
+    },
+    {
+      provide: AccessControl,
+      inject: [Authenticator],
+      useFactory: (authenticator: Authenticator) => new AccessControl(authenticator),
+    },
+    { provide: AuditControl, inject: [AuditRepository], useFactory: (audit: AuditRepository) => new AuditControl(audit) },
+    {
+      provide: ChangeControl,
+      inject: [SystemRegistry, ChangeRepository, ReferenceResolver, NotificationListener],
+      useFactory: (
+        registry: SystemRegistry,
+        changes: ChangeRepository,
+        references: ReferenceResolver,
+        listener: NotificationListener,
+      ) => new ChangeControl(registry, changes, references, listener),
+    },
+    {
+      provide: OperationControl,
+      inject: [
+        Database,
+        SystemRegistry,
+        OperationAcceptor,
+        OperationRepository,
+        JobQueueRepository,
+        AuditRepository,
+        ReferenceResolver,
+        OperationWatcher,
+      ],
+      useFactory: (
+        database: Database,
+        registry: SystemRegistry,
+        acceptor: OperationAcceptor,
+        operations: OperationRepository,
+        jobs: JobQueueRepository,
+        audit: AuditRepository,
+        references: ReferenceResolver,
+        watcher: OperationWatcher,
+      ) => new OperationControl(database, registry, acceptor, operations, jobs, audit, references, watcher),
+    },
+    {
+      provide: ReadinessControl,
+      inject: [Database, JobQueueRepository],
+      useFactory: (database: Database, jobs: JobQueueRepository) => new ReadinessControl(database, jobs),
+    },
+    {
+      provide: ResourceControl,
+      inject: [SystemRegistry, ResourceRepository, ScopeRepository, ReadThrough, ReferenceResolver],
+      useFactory: (
+        registry: SystemRegistry,
+        resources: ResourceRepository,
+        scopes: ScopeRepository,
+        readThrough: ReadThrough,
+        references: ReferenceResolver,
+      ) => new ResourceControl(registry, resources, scopes, readThrough, references, systemClock),
+    },
+  ];
+}
+
+function azureOptions(configuration: Configuration): AzureOptions {
+  return {
+    ...DEFAULT_AZURE_OPTIONS,
+    armEndpoint: configuration.armEndpoint,
+    subscriptionIds: configuration.subscriptionIds,
+    ...(configuration.armToken === undefined ? {} : { staticToken: configuration.armToken }),
+    requestTimeoutMs: configuration.armTimeoutMs,
+    pollIntervalSeconds: configuration.armPollSeconds,
+  };
+}

@@ -1,0 +1,28 @@
+import type { AuditRepository } from '#libs/audit/audit.repository.js';
+import { auditEntryOf } from '#libs/control/operation.audit.js';
+import type { ObservationWriter } from '#libs/inventory/observation.writer.js';
+import type { OperationPorts } from '#libs/operations/operation.ports.js';
+import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
+
+/** Connects the operations with the cache and the audit log. */
+export function operationPorts(registry: SystemRegistry, writer: ObservationWriter, audit: AuditRepository): OperationPorts {
+  return {
+    recordEnd: async (transaction, operation) => {
+      await audit.append(transaction, auditEntryOf(operation));
+    },
+    applyObservations: async (transaction, { observations, absent }) => {
+      await writer.apply(transaction, observations, { scopeKey: null });
+      const uids = absent.map((target) => target.uid);
+      if (uids.length > 0) await writer.tombstone(transaction, uids, { observedAt: new Date(), source: 'OPERATION' });
+    },
+    observeTarget: async (target, correlationId, signal) => {
+      const collector = registry.findCollectorOfKind(target.kind);
+      if (collector === undefined) return { observations: [], absent: [] };
+      const seen = await collector.observe(target, { correlationId, signal });
+      return seen.state === 'present'
+        ? { observations: seen.observations, absent: [] }
+        : { observations: [], absent: [target] };
+    },
+  };
+}
+

@@ -1,0 +1,178 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { delay } from '#libs/kernel/clock.js';
+import { EmbeddedPostgres } from '#libs/database/embedded-postgres.js';
+
+/*
+ * Everything on one machine: an embedded Postgres, the simulator, the API and a worker, each a process of its own, held
+ * together by this one. Data lies under .data/ and is found again by the next start.
+ */
+
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 15_000;
+/** A process that dies is started again; one that keeps dying is not. */
+const RESTARTS = 5;
+const RESTART_WINDOW_MS = 60_000;
+
+const apps = path.resolve(import.meta.dirname, '..');
+const data = path.resolve(process.env['PILOTHOUSE_DATA'] ?? '.data');
+const apiPort = Number(process.env['PORT'] ?? 3000);
+const simulatorPort = Number(process.env['SIMULATOR_PORT'] ?? 3100);
+const apiUrl = `http://127.0.0.1:${apiPort}`;
+const simulatorUrl = `http://127.0.0.1:${simulatorPort}`;
+
+interface Service {
+  name: string;
+  environment: Record<string, string>;
+  healthUrl: string;
+  process?: ChildProcess;
+  deaths: number[];
+}
+
+let stopping: Promise<void> | undefined;
+const services: Service[] = [];
+const postgres = new EmbeddedPostgres({ directory: path.join(data, 'postgres'), database: 'pilothouse' });
+
+async function start(): Promise<void> {
+  await mkdir(data, { recursive: true });
+  const token = process.env['PILOTHOUSE_TOKEN'] ?? (await kept('token', () => randomBytes(24).toString('base64url')));
+  const signingKey = await kept('audit-signing-key.pem', () =>
+    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  );
+  const began = Date.now();
+  const [url] = await Promise.all([
+    postgres.start(),
+    launch({
+      name: 'simulator',
+      environment: {
+        SIMULATOR_PORT: String(simulatorPort),
+        SIMULATOR_STATE_FILE: process.env['SIMULATOR_STATE_FILE'] ?? path.join(data, 'simulator.json'),
+      },
+      healthUrl: `${simulatorUrl}/_simulator/health`,
+      deaths: [],
+    }),
+  ]);
+  const environment = {
+    // What the user sets goes before what suits the simulator.
+    ARM_ENDPOINT: simulatorUrl,
+    ARM_TOKEN: 'simulator',
+    ARM_POLL_SECONDS: '1',
+    SYNC_INTERVAL_SECONDS: '10',
+    RESOURCE_GRAPH_LAG_SECONDS: '15',
+    WORKER_PORT: '0',
+    LOG_LEVEL: 'warn',
+    AUDIT_SIGNING_KEY: signingKey,
+    ...given(process.env),
+    PORT: String(apiPort),
+    PILOTHOUSE_TOKEN: token,
+    DATABASE_URL: url.reveal(),
+  };
+  await launch({ name: 'api', environment, healthUrl: `${apiUrl}/readyz`, deaths: [] });
+  await launch({ name: 'worker', environment, healthUrl: `${apiUrl}/readyz`, deaths: [] });
+  console.log(greeting(token, Date.now() - began));
+}
+
+async function launch(service: Service): Promise<void> {
+  services.push(service);
+  spawnService(service);
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (!(await answers(service.healthUrl))) {
+    if (stopping !== undefined) return;
+    if (Date.now() > deadline) throw new Error(`The ${service.name} did not get ready within ${START_TIMEOUT_MS / 1000} s`);
+    await delay(100);
+  }
+}
+
+function spawnService(service: Service): void {
+  // A process group of its own: Ctrl-C reaches only this process, which then stops the others in order.
+  const child = spawn(process.execPath, ['--enable-source-maps', path.join(apps, service.name, 'main.js')], {
+    detached: true,
+    env: { ...process.env, ...service.environment },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  service.process = child;
+  child.once('exit', (code, signal) => {
+    if (stopping !== undefined) return;
+    const now = Date.now();
+    service.deaths = [...service.deaths.filter((at) => at > now - RESTART_WINDOW_MS), now];
+    console.error(`The ${service.name} ended unexpectedly (${signal ?? `code ${String(code)}`}).`);
+    if (service.deaths.length > RESTARTS) void stop(1);
+    else spawnService(service);
+  });
+}
+
+/** The last started stops first: nothing loses what it stands on. */
+async function stop(code: number): Promise<void> {
+  stopping ??= (async () => {
+    for (const service of services.toReversed()) await stopService(service);
+    await postgres.stop();
+  })();
+  await stopping;
+  process.exit(code);
+}
+
+async function stopService(service: Service): Promise<void> {
+  const child = service.process;
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const force = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  child.kill('SIGTERM');
+  await exited;
+  clearTimeout(force);
+}
+
+/** Made once, then the same at every start. */
+async function kept(name: string, make: () => string): Promise<string> {
+  const file = path.join(data, name);
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (!Error.isError(error) || !('code' in error) || error.code !== 'ENOENT') throw error;
+    const value = make();
+    await writeFile(file, value, { mode: 0o600 });
+    return value;
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    await answer.arrayBuffer();
+    return answer.ok;
+  } catch (error) {
+    // Not listening yet.
+    if (Error.isError(error)) return false;
+    throw error;
+  }
+}
+
+function given(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => !!entry[1]));
+}
+
+function greeting(token: string, milliseconds: number): string {
+  return `
+Pilothouse is ready (${(milliseconds / 1000).toFixed(1)} s).
+
+  API         ${apiUrl}/v1/resources
+  GraphQL     ${apiUrl}/graphql      in the browser: ${apiUrl}/graphiql
+  REST docs   ${apiUrl}/docs
+  Simulator   ${simulatorUrl}
+  Token       ${token}
+
+  curl -s ${apiUrl}/graphql -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' \\
+    -d '{"query":"{ fleets { nodes { name members { name group cluster { name kubernetesVersion nodePools { name count } } } freshness { ageSeconds source } } partial } }"}'
+
+Data is kept in ${data}. Ctrl-C stops everything.
+`;
+}
+
+process.on('SIGINT', () => void stop(0));
+process.on('SIGTERM', () => void stop(0));
+
+start().catch((error: unknown) => {
+  console.error(Error.isError(error) ? error.message : error);
+  void stop(1);
+});

@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { delay } from '#libs/kernel/clock.js';
+import { isJsonObject } from '#libs/kernel/json.js';
+import type { Json } from '#libs/kernel/json.js';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { commonHeaders, rateHeaders } from './answer-headers.js';
+import type { RequestIdentity } from './answer-headers.js';
+import { ArmError } from './arm-error.js';
+import { parseQuery, splitPath } from './arm-request.js';
+import type { ArmMethod, ArmRequest } from './arm-request.js';
+import type { AzureResourceManager } from './azure-resource-manager.js';
+import { principalOf } from './authentication.js';
+import { preludeOf, truncatedList } from './fault.player.js';
+import type { FaultPlay, FaultStore } from './fault.store.js';
+import { loggedBody, redactedQuery } from './request-log.js';
+import type { RequestLog } from './request-log.js';
+import type { AzureState } from './azure.state.js';
+
+export interface ArmRoutesParts {
+  manager: AzureResourceManager;
+  state: AzureState;
+  faults: FaultStore;
+  log: RequestLog;
+  tokens: ReadonlySet<string> | undefined;
+  publicUrl: string | undefined;
+  /** Aborts when the simulator shuts down: nobody waits for a hanging answer then. */
+  closing: AbortSignal;
+  /** Called after every request that may have changed something. */
+  changed: () => void;
+}
+
+/** What is written, when anything is. */
+interface Written {
+  status: number;
+  body?: Json;
+  headers: Record<string, string>;
+}
+
+const METHODS: ArmMethod[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'];
+const UUID_HEADER_LENGTH = 128;
+
+/** Everything that is not the simulator's own: the whole of ARM behind one route, since its paths nest without end. */
+export function registerArmRoutes(app: FastifyInstance, parts: ArmRoutesParts): void {
+  app.route({
+    method: METHODS,
+    url: '/*',
+    handler: async (request, reply) => {
+      const [path = '/', search = ''] = request.raw.url?.split(/\?(.*)/s) ?? [];
+      const method = request.method as ArmMethod;
+      const identity = identityOf(request, parts.state.clock.now());
+      const fault = parts.faults.take({ method, path });
+      const body = typeof request.body === 'string' ? request.body : '';
+      const written = await answer(request, { method, path, search, body }, identity, fault, parts);
+      parts.log.add({
+        time: identity.time.toISOString(),
+        method,
+        path,
+        query: redactedQuery(search),
+        apiVersion: parseQuery(search).get('api-version') ?? null,
+        status: written?.status ?? null,
+        correlationId: identity.correlationId,
+        clientRequestId: identity.clientRequestId ?? null,
+        fault: fault?.type ?? null,
+        body: loggedBody(body),
+      });
+      if (method !== 'GET' && method !== 'HEAD') parts.changed();
+      return send(request, reply, method, written);
+    },
+  });
+}
+
+async function answer(
+  request: FastifyRequest,
+  sent: { method: ArmMethod; path: string; search: string; body: string },
+  identity: RequestIdentity,
+  fault: FaultPlay | undefined,
+  parts: ArmRoutesParts,
+): Promise<Written | undefined> {
+  const headers = commonHeaders(identity);
+  if (fault !== undefined) {
+    const prelude = preludeOf(fault, shapeOf(sent.path));
+    switch (prelude.kind) {
+      case 'none':
+        break;
+      case 'drop':
+        return undefined;
+      case 'refuse':
+        return { status: prelude.status, body: prelude.body, headers: { ...headers, ...prelude.headers } };
+      case 'wait':
+        await waitOrClose(prelude.milliseconds, request, parts.closing);
+        if (prelude.then === 'drop') return undefined;
+    }
+  }
+  const written = perform(request, sent, identity, headers, parts);
+  if (fault?.type === 'drop-after-effect') return undefined;
+  if (fault?.type === 'truncate-list' && isJsonObject(written.body)) {
+    return { ...written, body: truncatedList(written.body, fault.keep) };
+  }
+  return written;
+}
+
+function perform(
+  request: FastifyRequest,
+  sent: { method: ArmMethod; path: string; search: string; body: string },
+  identity: RequestIdentity,
+  headers: Record<string, string>,
+  parts: ArmRoutesParts,
+): Written {
+  try {
+    const principal = principalOf(request.headers.authorization, parts.tokens, parts.state.tenantId);
+    const armRequest: ArmRequest = {
+      ...sent,
+      segments: segmentsOf(sent.path),
+      query: parseQuery(sent.search),
+      headers: new Map(Object.entries(request.headers).map(([name, value]) => [name, String(value)])),
+      principal,
+      baseUrl: baseUrlOf(request, parts.publicUrl),
+    };
+    const result = parts.manager.handle(armRequest, identity.correlationId);
+    return {
+      status: result.status,
+      ...(result.body === undefined ? {} : { body: result.body }),
+      headers: { ...headers, ...(result.rate === undefined ? {} : rateHeaders(result.rate)), ...result.headers },
+    };
+  } catch (error) {
+    if (!(error instanceof ArmError)) throw error;
+    const cause: Record<string, string> = error.gateway ? { 'x-ms-failure-cause': 'gateway' } : {};
+    return { status: error.status, body: error.body, headers: { ...headers, ...cause, ...error.headers } };
+  }
+}
+
+/** Without anything to write the connection is cut, as when a server dies. */
+function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  method: ArmMethod,
+  written: Written | undefined,
+): FastifyReply {
+  if (written === undefined) {
+    reply.hijack();
+    request.raw.socket.destroy();
+    return reply;
+  }
+  void reply.code(written.status).headers(written.headers);
+  if (written.body === undefined || method === 'HEAD') return reply.send();
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(written.body));
+}
+
+function identityOf(request: FastifyRequest, time: Date): RequestIdentity {
+  const correlationId = headerOf(request, 'x-ms-correlation-request-id');
+  return {
+    correlationId: correlationId ?? randomUUID(),
+    clientRequestId: headerOf(request, 'x-ms-client-request-id'),
+    returnClientRequestId: headerOf(request, 'x-ms-return-client-request-id')?.toLowerCase() === 'true',
+    time,
+  };
+}
+
+function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === 'string' && value !== '' && value.length <= UUID_HEADER_LENGTH ? value : undefined;
+}
+
+/** What a proxy on this machine says about the outside is believed; what anyone else says is not. */
+function baseUrlOf(request: FastifyRequest, publicUrl: string | undefined): string {
+  if (publicUrl !== undefined) return publicUrl.replace(/\/$/, '');
+  const forwardedHost = headerOf(request, 'x-forwarded-host');
+  if (forwardedHost !== undefined && isLoopback(request.socket.remoteAddress)) {
+    const protocol = headerOf(request, 'x-forwarded-proto') ?? 'https';
+    return `${protocol === 'http' ? 'http' : 'https'}://${forwardedHost}`;
+  }
+  return `http://${request.headers.host ?? 'localhost'}`;
+}
+
+function isLoopback(address: string | undefined): boolean {
+  return address !== undefined && /^(127\.|::1$|::ffff:127\.)/.test(address);
+}
+
+function segmentsOf(path: string): string[] {
+  try {
+    return splitPath(path);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    throw new ArmError(400, 'InvalidRequestUri', 'The request URI is not valid: it cannot be decoded.', {
+      gateway: true,
+    });
+  }
+}
+
+/** The shape of errors where no descriptor was reached: AKS has its own. */
+function shapeOf(path: string): 'standard' | 'unwrapped' {
+  return /\/microsoft\.containerservice\/managedclusters/i.test(path) ? 'unwrapped' : 'standard';
+}
+
+async function waitOrClose(milliseconds: number, request: FastifyRequest, closing: AbortSignal): Promise<void> {
+  const gone = new AbortController();
+  const onClose = (): void => gone.abort(new Error('The caller has gone.'));
+  request.raw.socket.once('close', onClose);
+  try {
+    await delay(milliseconds, AbortSignal.any([closing, gone.signal]));
+  } catch (error) {
+    // Nobody is there to answer any more; the wait has simply ended early.
+    if (!gone.signal.aborted && !closing.aborted) throw error;
+  } finally {
+    request.raw.socket.off('close', onClose);
+  }
+}

@@ -1,0 +1,28 @@
+import { EstateError } from './estate.schema.js';
+import { OptionsError, readProcessOptions } from './simulator.options.js';
+import { createSimulator } from './simulator.server.js';
+
+try {
+  const options = readProcessOptions(process.env, process.argv.slice(2));
+  const simulator = await createSimulator({
+    estate: options.estate,
+    settings: options.settings,
+    ...(options.stateFile === undefined ? {} : { stateFile: options.stateFile }),
+    ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
+    ...(options.tokens === undefined ? {} : { tokens: options.tokens }),
+  });
+  const url = await simulator.listen({ port: options.port, host: options.host });
+  console.log(`Azure simulator listening on ${url}`);
+  const stop = (): void => {
+    // A second signal finds the default handler again and ends the process at once.
+    process.off('SIGTERM', stop);
+    process.off('SIGINT', stop);
+    void simulator.close();
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+} catch (error) {
+  if (!(error instanceof OptionsError) && !(error instanceof EstateError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

@@ -1,0 +1,13 @@
+import type { ResourceTypeDescriptor } from './resource-type.descriptor.js';
+import { agentPoolType } from './types/agent-pool.type.js';
+import { fleetMemberType } from './types/fleet-member.type.js';
+import { fleetType } from './types/fleet.type.js';
+import { managedClusterType } from './types/managed-cluster.type.js';
+
+/** Every resource type that the simulator plays. A new type is a descriptor file and a line here. */
+export const RESOURCE_TYPES: readonly ResourceTypeDescriptor[] = [
+  managedClusterType,
+  agentPoolType,
+  fleetType,
+  fleetMemberType,
+];

@@ -1,0 +1,506 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { ArmId } from '#libs/kernel/arm-id.js';
+import { ControlError } from '#libs/kernel/control-error.js';
+import { Secret } from '#libs/kernel/secret.js';
+import type { Finding } from '#libs/systems/contract/finding.js';
+import type {
+  OperationDefinition,
+  StepContext,
+  StepOutcome,
+  Verification,
+} from '#libs/systems/contract/operation-definition.js';
+import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
+import { createTestDatabase, type TestDatabase } from '#libs/testing/test-database.js';
+import { JobQueueRepository } from './job-queue.repository.js';
+import { OperationAcceptor } from './operation.acceptor.js';
+import type { OperationRecord } from './operation.record.js';
+import { OperationRepository } from './operation.repository.js';
+import { OperationRunner } from './operation.runner.js';
+
+const PRINCIPAL = randomUUID();
+const THING = '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg/providers/Test.Things/things';
+
+/** The outside world of these tests: what each call of a step does is laid down before, call by call. */
+class World {
+  findings: Finding[] = [];
+  /** One for each call of the step; after the last the step is done. */
+  answers: (StepOutcome | Error | (() => Promise<StepOutcome>))[] = [];
+  verifications: (Verification | Error)[] = [];
+  readonly tokensSeen: (string | undefined)[] = [];
+  readonly ends: OperationRecord[] = [];
+  observed = 0;
+  applied = 0;
+
+  async step(context: StepContext<{ thing: string }>): Promise<StepOutcome> {
+    this.tokensSeen.push(context.resumeToken?.reveal());
+    const answer = this.answers.shift() ?? { outcome: 'done', message: 'Done.' };
+    if (Error.isError(answer)) throw answer;
+    return typeof answer === 'function' ? answer() : answer;
+  }
+
+  async verify(): Promise<Verification> {
+    const answer = this.verifications.shift() ?? { verdict: 'reached', result: { ok: true }, observations: [], absent: [] };
+    if (Error.isError(answer)) throw answer;
+    return answer;
+  }
+}
+
+describe('operations', () => {
+  let test: TestDatabase;
+  let world: World;
+  let operations: OperationRepository;
+  let acceptor: OperationAcceptor;
+  let runner: OperationRunner;
+  const jobs = new JobQueueRepository();
+  const unexpected: unknown[] = [];
+
+  const input = z.object({ thing: z.string(), size: z.int().min(0).max(10).default(1) });
+  const definition: OperationDefinition<typeof input> = {
+    type: 'test.thing.change',
+    title: 'Change a thing',
+    description: 'Changes a thing.',
+    permission: 'test/things/write',
+    input,
+    references: {},
+    timeoutSeconds: 600,
+    findings: { BROKEN: 'It is broken.' },
+    target: ({ thing }) => ({ id: `${THING}/${thing}`, kind: 'Thing', lock: `${THING}/${thing}`.toLowerCase() }),
+    preflight: async () => world.findings,
+    steps: [{ name: 'change', description: 'Changes it.', run: (context) => world.step(context) }],
+    verify: () => world.verify(),
+  };
+
+  beforeAll(async () => {
+    test = await createTestDatabase();
+    const { database } = test;
+    const registry = new SystemRegistry([{ name: 'test', kinds: [], collectors: [], operations: [definition] }]);
+    operations = new OperationRepository(database);
+    acceptor = new OperationAcceptor(operations, jobs, async () => {
+      throw new TypeError('This definition has no references');
+    });
+    runner = new OperationRunner(
+      database,
+      operations,
+      jobs,
+      registry,
+      {
+        recordEnd: async (_transaction, operation) => {
+          world.ends.push(operation);
+        },
+        applyObservations: async () => {
+          world.applied += 1;
+        },
+        observeTarget: async () => {
+          world.observed += 1;
+          return { observations: [], absent: [] };
+        },
+      },
+      { unexpected: (_operation, error) => unexpected.push(error), ended: () => undefined, notRefreshed: () => undefined },
+      { maximumBackoffSeconds: 8 },
+    );
+  });
+
+  afterAll(() => test.drop());
+
+  beforeEach(() => {
+    world = new World();
+    unexpected.length = 0;
+  });
+
+  async function accept(
+    given: Record<string, unknown> = {},
+    options: { key?: string; dryRun?: boolean; principal?: string } = {},
+  ): Promise<OperationRecord> {
+    const prepared = acceptor.prepare({
+      definition: definition as unknown as OperationDefinition,
+      input: { thing: `t-${randomUUID()}`, ...given },
+      dryRun: options.dryRun ?? false,
+      idempotencyKey: options.key,
+      principalId: options.principal ?? PRINCIPAL,
+      requestedBy: 'somebody',
+      correlationId: randomUUID(),
+    });
+    const operation = await test.database.transaction((transaction) => acceptor.insert(transaction, prepared, {}));
+    if (operation === undefined) throw new Error('The key was used before');
+    return operation;
+  }
+
+  const run = (id: string, signal = new AbortController().signal) => runner.run(id, signal);
+  const find = async (id: string): Promise<OperationRecord> => (await operations.find(id))!;
+  const jobOf = async (id: string) =>
+    (
+      await test.database.query<{ run_at: Date }>(`SELECT run_at FROM graphile_worker.jobs WHERE key = 'operation:' || $1`, [
+        id,
+      ])
+    ).rows;
+  const waiting = (resumeToken?: string): StepOutcome => ({
+    outcome: 'wait',
+    message: 'Azure works.',
+    retryAfterSeconds: 30,
+    ...(resumeToken === undefined ? {} : { resumeToken: new Secret(resumeToken) }),
+  });
+
+  it('are stored with their target, their steps and one job', async () => {
+    const operation = await accept({ thing: 'Stored', size: 3 });
+    expect(operation).toMatchObject({
+      status: 'Pending',
+      target: { id: `${THING}/Stored`, kind: 'Thing', uid: ArmId.parse(`${THING}/stored`).uid },
+      input: { thing: 'Stored', size: 3 },
+      requestedBy: 'somebody',
+      eventSequence: 1,
+    });
+    expect(operation.steps.map((step) => step.name)).toEqual(['preflight', 'change', 'verify']);
+    expect(await jobOf(operation.id)).toHaveLength(1);
+  });
+
+  it('fill in defaults, and name every bad field', () => {
+    const prepare = (given: unknown) =>
+      acceptor.prepare({
+        definition: definition as unknown as OperationDefinition,
+        input: given,
+        dryRun: false,
+        idempotencyKey: undefined,
+        principalId: PRINCIPAL,
+        requestedBy: 'x',
+        correlationId: 'x',
+      });
+    expect(prepare({ thing: 'a' }).input).toEqual({ thing: 'a', size: 1 });
+    expect(() => prepare({ size: 11, colour: 'red' })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_REQUEST',
+        violations: expect.arrayContaining([
+          expect.objectContaining({ path: 'input.thing' }),
+          expect.objectContaining({ path: 'input.size' }),
+          expect.objectContaining({ path: 'input.colour' }),
+        ]),
+      }),
+    );
+    for (const notAnObject of [null, 1, 'x', []]) {
+      expect(() => prepare(notAnObject)).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }));
+    }
+  });
+
+  it('end with the result of their verification', async () => {
+    const operation = await accept();
+    expect(await run(operation.id)).toBe('ended');
+    const ended = await find(operation.id);
+    expect(ended).toMatchObject({ status: 'Succeeded', result: { ok: true }, error: null });
+    expect(ended.steps.map((step) => step.status)).toEqual(['Succeeded', 'Succeeded', 'Succeeded']);
+    expect(world.ends).toHaveLength(1);
+    expect(world.applied).toBe(1);
+    expect(await run(operation.id)).toBe('not-ours');
+    expect(world.ends).toHaveLength(1);
+  });
+
+  it('keep the resume token of a waiting step for the next turn, and show it nowhere', async () => {
+    world.answers = [waiting('https://poll/secret?s=1'), waiting()];
+    const operation = await accept();
+    expect(await run(operation.id)).toBe('parked');
+    const parked = await find(operation.id);
+    expect(parked).toMatchObject({ status: 'Waiting', message: 'Azure works.' });
+    expect(parked.runAfter.getTime()).toBeGreaterThan(Date.now() + 20_000);
+    expect(await jobOf(operation.id)).toHaveLength(1);
+    const events = await operations.findEvents(operation.id, 0, 100);
+    expect(JSON.stringify([parked, events])).not.toContain('poll/secret');
+
+    expect(await run(operation.id)).toBe('parked');
+    expect(await run(operation.id)).toBe('ended');
+    expect(world.tokensSeen).toEqual([undefined, 'https://poll/secret?s=1', 'https://poll/secret?s=1']);
+    const { rows } = await test.database.query(
+      `SELECT FROM operation_step WHERE operation_id = $1 AND resume_token IS NOT NULL`,
+      [operation.id],
+    );
+    expect(rows).toEqual([]);
+  });
+
+  it('write an event for each transition and none for a look that brought nothing', async () => {
+    world.answers = [waiting('t'), waiting('t'), waiting('t')];
+    const operation = await accept();
+    for (let turn = 0; turn < 4; turn++) await run(operation.id);
+    const events = await operations.findEvents(operation.id, 0, 100);
+    expect(events.map((event) => event.sequence)).toEqual(events.map((_event, index) => index + 1));
+    const waits = events.filter((event) => event.operation.message === 'Azure works.');
+    expect(waits).toHaveLength(1);
+    expect(events.at(-1)?.operation.status).toBe('Succeeded');
+    expect((await operations.findEvents(operation.id, 3, 100))[0]?.sequence).toBe(4);
+  });
+
+  const failures = [
+    {
+      reason: 'a check that blocks',
+      arrange: () => {
+        world.findings = [{ code: 'BROKEN', severity: 'error', message: 'Broken.', evidence: {}, remedy: 'Mend it.' }];
+      },
+      error: { code: 'PREFLIGHT_FAILED', externalCode: 'BROKEN', remedy: 'Mend it.' },
+      steps: ['Failed', 'Skipped', 'Skipped'],
+    },
+    {
+      reason: 'a step that Azure refuses',
+      arrange: () => {
+        world.answers = [new ControlError('AZURE_REJECTED', 'No.', { externalCode: 'BadRequest' })];
+      },
+      error: { code: 'AZURE_REJECTED', externalCode: 'BadRequest' },
+      steps: ['Succeeded', 'Failed', 'Skipped'],
+    },
+    {
+      reason: 'a target that is not as wanted afterwards',
+      arrange: () => {
+        world.verifications = [{ verdict: 'missed', message: 'It is Failed.' }];
+      },
+      error: { code: 'VERIFICATION_FAILED' },
+      steps: ['Succeeded', 'Succeeded', 'Failed'],
+    },
+    {
+      reason: 'a fault of ours, without telling what',
+      arrange: () => {
+        world.answers = [new TypeError('undefined is not a function')];
+      },
+      error: { code: 'INTERNAL' },
+      steps: ['Succeeded', 'Failed', 'Skipped'],
+    },
+  ];
+
+  it.each(failures)('fail after $reason, and look at the target once more', async ({ arrange, error, steps }) => {
+    arrange();
+    const operation = await accept();
+    expect(await run(operation.id)).toBe('ended');
+    const ended = await find(operation.id);
+    expect(ended).toMatchObject({ status: 'Failed', error });
+    expect(ended.steps.map((step) => step.status)).toEqual(steps);
+    expect(JSON.stringify(ended)).not.toContain('is not a function');
+    expect(world.observed).toBe(1);
+    expect(world.ends.map((end) => end.status)).toEqual(['Failed']);
+  });
+
+  it.each([
+    { reason: 'soon, when nobody says when', retry: { kind: 'backoff' as const }, from: 0.5, to: 8 },
+    { reason: 'when Azure says', retry: { kind: 'after' as const, seconds: 100 }, from: 100, to: 102 },
+  ])('try a step again after a passing failure: $reason', async ({ retry, from, to }) => {
+    world.answers = [new ControlError('AZURE_UNAVAILABLE', 'Busy.', { retry })];
+    const operation = await accept();
+    expect(await run(operation.id)).toBe('parked');
+    const { rows } = await test.database.query<{ seconds: number }>(
+      `SELECT extract(epoch FROM run_after - now())::float8 AS seconds FROM operation WHERE id = $1`,
+      [operation.id],
+    );
+    expect(rows[0]!.seconds).toBeGreaterThan(from - 1);
+    expect(rows[0]!.seconds).toBeLessThan(to);
+    expect(await run(operation.id)).toBe('ended');
+    expect((await find(operation.id)).steps[1]).toMatchObject({ status: 'Succeeded', attempts: 2 });
+  });
+
+  it('end when their time is over', async () => {
+    world.answers = [waiting('t'), waiting('t')];
+    const operation = await accept();
+    await run(operation.id);
+    await test.database.query(`UPDATE operation SET deadline_at = now() - interval '1 s' WHERE id = $1`, [operation.id]);
+    expect(await run(operation.id)).toBe('ended');
+    expect(await find(operation.id)).toMatchObject({ status: 'Failed', error: { code: 'DEADLINE_EXCEEDED' } });
+  });
+
+  it('change nothing in a dry run, and exclude nobody', async () => {
+    world.answers = [waiting('t')];
+    const busy = await accept({ thing: 'dry' });
+    await run(busy.id);
+    world.findings = [{ code: 'BROKEN', severity: 'warning', message: 'Hm.', evidence: {} }];
+    const operation = await accept({ thing: 'dry' }, { dryRun: true });
+    expect(await run(operation.id)).toBe('ended');
+    expect(await find(operation.id)).toMatchObject({
+      status: 'Succeeded',
+      findings: [{ code: 'BROKEN' }],
+      result: { plan: [{ step: 'change' }] },
+    });
+    expect(world.tokensSeen).toHaveLength(1);
+  });
+
+  it('run one after the other on one target, the oldest first', async () => {
+    world.answers = [waiting('t')];
+    const [first, second, third] = [await accept({ thing: 'q' }), await accept({ thing: 'Q' }), await accept({ thing: 'q' })];
+    expect(await run(first.id)).toBe('parked');
+    expect(await run(third.id)).toBe('queued');
+    expect(await run(second.id)).toBe('queued');
+    expect((await find(second.id)).message).toContain(first.id);
+    await test.database.query(`SELECT graphile_worker.complete_jobs(array_agg(id)) FROM graphile_worker.jobs WHERE key = $1`, [
+      `operation:${second.id}`,
+    ]);
+    expect(await run(first.id)).toBe('ended');
+    expect(await jobOf(second.id)).toHaveLength(1);
+    expect(await run(third.id)).toBe('queued');
+    expect(await run(second.id)).toBe('ended');
+    expect(await run(third.id)).toBe('ended');
+  });
+
+  it('start once when many workers try at the same moment', async () => {
+    let inside = 0;
+    let most = 0;
+    const enter = async (): Promise<StepOutcome> => {
+      inside += 1;
+      most = Math.max(most, inside);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      inside -= 1;
+      return { outcome: 'done', message: 'Done.' };
+    };
+    const accepted = await Promise.all(Array.from({ length: 8 }, () => accept({ thing: 'race' })));
+    world.answers = accepted.map(() => enter);
+    while ((await Promise.all(accepted.map(({ id }) => find(id)))).some((operation) => operation.endedAt === null)) {
+      await Promise.all(accepted.map(({ id }) => run(id)));
+    }
+    expect(most).toBe(1);
+    expect(world.ends).toHaveLength(8);
+  });
+
+  it('let a worker that was taken over write nothing', async () => {
+    const late = Promise.withResolvers<StepOutcome>();
+    const entered = Promise.withResolvers<void>();
+    world.answers = [
+      () => {
+        entered.resolve();
+        return late.promise;
+      },
+      waiting('of the second'),
+    ];
+    const operation = await accept();
+    const stalled = run(operation.id);
+    await entered.promise;
+    expect(await run(operation.id)).toBe('parked');
+    const before = await find(operation.id);
+    late.resolve({ outcome: 'done', message: 'The first one is back.' });
+    expect(await stalled).toBe('not-ours');
+    expect(await find(operation.id)).toEqual(before);
+    expect(world.ends).toEqual([]);
+    expect(await run(operation.id)).toBe('ended');
+    expect(world.tokensSeen.at(-1)).toBe('of the second');
+  });
+
+  it('save where they are when the worker stops', async () => {
+    const stop = new AbortController();
+    world.answers = [
+      async () => {
+        stop.abort(new Error('stopping'));
+        throw stop.signal.reason as Error;
+      },
+    ];
+    const operation = await accept();
+    expect(await run(operation.id, stop.signal)).toBe('parked');
+    expect(unexpected).toEqual([]);
+    expect(await find(operation.id)).toMatchObject({ status: 'Waiting' });
+    expect(await run(operation.id)).toBe('ended');
+  });
+
+  const cancellations = [
+    { reason: 'before they started', arrange: [], turns: 0, status: 'Canceled', steps: ['Skipped', 'Skipped', 'Skipped'] },
+    {
+      reason: 'while they wait for somebody else',
+      arrange: [{ outcome: 'blocked', message: 'Busy.', retryAfterSeconds: 5 } satisfies StepOutcome],
+      turns: 1,
+      status: 'Canceled',
+      steps: ['Succeeded', 'Failed', 'Skipped'],
+    },
+    {
+      reason: 'while Azure works: that is seen through, and was the last step, so it is too late',
+      arrange: [waiting('t')],
+      turns: 1,
+      status: 'Succeeded',
+      steps: ['Succeeded', 'Succeeded', 'Succeeded'],
+    },
+    {
+      reason: 'after a failure that would be tried again',
+      arrange: [new ControlError('AZURE_UNAVAILABLE', 'Busy.', { retry: { kind: 'backoff' } })],
+      turns: 1,
+      status: 'Canceled',
+      steps: ['Succeeded', 'Failed', 'Skipped'],
+    },
+  ];
+
+  it.each(cancellations)('can be canceled $reason', async ({ arrange, turns, status, steps }) => {
+    world.answers = [...arrange];
+    const operation = await accept();
+    for (let turn = 0; turn < turns; turn++) await run(operation.id);
+    const { database } = test;
+    const pending = await database.transaction((transaction) => operations.cancelPending(transaction, operation.id));
+    if (pending === undefined) {
+      expect(await database.transaction((transaction) => operations.requestCancel(transaction, operation.id))).toBe(true);
+      expect((await find(operation.id)).status).toBe('Canceling');
+      while ((await find(operation.id)).endedAt === null) await run(operation.id);
+    }
+    const ended = await find(operation.id);
+    expect(ended.status).toBe(status);
+    expect(ended.steps.map((step) => step.status)).toEqual(steps);
+    expect(await database.transaction((transaction) => operations.requestCancel(transaction, operation.id))).toBe(false);
+  });
+
+  it('never leave an end, whatever statement tries', async () => {
+    const operation = await accept();
+    await run(operation.id);
+    for (const status of ['Pending', 'Running', 'Failed', 'Canceled']) {
+      await expect(
+        test.database.query(`UPDATE operation SET status = $2 WHERE id = $1`, [operation.id, status]),
+      ).rejects.toMatchObject({ code: '23514' });
+    }
+  });
+
+  describe('with an idempotency key', () => {
+    const prepare = (key: string, thing: string, principal = PRINCIPAL) =>
+      acceptor.prepare({
+        definition: definition as unknown as OperationDefinition,
+        input: { thing },
+        dryRun: false,
+        idempotencyKey: key,
+        principalId: principal,
+        requestedBy: 'x',
+        correlationId: 'x',
+      });
+
+    it('are one operation, whoever is faster', async () => {
+      const key = randomUUID();
+      const results = await Promise.all(
+        Array.from({ length: 10 }, () =>
+          test.database.transaction(async (transaction) => {
+            const prepared = prepare(key, 'same');
+            return (await acceptor.insert(transaction, prepared, {})) ?? (await acceptor.findReplay(prepared, transaction));
+          }),
+        ),
+      );
+      expect(new Set(results.map((result) => result?.id)).size).toBe(1);
+    });
+
+    it('refuse the key for another body, but not for another principal', async () => {
+      const key = randomUUID();
+      await accept({ thing: 'one' }, { key });
+      await expect(acceptor.findReplay(prepare(key, 'two'))).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+      expect(await acceptor.findReplay(prepare(key, 'two', randomUUID()))).toBeUndefined();
+    });
+
+    it.each([
+      { reason: 'empty', key: '' },
+      { reason: 'too long', key: 'k'.repeat(256) },
+      { reason: 'with a line break', key: 'a\nb' },
+      { reason: 'not ASCII', key: 'schlüssel' },
+    ])('refuse one that is $reason', ({ key }) => {
+      expect(() => prepare(key, 'x')).toThrow(expect.objectContaining({ code: 'INVALID_IDEMPOTENCY_KEY' }));
+    });
+  });
+
+  it('that nobody looks after are found', async () => {
+    world.answers = [waiting('t')];
+    const operation = await accept();
+    await run(operation.id);
+    await test.database.query(`UPDATE operation SET run_after = now() - interval '1 min' WHERE id = $1`, [operation.id]);
+    expect(await operations.findAbandoned(30, 100)).not.toContain(operation.id);
+    await test.database.query(`SELECT graphile_worker.remove_job($1)`, [`operation:${operation.id}`]);
+    expect(await operations.findAbandoned(30, 100)).toContain(operation.id);
+  });
+
+  it('are listed newest first, page by page, by any filter', async () => {
+    const principal = randomUUID();
+    const made = [];
+    for (let index = 0; index < 5; index++) made.push(await accept({ thing: `listed-${principal}` }, { principal }));
+    const filter = { targetUid: made[0]!.target.uid, type: definition.type, statuses: ['Pending'] as const };
+    const first = await operations.findPage(filter, null, 3);
+    const rest = await operations.findPage(filter, first.at(-1)!.position, 3);
+    expect([...first, ...rest].map((row) => row.operation.id)).toEqual(made.map((operation) => operation.id).reverse());
+    expect(await operations.findPage({ ...filter, statuses: ['Failed'] }, null, 3)).toEqual([]);
+  });
+});

@@ -1,0 +1,205 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/**
+ * The state cache. What the tables leave out on purpose:
+ * - no unique index on `resource.canonical_id`: the primary key is a function of it (uuid v5);
+ * - no present state in `resource_version`: that is the row of `resource` itself, true since `changed_at`;
+ * - no foreign keys: either end of a relation, and the scope of a row, may be unknown yet.
+ * An absent location or provisioning state is '' here, so that one row comparison can continue a page.
+ */
+export class CreateInventory1764000000000 implements MigrationInterface {
+  readonly name = 'CreateInventory1764000000000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    // A trusted extension: the owner of the database may create it. Where even that is forbidden, an administrator
+    // creates it beforehand and this is a no-op.
+    await runner.query('CREATE EXTENSION IF NOT EXISTS pg_trgm');
+
+    await runner.query(`
+      CREATE TABLE resource (
+        uid uuid NOT NULL,
+        cluster_uid uuid,
+        observed_at timestamptz NOT NULL,
+        changed_at timestamptz NOT NULL,
+        created_at timestamptz NOT NULL,
+        deleted_at timestamptz,
+        hash bytea NOT NULL,
+        source text NOT NULL,
+        kind text COLLATE "C" NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        location text COLLATE "C" NOT NULL,
+        provisioning_state text COLLATE "C" NOT NULL,
+        health text COLLATE "C" NOT NULL,
+        health_reason text,
+        namespace text COLLATE "C",
+        subscription_id text COLLATE "C",
+        resource_group text,
+        scope_key text,
+        etag text,
+        id text NOT NULL,
+        canonical_id text NOT NULL,
+        tags jsonb NOT NULL,
+        properties jsonb NOT NULL,
+        CONSTRAINT resource_pkey PRIMARY KEY (uid)
+      ) WITH (fillfactor = 90)`);
+
+    // Each index of a filter goes on with the default order, so a page is read in order and the read ends with the page;
+    // the columns behind the uid let a second filter be decided inside the index.
+    await runner.query('CREATE INDEX resource_by_name ON resource (name, uid) WHERE deleted_at IS NULL');
+    await runner.query('CREATE INDEX resource_by_kind ON resource (kind, name, uid) WHERE deleted_at IS NULL');
+    await runner.query('CREATE INDEX resource_by_location ON resource (location, name, uid, kind) WHERE deleted_at IS NULL');
+    await runner.query('CREATE INDEX resource_by_health ON resource (health, name, uid, kind) WHERE deleted_at IS NULL');
+    await runner.query(
+      'CREATE INDEX resource_by_provisioning_state ON resource (provisioning_state, name, uid, kind) WHERE deleted_at IS NULL',
+    );
+    await runner.query(
+      `CREATE INDEX resource_by_cluster ON resource (cluster_uid, name, uid, kind, namespace)
+        WHERE deleted_at IS NULL AND cluster_uid IS NOT NULL`,
+    );
+    await runner.query(
+      `CREATE INDEX resource_by_namespace ON resource (namespace, name, uid, kind)
+        WHERE deleted_at IS NULL AND namespace IS NOT NULL`,
+    );
+    await runner.query(
+      `CREATE INDEX resource_by_subscription ON resource (subscription_id, name, uid, kind)
+        WHERE deleted_at IS NULL AND subscription_id IS NOT NULL`,
+    );
+    await runner.query(
+      `CREATE INDEX resource_by_group ON resource (lower(resource_group), name, uid, kind, subscription_id)
+        WHERE deleted_at IS NULL AND resource_group IS NOT NULL`,
+    );
+    await runner.query('CREATE INDEX resource_by_change ON resource (changed_at, name, uid) WHERE deleted_at IS NULL');
+    await runner.query('CREATE INDEX resource_by_creation ON resource (created_at, name, uid) WHERE deleted_at IS NULL');
+    await runner.query('CREATE INDEX resource_by_scope ON resource (scope_key) WHERE deleted_at IS NULL');
+    await runner.query('CREATE INDEX resource_by_deletion ON resource (deleted_at) WHERE deleted_at IS NOT NULL');
+    await runner.query(
+      'CREATE INDEX resource_by_tag ON resource USING gin (tags jsonb_path_ops) WHERE deleted_at IS NULL',
+    );
+    await runner.query(
+      'CREATE INDEX resource_by_name_part ON resource USING gin (name gin_trgm_ops) WHERE deleted_at IS NULL',
+    );
+
+    await runner.query(`
+      CREATE TABLE relation (
+        from_uid uuid NOT NULL,
+        to_uid uuid NOT NULL,
+        claimed_by uuid NOT NULL,
+        type text COLLATE "C" NOT NULL,
+        CONSTRAINT relation_pkey PRIMARY KEY (from_uid, type, to_uid, claimed_by),
+        CONSTRAINT relation_claimed_by_an_end CHECK (claimed_by = from_uid OR claimed_by = to_uid)
+      )`);
+    await runner.query('CREATE INDEX relation_by_target ON relation (to_uid, type, from_uid)');
+    await runner.query('CREATE INDEX relation_by_claimant ON relation (claimed_by)');
+
+    // By the end of a version: what is appended goes into the present month, and a month is dropped when all of it ended
+    // before the time that history is kept for.
+    await runner.query(`
+      CREATE TABLE resource_version (
+        uid uuid NOT NULL,
+        cluster_uid uuid,
+        valid_from timestamptz NOT NULL,
+        valid_to timestamptz NOT NULL,
+        observed_at timestamptz NOT NULL,
+        created_at timestamptz NOT NULL,
+        source text NOT NULL,
+        kind text COLLATE "C" NOT NULL,
+        name text COLLATE "C" NOT NULL,
+        location text COLLATE "C" NOT NULL,
+        provisioning_state text COLLATE "C" NOT NULL,
+        health text COLLATE "C" NOT NULL,
+        health_reason text,
+        namespace text COLLATE "C",
+        subscription_id text COLLATE "C",
+        resource_group text,
+        etag text,
+        id text NOT NULL,
+        canonical_id text NOT NULL,
+        tags jsonb NOT NULL,
+        properties jsonb NOT NULL,
+        CONSTRAINT resource_version_pkey PRIMARY KEY (uid, valid_to),
+        CONSTRAINT resource_version_range CHECK (valid_from < valid_to)
+      ) PARTITION BY RANGE (valid_to)`);
+    await runner.query('CREATE TABLE resource_version_default PARTITION OF resource_version DEFAULT');
+    await runner.query('CREATE INDEX resource_version_by_name ON resource_version (name, uid)');
+    await runner.query('CREATE INDEX resource_version_by_kind ON resource_version (kind, name, uid)');
+
+    await runner.query(`
+      CREATE TABLE change (
+        xid bigint NOT NULL DEFAULT (pg_current_xact_id()::text)::bigint,
+        seq bigint GENERATED ALWAYS AS IDENTITY,
+        at timestamptz NOT NULL,
+        uid uuid NOT NULL,
+        cluster_uid uuid,
+        type text COLLATE "C" NOT NULL,
+        kind text COLLATE "C" NOT NULL,
+        namespace text COLLATE "C",
+        subscription_id text COLLATE "C",
+        changed text[] NOT NULL,
+        provisioning_state_before text,
+        provisioning_state text NOT NULL,
+        health_before text,
+        health text NOT NULL,
+        CONSTRAINT change_pkey PRIMARY KEY (xid, seq)
+      )`);
+    await runner.query(`
+      CREATE TABLE change_horizon (
+        singleton boolean NOT NULL DEFAULT true,
+        xid bigint NOT NULL,
+        seq bigint NOT NULL,
+        CONSTRAINT change_horizon_pkey PRIMARY KEY (singleton),
+        CONSTRAINT change_horizon_is_one_row CHECK (singleton)
+      )`);
+
+    await runner.query(`
+      CREATE TABLE scope (
+        key text NOT NULL,
+        collector text NOT NULL,
+        kinds text[] NOT NULL,
+        subscription_id text,
+        cluster_uid uuid,
+        interval_seconds integer NOT NULL,
+        due_at timestamptz NOT NULL DEFAULT now(),
+        claimed_by text,
+        claimed_until timestamptz,
+        fence bigint NOT NULL DEFAULT 0,
+        state text NOT NULL DEFAULT 'new',
+        last_started_at timestamptz,
+        last_ended_at timestamptz,
+        last_complete_at timestamptz,
+        last_complete_source text,
+        last_error jsonb,
+        missing text,
+        failures integer NOT NULL DEFAULT 0,
+        object_count integer,
+        CONSTRAINT scope_pkey PRIMARY KEY (key),
+        CONSTRAINT scope_state CHECK (state = ANY (ARRAY['new', 'complete', 'partial', 'failed']))
+      )`);
+    await runner.query('CREATE INDEX scope_by_due ON scope (due_at)');
+
+    // Who is asking the owner of an object about it right now; worth nothing after a crash, hence not logged.
+    await runner.query(`
+      CREATE UNLOGGED TABLE observation_lease (
+        uid uuid NOT NULL,
+        holder uuid NOT NULL,
+        until timestamptz NOT NULL,
+        CONSTRAINT observation_lease_pkey PRIMARY KEY (uid)
+      )`);
+
+    await runner.query(`
+      CREATE FUNCTION changed_members(before jsonb, after jsonb) RETURNS text[]
+      LANGUAGE sql IMMUTABLE PARALLEL SAFE
+      RETURN (
+        SELECT coalesce(array_agg('properties.' || coalesce(was.key, now_is.key) ORDER BY coalesce(was.key, now_is.key)), '{}')
+        FROM jsonb_each(before) AS was FULL JOIN jsonb_each(after) AS now_is ON was.key = now_is.key
+        WHERE was.value IS DISTINCT FROM now_is.value
+      )`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP FUNCTION changed_members(jsonb, jsonb)');
+    for (const table of ['observation_lease', 'scope', 'change_horizon', 'change', 'resource_version', 'relation', 'resource']) {
+      await runner.query(`DROP TABLE ${table}`);
+    }
+    // pg_trgm stays: it may have been there before, and others may use it.
+  }
+}

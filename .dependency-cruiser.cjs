@@ -25,8 +25,25 @@ const allowed = {
     'libs/access',
     'libs/systems/contract',
   ],
-  'apps/api': ['libs/kernel', 'libs/control', 'libs/access/caller', 'libs/systems/contract', 'libs/operations/operation.status'],
-  'apps/worker': ['libs/kernel', 'libs/database', 'libs/inventory', 'libs/operations', 'libs/audit', 'libs/control', 'libs/systems/contract', 'apps/house', 'apps/api/http', 'libs/azure'],
+  'apps/api': [
+    'libs/kernel',
+    'libs/control',
+    'libs/access/caller',
+    'libs/systems/contract',
+    'libs/operations/operation.status',
+  ],
+  'apps/worker': [
+    'libs/kernel',
+    'libs/database',
+    'libs/inventory',
+    'libs/operations',
+    'libs/audit',
+    'libs/control',
+    'libs/systems/contract',
+    'apps/house',
+    'apps/api/http',
+    'libs/azure',
+  ],
   'apps/simulator': ['libs/kernel'],
 };
 
@@ -79,7 +96,12 @@ module.exports = {
       from: { path: '^(apps|libs|migrations)/', pathNot: `${TEST}|^libs/database/embedded-postgres|^apps/simulator/` },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'], pathNot: 'node_modules/@types/' },
     },
-    { name: 'everything-resolves', severity: 'error', from: { path: '^(apps|libs|migrations)/' }, to: { couldNotResolve: true } },
+    {
+      name: 'everything-resolves',
+      severity: 'error',
+      from: { path: '^(apps|libs|migrations)/' },
+      to: { couldNotResolve: true },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -25,6 +25,12 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-definitions': 'off',
       // Optional members that may also be handed on as undefined are a matter of the types.
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      // `Promise.withResolvers<void>()` is how one waits for something that has no value.
+      '@typescript-eslint/no-invalid-void-type': 'off',
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
       eqeqeq: 'error',
       'no-restricted-properties': [
         'error',
@@ -33,7 +39,15 @@ export default tseslint.config(
     },
   },
   {
-    files: ['apps/*/main.ts', 'apps/*/*.main.ts', 'apps/quickstart/*.ts', '**/*.spec.ts', 'test/**', 'libs/testing/**', 'bench/**'],
+    files: [
+      'apps/*/main.ts',
+      'apps/*/*.main.ts',
+      'apps/quickstart/*.ts',
+      '**/*.spec.ts',
+      'test/**',
+      'libs/testing/**',
+      'bench/**',
+    ],
     rules: { 'no-restricted-properties': 'off' },
   },
   {

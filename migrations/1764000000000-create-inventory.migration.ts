@@ -47,8 +47,12 @@ export class CreateInventory1764000000000 implements MigrationInterface {
     // the columns behind the uid let a second filter be decided inside the index.
     await runner.query('CREATE INDEX resource_by_name ON resource (name, uid) WHERE deleted_at IS NULL');
     await runner.query('CREATE INDEX resource_by_kind ON resource (kind, name, uid) WHERE deleted_at IS NULL');
-    await runner.query('CREATE INDEX resource_by_location ON resource (location, name, uid, kind) WHERE deleted_at IS NULL');
-    await runner.query('CREATE INDEX resource_by_health ON resource (health, name, uid, kind) WHERE deleted_at IS NULL');
+    await runner.query(
+      'CREATE INDEX resource_by_location ON resource (location, name, uid, kind) WHERE deleted_at IS NULL',
+    );
+    await runner.query(
+      'CREATE INDEX resource_by_health ON resource (health, name, uid, kind) WHERE deleted_at IS NULL',
+    );
     await runner.query(
       'CREATE INDEX resource_by_provisioning_state ON resource (provisioning_state, name, uid, kind) WHERE deleted_at IS NULL',
     );
@@ -69,7 +73,9 @@ export class CreateInventory1764000000000 implements MigrationInterface {
         WHERE deleted_at IS NULL AND resource_group IS NOT NULL`,
     );
     await runner.query('CREATE INDEX resource_by_change ON resource (changed_at, name, uid) WHERE deleted_at IS NULL');
-    await runner.query('CREATE INDEX resource_by_creation ON resource (created_at, name, uid) WHERE deleted_at IS NULL');
+    await runner.query(
+      'CREATE INDEX resource_by_creation ON resource (created_at, name, uid) WHERE deleted_at IS NULL',
+    );
     await runner.query('CREATE INDEX resource_by_scope ON resource (scope_key) WHERE deleted_at IS NULL');
     await runner.query('CREATE INDEX resource_by_deletion ON resource (deleted_at) WHERE deleted_at IS NOT NULL');
     await runner.query(
@@ -197,7 +203,15 @@ export class CreateInventory1764000000000 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query('DROP FUNCTION changed_members(jsonb, jsonb)');
-    for (const table of ['observation_lease', 'scope', 'change_horizon', 'change', 'resource_version', 'relation', 'resource']) {
+    for (const table of [
+      'observation_lease',
+      'scope',
+      'change_horizon',
+      'change',
+      'resource_version',
+      'relation',
+      'resource',
+    ]) {
       await runner.query(`DROP TABLE ${table}`);
     }
     // pg_trgm stays: it may have been there before, and others may use it.

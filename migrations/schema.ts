@@ -16,7 +16,11 @@ import { CreateOperations1764000100000 } from './1764000100000-create-operations
 import { CreateAuditAndAccess1764000200000 } from './1764000200000-create-audit-and-access.migration.js';
 
 /** In the order of their names' timestamps; a released one is never changed. */
-export const migrations = [CreateInventory1764000000000, CreateOperations1764000100000, CreateAuditAndAccess1764000200000];
+export const migrations = [
+  CreateInventory1764000000000,
+  CreateOperations1764000100000,
+  CreateAuditAndAccess1764000200000,
+];
 
 /** What the tables should look like by the code: only the drift check reads them. */
 export const entities: (new () => object)[] = [

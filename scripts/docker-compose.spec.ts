@@ -1,7 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { load } from 'js-yaml';
+import { load, YAML11_SCHEMA } from 'js-yaml';
 import { z } from 'zod';
 import { settings } from '#libs/config/settings.js';
 
@@ -14,7 +14,12 @@ const serviceSchema = z.looseObject({
   environment: z.record(z.string(), z.string()).optional(),
   network_mode: z.string().optional(),
   ports: z.array(z.string()).optional(),
-  healthcheck: z.object({ test: z.array(z.string()).min(2), interval: z.string(), timeout: z.string(), retries: z.int() }),
+  healthcheck: z.object({
+    test: z.array(z.string()).min(2),
+    interval: z.string(),
+    timeout: z.string(),
+    retries: z.int(),
+  }),
   depends_on: z.record(z.string(), z.object({ condition: z.literal('service_healthy') })).optional(),
 });
 
@@ -28,12 +33,12 @@ const SUBSTITUTED = /\$\{[A-Z_]+(:[?-][^}]*)?\}/;
 
 describe('docker-compose.yml', () => {
   const read = async (): Promise<z.infer<typeof composeSchema>> =>
-    composeSchema.parse(load(await readFile(path.join(root, 'docker-compose.yml'), 'utf8')));
+    composeSchema.parse(load(await readFile(path.join(root, 'docker-compose.yml'), 'utf8'), { schema: YAML11_SCHEMA }));
 
   it('has the four services, each with a health check and something to run', async () => {
     const { services } = await read();
     expect(Object.keys(services).sort()).toEqual(['api', 'postgres', 'simulator', 'worker']);
-    expect(services['postgres']?.image).toBe('postgres:18');
+    expect(services.postgres?.image).toBe('postgres:18');
     for (const name of ['api', 'worker', 'simulator']) {
       const entry = services[name]?.command?.[1] ?? '';
       expect(entry).toMatch(/^dist\/apps\/[a-z]+\/main\.js$/);
@@ -85,7 +90,9 @@ describe('docker-compose.yml', () => {
 
 describe('the Dockerfile', () => {
   it('ends as an unprivileged user, with production packages only', async () => {
-    const lines = (await readFile(path.join(root, 'Dockerfile'), 'utf8')).split('\n').filter((line) => /^[A-Z]/.test(line));
+    const lines = (await readFile(path.join(root, 'Dockerfile'), 'utf8'))
+      .split('\n')
+      .filter((line) => /^[A-Z]/.test(line));
     const last = lines.slice(lines.findLastIndex((line) => line.startsWith('FROM ')));
     expect(last).toContain('USER node');
     expect(last.some((line) => line.includes('--from=packages'))).toBe(true);

@@ -1,5 +1,5 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyBaseLogger } from 'fastify';
+import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify';
 import { CORRELATION_HEADER, correlationIdOf } from './http/correlation-id.js';
 import { sendConnectionProblem, sendProblem } from './http/problem.reply.js';
 import type { ApiSettings } from './api.settings.js';
@@ -10,7 +10,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Fastify, configured so that every refusal, also those of the server itself, is a problem. */
 export class ApiAdapter extends FastifyAdapter {
   constructor(settings: ApiSettings, logger: FastifyBaseLogger) {
-    super({
+    const options: FastifyServerOptions = {
       loggerInstance: logger,
       disableRequestLogging: true,
       requestIdLogLabel: 'correlationId',
@@ -20,20 +20,20 @@ export class ApiAdapter extends FastifyAdapter {
       requestTimeout: REQUEST_TIMEOUT_MS,
       // Requests that come while the server stops are refused by us, with a problem.
       return503OnClosing: false,
-      // No Nest middleware is used; each request would pay for its possibility.
-      skipMiddie: true,
       frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
       clientErrorHandler: sendConnectionProblem,
-    });
+    };
+    // No Nest middleware is used; each request would pay for its possibility.
+    super({ ...options, skipMiddie: true });
   }
 
   /** Nest's handler would answer in its own form. */
-  override setErrorHandler(): unknown {
+  override setErrorHandler(): ReturnType<FastifyAdapter['setErrorHandler']> {
     return this.getInstance().setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
   }
 
-  /** The one of `createApiApplication` tells a wrong method from an unknown path. */
-  override setNotFoundHandler(): unknown {
+  /** `createApiApplication` sets the one that tells a wrong method from an unknown path. */
+  override setNotFoundHandler(): ReturnType<FastifyAdapter['setNotFoundHandler']> {
     return this.getInstance();
   }
 }

@@ -1,5 +1,5 @@
 import fastifyHelmet from '@fastify/helmet';
-import { NestFactory } from '@nestjs/core';
+import { type IEntryNestModule, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -24,7 +24,7 @@ const JSON_MEDIA_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json(?:\s*;|$)/;
  * not listen yet. `close()` ends open streams, lets requests under way finish, and refuses new ones.
  */
 export async function createApiApplication(
-  module: unknown,
+  module: IEntryNestModule,
   settings: ApiSettings,
   logger: Logger,
 ): Promise<NestFastifyApplication> {

@@ -23,3 +23,6 @@ export const DEFAULT_API_SETTINGS: ApiSettings = {
   maxOpenStreams: 1_000,
   heartbeatMs: 15_000,
 };
+
+/** The structured log of the process, a pino logger. */
+export const API_LOGGER = Symbol('ApiLogger');

@@ -40,11 +40,7 @@ export class HouseModule {
     return {
       module: HouseModule,
       global: true,
-      imports: [
-        AzureModule.register({ useFactory: () => azureOptions(configuration) }),
-        AksModule,
-        FleetModule,
-      ],
+      imports: [AzureModule.register({ useFactory: () => azureOptions(configuration) }), AksModule, FleetModule],
       providers: [
         { provide: CONFIGURATION, useValue: configuration },
         { provide: LOGGER, useValue: logger },
@@ -76,10 +72,22 @@ export class HouseModule {
           useFactory: (...systems: System[]) => new SystemRegistry(systems),
         },
         ...inventory(configuration),
-        { provide: OperationRepository, inject: [Database], useFactory: (database: Database) => new OperationRepository(database) },
+        {
+          provide: OperationRepository,
+          inject: [Database],
+          useFactory: (database: Database) => new OperationRepository(database),
+        },
         { provide: JobQueueRepository, useFactory: () => new JobQueueRepository() },
-        { provide: AuditRepository, inject: [Database], useFactory: (database: Database) => new AuditRepository(database) },
-        { provide: AccessRepository, inject: [Database], useFactory: (database: Database) => new AccessRepository(database) },
+        {
+          provide: AuditRepository,
+          inject: [Database],
+          useFactory: (database: Database) => new AuditRepository(database),
+        },
+        {
+          provide: AccessRepository,
+          inject: [Database],
+          useFactory: (database: Database) => new AccessRepository(database),
+        },
         {
           provide: Authenticator,
           inject: [Database, AccessRepository],
@@ -123,7 +131,11 @@ function inventory(configuration: Configuration): NonNullable<DynamicModule['pro
       useFactory: (database: Database) => new ResourceRepository(database, settings),
     },
     { provide: ScopeRepository, inject: [Database], useFactory: (database: Database) => new ScopeRepository(database) },
-    { provide: ChangeRepository, inject: [Database], useFactory: (database: Database) => new ChangeRepository(database) },
+    {
+      provide: ChangeRepository,
+      inject: [Database],
+      useFactory: (database: Database) => new ChangeRepository(database),
+    },
     { provide: ObservationWriter, useFactory: () => new ObservationWriter(settings) },
     {
       provide: ReadThrough,
@@ -169,7 +181,11 @@ function controls(): NonNullable<DynamicModule['providers']> {
       inject: [Authenticator],
       useFactory: (authenticator: Authenticator) => new AccessControl(authenticator),
     },
-    { provide: AuditControl, inject: [AuditRepository], useFactory: (audit: AuditRepository) => new AuditControl(audit) },
+    {
+      provide: AuditControl,
+      inject: [AuditRepository],
+      useFactory: (audit: AuditRepository) => new AuditControl(audit),
+    },
     {
       provide: ChangeControl,
       inject: [SystemRegistry, ChangeRepository, ReferenceResolver, NotificationListener],

@@ -5,7 +5,11 @@ import type { OperationPorts } from '#libs/operations/operation.ports.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 
 /** Connects the operations with the cache and the audit log. */
-export function operationPorts(registry: SystemRegistry, writer: ObservationWriter, audit: AuditRepository): OperationPorts {
+export function operationPorts(
+  registry: SystemRegistry,
+  writer: ObservationWriter,
+  audit: AuditRepository,
+): OperationPorts {
   return {
     recordEnd: async (transaction, operation) => {
       await audit.append(transaction, auditEntryOf(operation));
@@ -25,4 +29,3 @@ export function operationPorts(registry: SystemRegistry, writer: ObservationWrit
     },
   };
 }
-

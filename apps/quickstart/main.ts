@@ -17,9 +17,9 @@ const RESTARTS = 5;
 const RESTART_WINDOW_MS = 60_000;
 
 const apps = path.resolve(import.meta.dirname, '..');
-const data = path.resolve(process.env['PILOTHOUSE_DATA'] ?? '.data');
-const apiPort = Number(process.env['PORT'] ?? 3000);
-const simulatorPort = Number(process.env['SIMULATOR_PORT'] ?? 3100);
+const data = path.resolve(process.env.PILOTHOUSE_DATA ?? '.data');
+const apiPort = Number(process.env.PORT ?? 3000);
+const simulatorPort = Number(process.env.SIMULATOR_PORT ?? 3100);
 const apiUrl = `http://127.0.0.1:${apiPort}`;
 const simulatorUrl = `http://127.0.0.1:${simulatorPort}`;
 
@@ -37,7 +37,7 @@ const postgres = new EmbeddedPostgres({ directory: path.join(data, 'postgres'), 
 
 async function start(): Promise<void> {
   await mkdir(data, { recursive: true });
-  const token = process.env['PILOTHOUSE_TOKEN'] ?? (await kept('token', () => randomBytes(24).toString('base64url')));
+  const token = process.env.PILOTHOUSE_TOKEN ?? (await kept('token', () => randomBytes(24).toString('base64url')));
   const signingKey = await kept('audit-signing-key.pem', () =>
     generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   );
@@ -48,7 +48,7 @@ async function start(): Promise<void> {
       name: 'simulator',
       environment: {
         SIMULATOR_PORT: String(simulatorPort),
-        SIMULATOR_STATE_FILE: process.env['SIMULATOR_STATE_FILE'] ?? path.join(data, 'simulator.json'),
+        SIMULATOR_STATE_FILE: process.env.SIMULATOR_STATE_FILE ?? path.join(data, 'simulator.json'),
       },
       healthUrl: `${simulatorUrl}/_simulator/health`,
       deaths: [],
@@ -80,7 +80,8 @@ async function launch(service: Service): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!(await answers(service.healthUrl))) {
     if (stopping !== undefined) return;
-    if (Date.now() > deadline) throw new Error(`The ${service.name} did not get ready within ${START_TIMEOUT_MS / 1000} s`);
+    if (Date.now() > deadline)
+      throw new Error(`The ${service.name} did not get ready within ${START_TIMEOUT_MS / 1000} s`);
     await delay(100);
   }
 }
@@ -115,7 +116,7 @@ async function stop(code: number): Promise<void> {
 
 async function stopService(service: Service): Promise<void> {
   const child = service.process;
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  if (child?.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const force = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
   child.kill('SIGTERM');

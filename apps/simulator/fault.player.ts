@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { ArmError } from './arm-error.js';
 import type { ErrorShape } from './arm-error.js';
+import { omit } from './json-merge.js';
 import type { FaultPlay } from './fault.store.js';
 
 /** What a fault does before the request is looked at. */
@@ -50,7 +51,7 @@ export function truncatedList(body: JsonObject, keep: number | undefined): JsonO
   if (member === undefined) return body;
   const items = body[member] as Json[];
   const kept = items.slice(0, keep ?? Math.floor(items.length / 2));
-  const { nextLink: _nextLink, $skipToken: _skipToken, ...rest } = body;
+  const rest = omit(body, ['nextLink', '$skipToken']);
   if (member === 'value') return { ...rest, value: kept };
   return { ...rest, data: kept, count: kept.length, resultTruncated: 'true' };
 }

@@ -3,14 +3,12 @@ import type { Json, JsonObject } from '#libs/kernel/json.js';
 
 /** JSON merge patch (RFC 7396): members of `patch` replace, `null` removes, objects merge. Neither input is changed. */
 export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
-  const result: JsonObject = { ...target };
-  for (const [key, value] of Object.entries(patch)) {
-    const present = result[key];
-    if (value === null) delete result[key];
-    else if (isJsonObject(value)) result[key] = mergePatch(isJsonObject(present) ? present : {}, value);
-    else result[key] = value;
-  }
-  return result;
+  const merged = Object.entries(patch).map(([key, value]): [string, Json] => {
+    const present = target[key];
+    return [key, isJsonObject(value) ? mergePatch(isJsonObject(present) ? present : {}, value) : value];
+  });
+  const removed = merged.filter(([, value]) => value === null).map(([key]) => key);
+  return omit({ ...target, ...Object.fromEntries(merged) }, removed);
 }
 
 /** The member, when it is an object; else an empty one. */

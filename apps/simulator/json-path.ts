@@ -1,3 +1,4 @@
+import { omit } from './json-merge.js';
 import { isJsonObject } from '#libs/kernel/json.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 
@@ -22,9 +23,6 @@ export function withoutPath(body: JsonObject, path: string): JsonObject {
   const [first = '', ...rest] = path.split('.');
   const inner = body[first];
   if (inner === undefined) return body;
-  if (rest.length === 0) {
-    const { [first]: _removed, ...kept } = body;
-    return kept;
-  }
+  if (rest.length === 0) return omit(body, [first]);
   return isJsonObject(inner) ? { ...body, [first]: withoutPath(inner, rest.join('.')) } : body;
 }

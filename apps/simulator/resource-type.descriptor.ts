@@ -48,6 +48,8 @@ export interface WritePlan {
   merges?: { id: ArmId; patch: JsonObject }[];
   /** The provisioningState after success; `Succeeded` unless said otherwise. */
   finalState?: string;
+  /** The operation is accepted, and will fail with this. */
+  fails?: ArmErrorBody;
   /** Operations in flight on the same resources that this one ends. */
   preempts?: { error: ArmErrorBody };
 }

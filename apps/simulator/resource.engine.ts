@@ -82,6 +82,7 @@ export class ResourceEngine {
       result: request.result ?? 'nothing',
       retryAfterSeconds: request.retryAfterSeconds,
       runningNotice: descriptor?.runningNotice,
+      fails: plan.fails,
     });
   }
 
@@ -101,8 +102,9 @@ export class ResourceEngine {
     result: 'resource' | 'nothing';
     retryAfterSeconds: number | undefined;
     runningNotice: ArmErrorBody | undefined;
+    fails?: ArmErrorBody | undefined;
   }): LongRunningOperation {
-    const { id, target, seconds, ...rest } = operation;
+    const { id, target, seconds, fails, ...rest } = operation;
     const now = this.state.now;
     const described = { targetKey: target.canonical, targetType: target.canonicalType, action: operation.action };
     const namespace = target.parts.at(-1)?.namespace ?? 'Microsoft.Resources';
@@ -116,7 +118,7 @@ export class ResourceEngine {
       startedAt: now,
       dueAt: now + seconds * 1000,
       state: { status: 'InProgress' },
-      plannedError: this.state.plannedFailures.take(described),
+      plannedError: fails ?? this.state.plannedFailures.take(described),
     };
     this.state.operations.add(started);
     return started;

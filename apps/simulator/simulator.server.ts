@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '#libs/kernel/clock.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import { fastify } from 'fastify';
-import type { FastifyError, FastifyInstance } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { ArmError } from './arm-error.js';
 import { registerArmRoutes } from './arm.routes.js';
 import { AzureResourceManager } from './azure-resource-manager.js';
@@ -70,6 +70,10 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     routerOptions: { caseSensitive: false, ignoreTrailingSlash: true },
+    frameworkErrors: (error, _request, reply) => {
+      const refusal = new ArmError(400, 'InvalidRequestUri', error.message);
+      void (reply as FastifyReply).code(400).send(refusal.body);
+    },
   });
   const stateFile =
     options.stateFile === undefined
@@ -144,6 +148,10 @@ function acceptAnyBody(app: FastifyInstance): void {
 }
 
 function answerErrors(app: FastifyInstance): void {
+  app.setNotFoundHandler((request, reply) => {
+    const message = `The HTTP method '${request.method}' is not supported.`;
+    return reply.code(405).send(new ArmError(405, 'HttpMethodNotAllowed', message).body);
+  });
   app.setErrorHandler((error: FastifyError | Error, _request, reply) => {
     if (error instanceof ControlRequestError) {
       const body = { error: { code: 'InvalidControlRequest', message: error.message, faults: error.faults } };

@@ -27,7 +27,7 @@ export class PeriodicTask {
 
   async #loop(): Promise<void> {
     const { signal } = this.#stopping;
-    while (!signal.aborted) {
+    while (!this.#stopping.signal.aborted) {
       try {
         await this.settings.run(signal);
       } catch (error) {

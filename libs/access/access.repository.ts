@@ -41,8 +41,9 @@ export class AccessRepository {
 
   /** Takes a principal's tokens away. */
   async removeTokens(transaction: Transaction, name: string): Promise<void> {
-    await transaction.query(`DELETE FROM token USING principal WHERE principal.id = token.principal_id AND principal.name = $1`, [
-      name,
-    ]);
+    await transaction.query(
+      `DELETE FROM token USING principal WHERE principal.id = token.principal_id AND principal.name = $1`,
+      [name],
+    );
   }
 }

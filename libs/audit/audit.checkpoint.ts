@@ -27,7 +27,8 @@ export class AuditSigner {
   /** @param key PKCS #8 in PEM; throws a TypeError when it is no Ed25519 key. */
   constructor(key: Secret) {
     this.#privateKey = createPrivateKey(key.reveal());
-    if (this.#privateKey.asymmetricKeyType !== 'ed25519') throw new TypeError('The audit signing key must be an Ed25519 key');
+    if (this.#privateKey.asymmetricKeyType !== 'ed25519')
+      throw new TypeError('The audit signing key must be an Ed25519 key');
     this.#publicKey = createPublicKey(this.#privateKey).export({ type: 'spki', format: 'der' }).toString('base64');
   }
 

@@ -38,7 +38,9 @@ describe('the audit log', () => {
     test.database.transaction((transaction) => audit.append(transaction, entry(details)));
 
   it('is a chain without gaps, also when many write at once', async () => {
-    await Promise.all(Array.from({ length: 40 }, (_none, index) => append({ index, text: 'ä\u2028', deep: { b: [1, null], a: 1.5 } })));
+    await Promise.all(
+      Array.from({ length: 40 }, (_none, index) => append({ index, text: 'ä\u2028', deep: { b: [1, null], a: 1.5 } })),
+    );
     const events = await audit.findEvents({}, 0, 1000);
     expect(events.map((event) => event.sequence)).toEqual(Array.from({ length: 40 }, (_none, index) => index + 1));
     expect(verifyAudit(events, [])).toEqual({ events: 40, checkpoints: 0, coveredTo: null, faults: [] });
@@ -97,11 +99,19 @@ describe('the audit log', () => {
         fault: 'HASH_MISMATCH',
         tamper: ([a, b, c]) => [a!, { ...b!, principalName: 'somebody else' }, c!],
       },
-      { reason: 'a detail was changed', fault: 'HASH_MISMATCH', tamper: ([a, b, c]) => [a!, { ...b!, details: { n: 2 } }, c!] },
+      {
+        reason: 'a detail was changed',
+        fault: 'HASH_MISMATCH',
+        tamper: ([a, b, c]) => [a!, { ...b!, details: { n: 2 } }, c!],
+      },
       { reason: 'an event was taken out', fault: 'GAP', tamper: ([a, , c]) => [a!, c!] },
       { reason: 'the start was cut off', fault: 'CHAIN_BROKEN', tamper: ([, b, c]) => [b!, c!] },
       { reason: 'two events were swapped', fault: 'CHAIN_BROKEN', tamper: ([a, b, c]) => [a!, c!, b!] },
-      { reason: 'the end was cut off after it was signed', fault: 'CHECKPOINT_WITHOUT_EVENT', tamper: ([a, b]) => [a!, b!] },
+      {
+        reason: 'the end was cut off after it was signed',
+        fault: 'CHECKPOINT_WITHOUT_EVENT',
+        tamper: ([a, b]) => [a!, b!],
+      },
     ];
 
     it.each(tampering)('shows that $reason', async ({ tamper, fault }) => {

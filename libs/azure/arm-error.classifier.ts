@@ -290,6 +290,20 @@ export function classifyArmError(refusal: ArmRefusal): ControlError {
   });
 }
 
+/**
+ * Whether the error says that the object is not there. A subscription that cannot be seen says nothing about its objects.
+ */
+export function saysAbsent(error: ControlError): boolean {
+  return error.code === 'AZURE_NOT_FOUND' && !isAboutTheWay(error.externalCode ?? '');
+}
+
+/** Codes of a 404 that concern the way to the object, not the object. */
+export function isAboutTheWay(code: string): boolean {
+  return ['subscriptionnotfound', 'tenantnotfound', 'invalidresourcenamespace', 'invalidresourcetype'].includes(
+    code.toLowerCase(),
+  );
+}
+
 /** The end of a long-running operation that Azure calls failed. It is over: nothing to retry by itself. */
 export function failedOperationError(action: string, body: unknown): ControlError {
   const error = parseArmError(errorPartOf(body));

@@ -119,7 +119,7 @@ describe('ArmClient over HTTP', () => {
 
     it('does not believe a 404 that is not from Azure', async () => {
       handlers = [(_request, response) => response.writeHead(404).end('<html>no such site</html>')];
-      await expect(azure.arm.get(fleet, version, context)).rejects.toMatchObject({ code: 'AZURE_NOT_FOUND' });
+      await expect(azure.arm.get(fleet, version, context)).rejects.toMatchObject({ code: 'AZURE_UNEXPECTED_ANSWER' });
     });
 
     it.each([

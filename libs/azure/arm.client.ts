@@ -16,7 +16,7 @@ import { ControlError } from '#libs/kernel/control-error.js';
 import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
 import { Secret } from '#libs/kernel/secret.js';
 import type { ArmEndpoint } from './arm-endpoint.js';
-import { classifyArmError, failedOperationError, parseArmError } from './arm-error.classifier.js';
+import { classifyArmError, failedOperationError, isAboutTheWay, parseArmError } from './arm-error.classifier.js';
 import type { AzureCallContext } from './azure.options.js';
 import type { AzureTransport } from './azure-transport.js';
 import { retryAfterSeconds } from './retry-after.js';
@@ -339,6 +339,12 @@ export class ArmClient {
 
   #expectSuccess(response: PipelineResponse, action: string): void {
     if (response.status >= 200 && response.status < 300) return;
+    if (response.status === 404 && !isOfAzure(response)) {
+      // Taking it for the truth would empty the cache because of a proxy.
+      throw new ControlError('AZURE_UNEXPECTED_ANSWER', `${action}: a 404 that is not from Azure.`, {
+        retry: { kind: 'backoff' },
+      });
+    }
     throw classifyArmError({
       status: response.status,
       body: response.bodyAsText,
@@ -378,13 +384,14 @@ export class ArmClient {
   }
 }
 
-/** A 404 of ARM or of a resource provider, about the object: not of a proxy, nor about the subscription or the API. */
+/** A 404 of ARM or of a resource provider, and about the object. */
 function isAbsence(response: PipelineResponse): boolean {
-  const code = parseArmError(response.bodyAsText)?.code.toLowerCase();
-  if (code === undefined) {
-    return (response.bodyAsText ?? '') === '' && response.headers.has('x-ms-request-id');
-  }
-  return !['subscriptionnotfound', 'invalidresourcenamespace', 'invalidresourcetype', 'tenantnotfound'].includes(code);
+  return isOfAzure(response) && !isAboutTheWay(parseArmError(response.bodyAsText)?.code ?? '');
+}
+
+/** Every answer of ARM has a request id, and an error of its has a code. */
+function isOfAzure(response: PipelineResponse): boolean {
+  return response.headers.has('x-ms-request-id') || parseArmError(response.bodyAsText) !== undefined;
 }
 
 function etagOf(body: JsonObject, response: PipelineResponse): string | null {

@@ -1,6 +1,6 @@
 import { ResourceGraphClient } from '@azure/arm-resourcegraph';
 import type { TokenCredential } from '@azure/core-auth';
-import { isRestError, type HttpClient } from '@azure/core-rest-pipeline';
+import { isRestError, type HttpClient, type PipelineResponse } from '@azure/core-rest-pipeline';
 import type { Clock } from '#libs/kernel/clock.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
@@ -80,6 +80,8 @@ export class ResourceGraphQueries {
   }
 
   async #page(question: GraphQuestion, skipToken: string | undefined, context: AzureCallContext) {
+    // The client's error has lost the body by the time it is thrown.
+    let raw: PipelineResponse | undefined;
     try {
       return await this.#client.resources(
         {
@@ -94,17 +96,29 @@ export class ResourceGraphQueries {
         {
           ...(context.signal === undefined ? {} : { abortSignal: context.signal }),
           requestOptions: { headers: { 'x-ms-correlation-request-id': context.correlationId } },
+          onResponse: (response) => {
+            raw = response;
+          },
         },
       );
     } catch (error) {
-      if (!isRestError(error) || error.response === undefined) throw error;
-      throw classifyArmError({
-        status: error.statusCode ?? error.response.status,
-        body: error.response.bodyAsText,
-        headers: error.response.headers,
-        action: 'Resource Graph query',
-        now: this.options.clock.now(),
-      });
+      if (raw !== undefined && raw.status !== 200) {
+        const { status, bodyAsText: body, headers } = raw;
+        throw classifyArmError({
+          status,
+          body,
+          headers,
+          action: 'Resource Graph query',
+          now: this.options.clock.now(),
+        });
+      }
+      // A TypeError is what the client's reading of an answer without the expected members ends in.
+      if (isRestError(error) || error instanceof TypeError) {
+        throw new ControlError('AZURE_UNEXPECTED_ANSWER', 'Resource Graph gave an answer that cannot be understood.', {
+          retry: { kind: 'backoff' },
+        });
+      }
+      throw error;
     }
   }
 }

@@ -4,7 +4,11 @@ import { settings } from './settings.js';
 /** The text of docs/configuration.md. */
 export function configurationDocument(): string {
   const rows = Object.values<Setting>(settings).map((each) => {
-    const preset = each.required ? 'required' : each.default === undefined || each.default === '' ? '–' : `\`${each.default}\``;
+    const preset = each.required
+      ? 'required'
+      : each.default === undefined || each.default === ''
+        ? '–'
+        : `\`${each.default}\``;
     return `| \`${each.variable}\` | ${each.description.replaceAll('|', '\\|')} | ${preset} | ${each.secret ? 'yes' : ''} |`;
   });
   return [

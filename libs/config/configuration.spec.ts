@@ -19,9 +19,21 @@ describe('readConfiguration', () => {
     { reason: 'another database', environment: { DATABASE_URL: 'mysql://x' }, names: ['DATABASE_URL'] },
     { reason: 'a port that is none', environment: { PORT: '70000' }, names: ['PORT'] },
     { reason: 'a port that is a word', environment: { PORT: 'http' }, names: ['PORT'] },
-    { reason: 'a subscription that is no uuid', environment: { AZURE_SUBSCRIPTION_IDS: 'abc' }, names: ['AZURE_SUBSCRIPTION_IDS'] },
-    { reason: 'a token that no header can carry', environment: { PILOTHOUSE_TOKEN: 'äöü'.repeat(10) }, names: ['PILOTHOUSE_TOKEN'] },
-    { reason: 'an endpoint that is no URL', environment: { ARM_ENDPOINT: 'management.azure.com' }, names: ['ARM_ENDPOINT'] },
+    {
+      reason: 'a subscription that is no uuid',
+      environment: { AZURE_SUBSCRIPTION_IDS: 'abc' },
+      names: ['AZURE_SUBSCRIPTION_IDS'],
+    },
+    {
+      reason: 'a token that no header can carry',
+      environment: { PILOTHOUSE_TOKEN: 'äöü'.repeat(10) },
+      names: ['PILOTHOUSE_TOKEN'],
+    },
+    {
+      reason: 'an endpoint that is no URL',
+      environment: { ARM_ENDPOINT: 'management.azure.com' },
+      names: ['ARM_ENDPOINT'],
+    },
     { reason: 'a key that is none', environment: { AUDIT_SIGNING_KEY: 'abc' }, names: ['AUDIT_SIGNING_KEY'] },
     {
       reason: 'several faults are told at once',

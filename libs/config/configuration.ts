@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { type z } from 'zod';
 import type { Setting } from './setting.js';
 import { settings } from './settings.js';
 

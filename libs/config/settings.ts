@@ -72,11 +72,14 @@ export const settings = {
     description: 'A bearer token that may only read (role `viewer`).',
     secret: true,
   }),
-  armEndpoint: setting(z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, '')), {
-    variable: 'ARM_ENDPOINT',
-    description: 'Azure Resource Manager: another cloud, or the simulator. Plain HTTP is allowed on loopback only.',
-    default: 'https://management.azure.com',
-  }),
+  armEndpoint: setting(
+    z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, '')),
+    {
+      variable: 'ARM_ENDPOINT',
+      description: 'Azure Resource Manager: another cloud, or the simulator. Plain HTTP is allowed on loopback only.',
+      default: 'https://management.azure.com',
+    },
+  ),
   armToken: setting(secretText, {
     variable: 'ARM_TOKEN',
     description:

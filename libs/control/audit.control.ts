@@ -1,4 +1,11 @@
-import { decodeCursor, DEFAULT_PAGE_SIZE, encodeCursor, MAXIMUM_PAGE_SIZE, pageOf, type Page } from '#libs/kernel/page.js';
+import {
+  decodeCursor,
+  DEFAULT_PAGE_SIZE,
+  encodeCursor,
+  MAXIMUM_PAGE_SIZE,
+  pageOf,
+  type Page,
+} from '#libs/kernel/page.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { AuditFilter, AuditRepository } from '#libs/audit/audit.repository.js';
 import type { Caller } from '#libs/access/caller.js';

@@ -1,5 +1,6 @@
 import { DEFAULT_PAGE_SIZE, MAXIMUM_PAGE_SIZE } from '#libs/kernel/page.js';
 import { isUuid } from '#libs/kernel/resource-uid.js';
+import { WakeSignal } from '#libs/kernel/wake-signal.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { NotificationListener } from '#libs/database/notification.listener.js';
 import type { Caller } from '#libs/access/caller.js';
@@ -52,36 +53,25 @@ export class ChangeControl {
   }
 
   /** Without `after` from now on. A reader that comes back with the cursor of its last change misses nothing. */
-  async *watch(caller: Caller, query: Omit<ChangeQuery, 'limit'>, signal: AbortSignal): AsyncGenerator<ChangeView, void, void> {
+  async *watch(
+    caller: Caller,
+    query: Omit<ChangeQuery, 'limit'>,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChangeView, void, void> {
     authorise(caller, 'read', 'read changes');
     const filter = this.#filterOf(query);
-    let wake: (() => void) | undefined;
-    let woken = false;
-    const notify = (): void => {
-      woken = true;
-      wake?.();
-    };
-    const unsubscribe = this.listener.on(CHANGE_CHANNEL, notify);
-    signal.addEventListener('abort', notify, { once: true });
+    const news = new WakeSignal();
+    const unsubscribe = this.listener.on(CHANGE_CHANNEL, news.wake);
     try {
       let cursor = query.after ?? (await this.changes.head());
       while (!signal.aborted) {
-        woken = false;
         const page = await this.changes.after(cursor, filter, MAXIMUM_PAGE_SIZE);
         cursor = page.nextCursor;
         for (const change of page.changes) yield changeView(change);
-        if (!page.caughtUp) continue;
-        if (!woken && !signal.aborted) {
-          const { promise, resolve } = Promise.withResolvers<void>();
-          wake = resolve;
-          const timer = setTimeout(resolve, LOOK_AGAIN_MS);
-          await promise;
-          clearTimeout(timer);
-        }
+        if (page.caughtUp) await news.sleep(signal, LOOK_AGAIN_MS);
       }
     } finally {
       unsubscribe();
-      signal.removeEventListener('abort', notify);
     }
   }
 

@@ -59,7 +59,10 @@ export class OperationControl {
    * Accepts an operation: its row, its audit event and its job, or none of them.
    * @throws ControlError UNKNOWN_OPERATION_TYPE, FORBIDDEN, INVALID_REQUEST, INVALID_IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_REUSED.
    */
-  async accept(caller: Caller, request: OperationAcceptRequest): Promise<{ operation: OperationView; replayed: boolean }> {
+  async accept(
+    caller: Caller,
+    request: OperationAcceptRequest,
+  ): Promise<{ operation: OperationView; replayed: boolean }> {
     const definition = this.registry.operation(request.type);
     await this.#authorise(caller, definition, request.correlationId);
     const prepared = this.acceptor.prepare({
@@ -82,7 +85,9 @@ export class OperationControl {
       }
       const winner = await this.acceptor.findReplay(prepared, transaction);
       if (winner === undefined) {
-        throw new ControlError('CONFLICT', 'The same request was made at the same moment.', { retry: { kind: 'backoff' } });
+        throw new ControlError('CONFLICT', 'The same request was made at the same moment.', {
+          retry: { kind: 'backoff' },
+        });
       }
       return { operation: operationView(winner), replayed: true };
     });
@@ -124,7 +129,11 @@ export class OperationControl {
           const next = await this.operations.findNextPending(transaction, canceled.lockKey);
           if (next !== undefined) await this.jobs.schedule(transaction, next, 0);
         }
-        await this.audit.append(transaction, { ...auditEntryOf(canceled), ...actorOf(caller), details: { canceledBy: caller.name } });
+        await this.audit.append(transaction, {
+          ...auditEntryOf(canceled),
+          ...actorOf(caller),
+          details: { canceledBy: caller.name },
+        });
         return operationView(canceled);
       }
       const requested = await this.operations.requestCancel(transaction, id);
@@ -180,7 +189,11 @@ export class OperationControl {
   }
 
   /** Each operation that matches, whenever it changes, from now on. */
-  async *watch(caller: Caller, filter: OperationWatchFilter, signal: AbortSignal): AsyncGenerator<OperationView, void, void> {
+  async *watch(
+    caller: Caller,
+    filter: OperationWatchFilter,
+    signal: AbortSignal,
+  ): AsyncGenerator<OperationView, void, void> {
     authorise(caller, 'read', 'read operations');
     const wanted = this.#filterOf(filter);
     const wake = this.watcher.subscribe(() => true, signal);

@@ -1,3 +1,4 @@
+import { WakeSignal } from '#libs/kernel/wake-signal.js';
 import { OPERATION_CHANNEL } from '#libs/operations/operation.repository.js';
 import type { NotificationListener } from '#libs/database/notification.listener.js';
 
@@ -22,26 +23,19 @@ export class OperationWatcher {
 
   subscribe(wanted: (operationId: string) => boolean, signal: AbortSignal): Wake {
     const ids = new Set<string>();
-    let woken = false;
-    let wake: (() => void) | undefined;
+    const news = new WakeSignal();
     const consumer = (operationId: string): void => {
       // An empty payload means that notifications may have been missed: everybody looks.
-      if (operationId !== '' && !wanted(operationId)) return;
-      if (operationId !== '') ids.add(operationId);
-      woken = true;
-      wake?.();
+      if (operationId !== '') {
+        if (!wanted(operationId)) return;
+        ids.add(operationId);
+      }
+      news.wake();
     };
-    const onAbort = (): void => wake?.();
     this.#consumers.add(consumer);
-    signal.addEventListener('abort', onAbort, { once: true });
     return {
       next: async () => {
-        while (!woken && !signal.aborted) {
-          const { promise, resolve } = Promise.withResolvers<void>();
-          wake = resolve;
-          await promise;
-        }
-        woken = false;
+        await news.sleep(signal);
         return !signal.aborted;
       },
       take: () => {
@@ -49,10 +43,7 @@ export class OperationWatcher {
         ids.clear();
         return taken;
       },
-      close: () => {
-        this.#consumers.delete(consumer);
-        signal.removeEventListener('abort', onAbort);
-      },
+      close: () => this.#consumers.delete(consumer),
     };
   }
 }

@@ -36,7 +36,11 @@ export class ReadinessControl {
 }
 
 /** Any failure means "not ready": what exactly failed is in the log of the database's own errors, not in the answer. */
-async function check(name: ReadinessCheck['name'], fallback: string, work: () => Promise<unknown>): Promise<ReadinessCheck> {
+async function check(
+  name: ReadinessCheck['name'],
+  fallback: string,
+  work: () => Promise<unknown>,
+): Promise<ReadinessCheck> {
   try {
     await work();
     return { name, ok: true, message: null };

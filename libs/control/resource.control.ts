@@ -7,7 +7,12 @@ import { isUuid } from '#libs/kernel/resource-uid.js';
 import type { Caller } from '#libs/access/caller.js';
 import { authorise } from '#libs/access/permission.js';
 import type { ReadThrough } from '#libs/inventory/read-through.js';
-import { MAXIMUM_GRAPH_DEPTH, RESOURCE_SORTS, type GraphDirection, type ResourceSort } from '#libs/inventory/resource.query.js';
+import {
+  MAXIMUM_GRAPH_DEPTH,
+  RESOURCE_SORTS,
+  type GraphDirection,
+  type ResourceSort,
+} from '#libs/inventory/resource.query.js';
 import type { FreshnessRange, ResourceRecord } from '#libs/inventory/resource.record.js';
 import type { ResourceRepository } from '#libs/inventory/resource.repository.js';
 import type { ScopeRecord, ScopeRepository } from '#libs/inventory/scope.repository.js';
@@ -15,7 +20,13 @@ import type { RelationField } from '#libs/systems/contract/kind-definition.js';
 import type { HealthState } from '#libs/systems/contract/observation.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import type { ReferenceResolver } from './reference.resolver.js';
-import type { ResourceGraphView, ResourcePageView, ResourceVersionView, ResourceView, UnavailableView } from './resource.view.js';
+import type {
+  ResourceGraphView,
+  ResourcePageView,
+  ResourceVersionView,
+  ResourceView,
+  UnavailableView,
+} from './resource.view.js';
 
 const GRAPH_NODES = 500;
 const DEFAULT_GRAPH_DEPTH = 2;
@@ -92,7 +103,11 @@ export class ResourceControl {
       if (request.maxAgeSeconds !== undefined) throw invalid('maxAge', 'It cannot go together with asOf.');
       if (request.asOf > now) throw invalid('asOf', 'It lies in the future.');
       const past = await this.resources.asOf(query, request.asOf);
-      return { ...this.#page(past.rows, past.nextCursor, past.freshness, request.view, now), partial: false, unavailable: [] };
+      return {
+        ...this.#page(past.rows, past.nextCursor, past.freshness, request.view, now),
+        partial: false,
+        unavailable: [],
+      };
     }
     const stale =
       request.maxAgeSeconds === undefined
@@ -140,7 +155,11 @@ export class ResourceControl {
     } else if (options.maxAgeSeconds !== undefined) {
       const kind = this.registry.findKindByArmType(armId.type);
       if (kind !== undefined) {
-        await this.readThrough.ensureFresh({ uid: armId.uid, id, kind: kind.name }, options.maxAgeSeconds, callOf(signal));
+        await this.readThrough.ensureFresh(
+          { uid: armId.uid, id, kind: kind.name },
+          options.maxAgeSeconds,
+          callOf(signal),
+        );
         record = await this.resources.findByCanonicalId(armId.canonical);
       }
     }
@@ -166,7 +185,9 @@ export class ResourceControl {
     authorise(caller, 'read', 'read resources');
     const related = await this.resources.related(uids, relation, limit);
     const now = this.clock.now();
-    return new Map([...related].map(([uid, records]) => [uid, records.map((record) => this.#view(record, 'raw', now))]));
+    return new Map(
+      [...related].map(([uid, records]) => [uid, records.map((record) => this.#view(record, 'raw', now))]),
+    );
   }
 
   /** @throws ControlError RESOURCE_NOT_FOUND, INVALID_REQUEST */
@@ -260,7 +281,9 @@ export class ResourceControl {
       healthReason: record.health.reason,
       tags: record.tags,
       properties:
-        view === 'raw' ? record.properties : (this.registry.kind(record.kind).describe(record.properties) as JsonObject),
+        view === 'raw'
+          ? record.properties
+          : (this.registry.kind(record.kind).describe(record.properties) as JsonObject),
       freshness: {
         observedAt: record.freshness.observedAt.toISOString(),
         ageSeconds: ageInSeconds(record.freshness.observedAt, now),
@@ -276,7 +299,11 @@ function callOf(signal: AbortSignal | undefined): { signal: AbortSignal; correla
 }
 
 /** The parts of the estate that this answer cannot vouch for. */
-function unavailableOf(scopes: readonly ScopeRecord[], stale: ReadonlySet<string>, kinds: readonly string[]): UnavailableView[] {
+function unavailableOf(
+  scopes: readonly ScopeRecord[],
+  stale: ReadonlySet<string>,
+  kinds: readonly string[],
+): UnavailableView[] {
   if (scopes.length === 0) {
     return [
       {

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import { DataSource } from 'typeorm';
+import { type DataSource } from 'typeorm';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { Sql, SqlResult, Transaction } from './sql.js';
 
@@ -23,7 +23,11 @@ export class Database implements Sql {
     return driver.master as Pool;
   }
 
-  async query<Row extends object>(text: string, values: readonly unknown[] = [], name?: string): Promise<SqlResult<Row>> {
+  async query<Row extends object>(
+    text: string,
+    values: readonly unknown[] = [],
+    name?: string,
+  ): Promise<SqlResult<Row>> {
     return run<Row>(this.pool, text, values, name);
   }
 
@@ -72,7 +76,10 @@ export class Database implements Sql {
     try {
       await this.pool.query('SELECT 1');
     } catch (error) {
-      throw new ControlError('UNAVAILABLE', 'The database does not answer.', { retry: { kind: 'backoff' }, cause: error });
+      throw new ControlError('UNAVAILABLE', 'The database does not answer.', {
+        retry: { kind: 'backoff' },
+        cause: error,
+      });
     }
   }
 

@@ -89,7 +89,7 @@ export class EmbeddedPostgres {
     const server = this.#server;
     this.#server = undefined;
     this.#url = undefined;
-    if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
+    if (server?.exitCode !== null || server.signalCode !== null) return;
     const exited = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGINT');
     await exited;
@@ -228,9 +228,9 @@ async function isPostgres(pid: number): Promise<boolean> {
     if (Error.isError(error)) return false;
     throw error;
   }
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch((error: unknown) => {
     // No /proc on this system: the process is alive and its number is in the cluster's own file.
-    if (error.code === 'ENOENT') return 'postgres';
+    if (Error.isError(error) && 'code' in error && error.code === 'ENOENT') return 'postgres';
     throw error;
   });
   return commandLine.includes('postgres');

@@ -35,7 +35,9 @@ export class NotificationListener {
     if (handlers === undefined) {
       handlers = new Set();
       this.#handlers.set(channel, handlers);
-      void this.#client?.query(`LISTEN ${quoted(channel)}`).catch((error: Error) => this.onFailure(error));
+      void this.#client?.query(`LISTEN ${quoted(channel)}`).catch((error: unknown) => {
+        this.#report(error);
+      });
     }
     handlers.add(handler);
     return () => handlers.delete(handler);
@@ -50,7 +52,11 @@ export class NotificationListener {
   async #run(first: PromiseWithResolvers<void>): Promise<void> {
     let wait = FIRST_RECONNECT_MS;
     while (!this.#stop.signal.aborted) {
-      const client = new Client({ connectionString: this.url.reveal(), application_name: 'pilothouse-listen', keepAlive: true });
+      const client = new Client({
+        connectionString: this.url.reveal(),
+        application_name: 'pilothouse-listen',
+        keepAlive: true,
+      });
       const ended = new Promise<void>((resolve) => client.once('end', resolve));
       client.on('error', (error) => this.onFailure(error));
       client.on('notification', ({ channel, payload }) => this.#dispatch(channel, payload ?? ''));
@@ -65,13 +71,19 @@ export class NotificationListener {
       } catch (error) {
         if (!Error.isError(error)) throw error;
         this.onFailure(error);
-        await client.end().catch((endError: Error) => this.onFailure(endError));
+        await client.end().catch((endError: unknown) => {
+          this.#report(endError);
+        });
       }
       this.#client = undefined;
       await delay(wait, this.#stop.signal).catch(() => undefined);
       wait = Math.min(wait * 2, LONGEST_RECONNECT_MS);
     }
     first.resolve();
+  }
+
+  #report(error: unknown): void {
+    this.onFailure(Error.isError(error) ? error : new Error(String(error)));
   }
 
   #dispatch(channel: string, payload: string): void {

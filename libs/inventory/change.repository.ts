@@ -67,7 +67,8 @@ export class ChangeRepository {
       const window = await readWindow(sql, start, end, filter, limit);
       const changes = window.rows.map(toChange);
       const last = changes.at(-1);
-      if (window.rows.length === limit && last !== undefined) return { changes, nextCursor: last.cursor, caughtUp: false };
+      if (window.rows.length === limit && last !== undefined)
+        return { changes, nextCursor: last.cursor, caughtUp: false };
       if (window.lastSeen !== null) return { changes, nextCursor: format(window.lastSeen), caughtUp: false };
       // Moving on through quiet times keeps the cursor of a rarely matching filter from expiring.
       return { changes, nextCursor: format(isBefore(start, end) ? end : start), caughtUp: true };
@@ -137,6 +138,9 @@ async function endOfFeed(sql: Sql): Promise<Position> {
   return { xid: row.xid, seq: '0' };
 }
 
+const WITHIN = '(xid, seq) > ($1::bigint, $2::bigint) AND xid < $3::bigint';
+
+/** `lastSeen`: the end of the window, where the window ended before the feed and before the page was full. */
 async function readWindow(
   sql: Sql,
   start: Position,
@@ -148,6 +152,11 @@ async function readWindow(
   const conditions: string[] = [];
   const add = (condition: (parameter: string) => string, value: unknown): void => {
     if (value === undefined) return;
+    // No stored text holds a NUL, and Postgres refuses a parameter with one.
+    if (typeof value === 'string' && value.includes('\0')) {
+      conditions.push('false');
+      return;
+    }
     values.push(value);
     conditions.push(condition(`$${values.length}`));
   };
@@ -156,28 +165,21 @@ async function readWindow(
   add((parameter) => `c.cluster_uid = ${parameter}::uuid`, filter.clusterUid);
   add((parameter) => `c.namespace = ${parameter}`, filter.namespace);
   add((parameter) => `c.subscription_id = ${parameter}`, filter.subscriptionId?.toLowerCase());
-  const { rows } = await sql.query<ChangeRow & { seen_xid: string | null; seen_seq: string | null }>(
+  const { rows } = await sql.query<ChangeRow>(
     `WITH seen AS MATERIALIZED (
-       SELECT * FROM change WHERE (xid, seq) > ($1::bigint, $2::bigint) AND xid < $3::bigint ORDER BY xid, seq LIMIT $4
-     ), last_seen AS (
-       SELECT xid AS seen_xid, seq AS seen_seq FROM seen WHERE (SELECT count(*) FROM seen) = $4
-       ORDER BY xid DESC, seq DESC LIMIT 1
+       SELECT * FROM change WHERE ${WITHIN} ORDER BY xid, seq LIMIT $4
      ), matching AS (
        SELECT * FROM seen c ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ORDER BY xid, seq LIMIT $5
      )
-     SELECT m.*, r.id, r.name, l.* FROM matching m
-     LEFT JOIN resource r USING (uid) FULL JOIN last_seen l ON true
-     ORDER BY m.xid, m.seq`,
+     SELECT m.*, r.id, r.name FROM matching m LEFT JOIN resource r USING (uid) ORDER BY m.xid, m.seq`,
     values,
   );
-  const first = rows[0];
-  return {
-    rows: rows.filter((row) => row.xid !== null),
-    lastSeen:
-      first === undefined || first.seen_xid === null || first.seen_seq === null
-        ? null
-        : { xid: first.seen_xid, seq: first.seen_seq },
-  };
+  if (rows.length === limit || conditions.length === 0) return { rows, lastSeen: null };
+  const { rows: ends } = await sql.query<Position>(
+    `SELECT xid, seq FROM change WHERE ${WITHIN} ORDER BY xid, seq OFFSET $4 LIMIT 1`,
+    [start.xid, start.seq, end.xid, WINDOW - 1],
+  );
+  return { rows, lastSeen: ends[0] ?? null };
 }
 
 function toChange(row: ChangeRow): ChangeRecord {

@@ -20,7 +20,11 @@ export function trustedTime(observation: Freshness, settings: LagSettings): numb
  * A complete run of a scope has seen every living object of the scope, unchanged where nothing was written: the object is
  * as fresh as that run, unless its own observation speaks for a later time.
  */
-export function effectiveFreshness(own: Freshness, lastCompleteRun: Freshness | null, settings: LagSettings): Freshness {
+export function effectiveFreshness(
+  own: Freshness,
+  lastCompleteRun: Freshness | null,
+  settings: LagSettings,
+): Freshness {
   if (lastCompleteRun === null) return own;
   return trustedTime(lastCompleteRun, settings) > trustedTime(own, settings) ? lastCompleteRun : own;
 }

@@ -107,8 +107,11 @@ const CREATE = `
   )
   SELECT uid FROM created`;
 
-// Names what differs; `relations` can only be told by elimination, since a version does not keep them.
-const CHANGED_PARTS = `
+/**
+ * An SQL expression: the names of what differs between the rows `b` (before) and `i`. `relations` can only be told by
+ * elimination, since a version does not keep them.
+ */
+export const CHANGED_PARTS = `(
   SELECT CASE WHEN parts = '{}' THEN ARRAY['relations'] ELSE parts END
   FROM (SELECT array_remove(ARRAY[
       CASE WHEN b.kind <> i.kind THEN 'kind' END,
@@ -117,7 +120,7 @@ const CHANGED_PARTS = `
       CASE WHEN b.health <> i.health THEN 'health' END,
       CASE WHEN b.health_reason IS DISTINCT FROM i.health_reason THEN 'healthReason' END,
       CASE WHEN b.tags <> i.tags THEN 'tags' END
-    ], NULL) || changed_members(b.properties, i.properties) AS parts) AS named`;
+    ], NULL) || changed_members(b.properties, i.properties) AS parts) AS named)`;
 
 const REPLACE = `
   WITH incoming AS (
@@ -129,7 +132,7 @@ const REPLACE = `
     SELECT ${VERSION_OF_ROW}, i.changed_at FROM before b JOIN incoming i USING (uid) WHERE b.deleted_at IS NULL
   ), told AS (
     INSERT INTO change (${CHANGE_LIST})
-    SELECT i.changed_at, i.uid, i.cluster_uid, 'updated', i.kind, i.namespace, i.subscription_id, (${CHANGED_PARTS}),
+    SELECT i.changed_at, i.uid, i.cluster_uid, 'updated', i.kind, i.namespace, i.subscription_id, ${CHANGED_PARTS},
       b.provisioning_state, i.provisioning_state, b.health, i.health
     FROM before b JOIN incoming i USING (uid) WHERE b.deleted_at IS NULL
     UNION ALL
@@ -212,7 +215,11 @@ export class ObservationRepository {
   }
 
   /** @returns the uids that were new; the others have been created by somebody else in the meantime. */
-  async create(transaction: Transaction, states: readonly IncomingState[], scopeKey: string | null): Promise<Set<string>> {
+  async create(
+    transaction: Transaction,
+    states: readonly IncomingState[],
+    scopeKey: string | null,
+  ): Promise<Set<string>> {
     const { rows } = await transaction.query<{ uid: string }>(CREATE, [
       databaseJson(states.map(toRecord)),
       databaseJson(states.flatMap(toClaims)),
@@ -234,7 +241,16 @@ export class ObservationRepository {
       `UPDATE resource r SET observed_at = i.observed_at, source = i.source, etag = coalesce(i.etag, r.etag)
        FROM jsonb_to_recordset($1::jsonb) AS i (uid uuid, observed_at timestamptz, source text, etag text)
        WHERE r.uid = i.uid`,
-      [databaseJson(states.map(({ uid, observation: { observedAt, source, etag } }) => ({ uid, observed_at: observedAt, source, etag })))],
+      [
+        databaseJson(
+          states.map(({ uid, observation: { observedAt, source, etag } }) => ({
+            uid,
+            observed_at: observedAt,
+            source,
+            etag,
+          })),
+        ),
+      ],
     );
   }
 

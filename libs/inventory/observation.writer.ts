@@ -3,7 +3,12 @@ import type { Transaction } from '#libs/database/sql.js';
 import { assertNever } from '#libs/kernel/assert-never.js';
 import type { Observation } from '#libs/systems/contract/observation.js';
 import { effectiveFreshness, type LagSettings, trustedTime } from './freshness.rule.js';
-import { type IncomingState, ObservationRepository, type Replacement, type StoredState } from './observation.repository.js';
+import {
+  type IncomingState,
+  ObservationRepository,
+  type Replacement,
+  type StoredState,
+} from './observation.repository.js';
 import type { Freshness } from './resource.record.js';
 import { stateHash } from './state-hash.js';
 
@@ -42,7 +47,12 @@ export class ObservationWriter {
     options: ApplyOptions,
   ): Promise<ApplyCounts> {
     const incoming = this.#newestOfEach(observations);
-    const counts: ApplyCounts = { created: 0, updated: 0, unchanged: 0, ignored: observations.length - incoming.length };
+    const counts: ApplyCounts = {
+      created: 0,
+      updated: 0,
+      unchanged: 0,
+      ignored: observations.length - incoming.length,
+    };
     let guarded = false;
     for (let start = 0; start < incoming.length; start += BATCH_SIZE) {
       const batch = incoming.slice(start, start + BATCH_SIZE);
@@ -105,9 +115,12 @@ export class ObservationWriter {
   ): Promise<void> {
     let pending = states;
     for (let round = 0; pending.length > 0; round++) {
-      if (round === ROUNDS) throw new Error('Objects are neither there nor can they be created: the isolation level is too high');
+      if (round === ROUNDS)
+        throw new Error('Objects are neither there nor can they be created: the isolation level is too high');
       const known =
-        someExist || round > 0 ? await this.#repository.lockStates(transaction, uidsOf(pending)) : new Map<string, StoredState>();
+        someExist || round > 0
+          ? await this.#repository.lockStates(transaction, uidsOf(pending))
+          : new Map<string, StoredState>();
       const created: IncomingState[] = [];
       const replaced: Replacement[] = [];
       const touched: IncomingState[] = [];
@@ -147,7 +160,8 @@ export class ObservationWriter {
       if (replaced.length > 0) await this.#repository.replace(transaction, replaced, scopeKey);
       if (touched.length > 0) await this.#repository.touch(transaction, touched);
       if (adopted.length > 0 && scopeKey !== null) await this.#repository.adopt(transaction, adopted, scopeKey);
-      const fresh = created.length > 0 ? await this.#repository.create(transaction, created, scopeKey) : new Set<string>();
+      const fresh =
+        created.length > 0 ? await this.#repository.create(transaction, created, scopeKey) : new Set<string>();
       counts.created += fresh.size;
       pending = fresh.size === created.length ? [] : created.filter((state) => !fresh.has(state.uid));
     }
@@ -158,7 +172,9 @@ export class ObservationWriter {
     const older = this.#isNewer(stored, incoming.observation);
     if (stored.deleted) {
       // An observation of the very moment of the deletion does not bring the object back.
-      return trustedTime(incoming.observation, this.settings) > trustedTime(stored.own, this.settings) ? 'revive' : 'ignore';
+      return trustedTime(incoming.observation, this.settings) > trustedTime(stored.own, this.settings)
+        ? 'revive'
+        : 'ignore';
     }
     const isOfOtherScope = scopeKey !== null && stored.scopeKey !== scopeKey;
     if (older) return isOfOtherScope ? 'adopt unseen' : 'ignore';

@@ -13,7 +13,10 @@ export type ResourceSortField = (typeof RESOURCE_SORT_FIELDS)[number];
 /** `-` turns the order round. Equal values are ordered by name and uid, in the same direction. */
 export type ResourceSort = ResourceSortField | `-${ResourceSortField}`;
 
-export const RESOURCE_SORTS: readonly ResourceSort[] = RESOURCE_SORT_FIELDS.flatMap((field) => [field, `-${field}` as const]);
+export const RESOURCE_SORTS: readonly ResourceSort[] = RESOURCE_SORT_FIELDS.flatMap((field) => [
+  field,
+  `-${field}` as const,
+]);
 
 /** What is asked for: every filter that is present must hold. An empty list matches nothing. */
 export interface ResourceFilter {

@@ -115,7 +115,9 @@ describe('an ArmId', () => {
       group: fc.option(fc.stringMatching(/^[A-Za-z0-9_-]{1,30}$/), { nil: undefined }),
       parts: fc.array(
         fc.record({
-          namespace: fc.tuple(word, word).map(([left, right]) => `${left.replaceAll('-', '')}.${right.replaceAll('-', '')}`),
+          namespace: fc
+            .tuple(word, word)
+            .map(([left, right]) => `${left.replaceAll('-', '')}.${right.replaceAll('-', '')}`),
           segments: fc.array(fc.tuple(word, word), { minLength: 1, maxLength: 3 }),
         }),
         { maxLength: 3 },
@@ -129,7 +131,12 @@ describe('an ArmId', () => {
       ].join(''),
     )
     // A segment named like the keyword would rightly be read as one.
-    .filter((text) => !/\/providers\/[^/]+(\/[^/]+\/[^/]+)*\/(providers|[^/]+\/providers)(\/|$)/i.test(text.replace(/\/providers\/[^/]+\./g, '/P.')));
+    .filter(
+      (text) =>
+        !/\/providers\/[^/]+(\/[^/]+\/[^/]+)*\/(providers|[^/]+\/providers)(\/|$)/i.test(
+          text.replace(/\/providers\/[^/]+\./g, '/P.'),
+        ),
+    );
 
   it('is what it was parsed from, and its canonical form is a fixed point', () => {
     fc.assert(
@@ -169,7 +176,10 @@ describe('an ArmId', () => {
   it('is built from parts', () => {
     const group = ArmId.resourceGroup(SUBSCRIPTION, 'rg');
     expect(group.resource('Microsoft.ContainerService/fleets', 'f1').toString()).toBe(FLEET);
-    expect(group.resource('Microsoft.ContainerService/fleets', 'f1').child('members', 'm1').names).toEqual(['f1', 'm1']);
+    expect(group.resource('Microsoft.ContainerService/fleets', 'f1').child('members', 'm1').names).toEqual([
+      'f1',
+      'm1',
+    ]);
     expect(() => group.resource('Microsoft.ContainerService/fleets', '../x')).toThrow(ControlError);
   });
 

@@ -124,7 +124,9 @@ export class ArmId {
   get type(): string {
     const last = this.parts.at(-1);
     if (last !== undefined) return [last.namespace, ...last.segments.map((segment) => segment.type)].join('/');
-    return this.resourceGroup === undefined ? 'Microsoft.Resources/subscriptions' : 'Microsoft.Resources/resourceGroups';
+    return this.resourceGroup === undefined
+      ? 'Microsoft.Resources/subscriptions'
+      : 'Microsoft.Resources/resourceGroups';
   }
 
   get canonicalType(): string {

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
  * `undefined` members are left out, as `JSON.stringify` does.
  */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(sorted(value)) ?? 'null';
+  return value === undefined ? 'null' : JSON.stringify(sorted(value));
 }
 
 /** Lower-case hexadecimal SHA-256 of the canonical JSON text. */
@@ -13,11 +13,15 @@ export function canonicalHash(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }
 
+function hasOwnJson(value: object): value is { toJSON: () => unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
+}
+
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Date) return value.toISOString();
-  if ('toJSON' in value && typeof value.toJSON === 'function') return sorted(value.toJSON());
+  if (hasOwnJson(value)) return sorted(value.toJSON());
   const entries = Object.entries(value).filter(([, member]) => member !== undefined);
   entries.sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0));
   // A null prototype, so that a member named "__proto__" stays a member.

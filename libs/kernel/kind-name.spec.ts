@@ -5,10 +5,20 @@ describe('the public names of a kind', () => {
   it.each([
     { kind: 'FleetMember', path: 'fleet-members', field: 'fleetMembers', reason: 'two words' },
     { kind: 'Pod', path: 'pods', field: 'pods', reason: 'one word' },
-    { kind: 'FleetUpdateStrategy', path: 'fleet-update-strategies', field: 'fleetUpdateStrategies', reason: 'consonant and y' },
+    {
+      kind: 'FleetUpdateStrategy',
+      path: 'fleet-update-strategies',
+      field: 'fleetUpdateStrategies',
+      reason: 'consonant and y',
+    },
     { kind: 'StorageClass', path: 'storage-classes', field: 'storageClasses', reason: 'a sibilant' },
     { kind: 'CsiDriver', path: 'csi-drivers', field: 'csiDrivers', reason: 'an abbreviation written as a word' },
-    { kind: 'ClusterResourcePlacement', path: 'cluster-resource-placements', field: 'clusterResourcePlacements', reason: 'three words' },
+    {
+      kind: 'ClusterResourcePlacement',
+      path: 'cluster-resource-placements',
+      field: 'clusterResourcePlacements',
+      reason: 'three words',
+    },
   ])('$kind: $reason', ({ kind, path, field }) => {
     expect(kindPath(kind)).toBe(path);
     expect(kindField(kind)).toBe(field);

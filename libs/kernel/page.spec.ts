@@ -5,9 +5,12 @@ import { decodeCursor, encodeCursor, pageOf } from './page.js';
 describe('a cursor', () => {
   it('gives back its key', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.string(), fc.integer(), fc.constant(null)), { minLength: 1, maxLength: 4 }), (key) => {
-        expect(decodeCursor('list', key.length, encodeCursor('list', key))).toEqual(key);
-      }),
+      fc.property(
+        fc.array(fc.oneof(fc.string(), fc.integer(), fc.constant(null)), { minLength: 1, maxLength: 4 }),
+        (key) => {
+          expect(decodeCursor('list', key.length, encodeCursor('list', key))).toEqual(key);
+        },
+      ),
     );
   });
 

@@ -27,10 +27,14 @@ export function encodeCursor(list: string, key: readonly (string | number | null
  */
 export function decodeCursor(list: string, length: number, cursor: string): (string | number | null)[] {
   const refuse = (cause?: unknown): never => {
-    throw new ControlError('INVALID_CURSOR', 'The cursor was not issued by this list with these filters and this order.', {
-      remedy: 'Start again without a cursor.',
-      cause,
-    });
+    throw new ControlError(
+      'INVALID_CURSOR',
+      'The cursor was not issued by this list with these filters and this order.',
+      {
+        remedy: 'Start again without a cursor.',
+        cause,
+      },
+    );
   };
   if (cursor.length > 4096 || !/^[A-Za-z0-9_-]+$/.test(cursor)) return refuse();
   let parsed: unknown;
@@ -43,5 +47,5 @@ export function decodeCursor(list: string, length: number, cursor: string): (str
   if (!Array.isArray(parsed) || parsed.length !== length + 1 || parsed[0] !== list) return refuse();
   const key: unknown[] = parsed.slice(1);
   if (!key.every((part) => part === null || typeof part === 'string' || typeof part === 'number')) return refuse();
-  return key as (string | number | null)[];
+  return key;
 }

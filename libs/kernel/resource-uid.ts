@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 
 /** The namespace of Pilothouse's name-based uuids: uuid v5 of the URL namespace and "https://pilothouse.dev/resource". */
-const NAMESPACE = uuidFromName(Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex'), 'https://pilothouse.dev/resource');
+const NAMESPACE = uuidFromName(
+  Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex'),
+  'https://pilothouse.dev/resource',
+);
 
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -12,7 +15,6 @@ const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 export function resourceUid(canonicalId: string): string {
   return uuidFromName(Buffer.from(NAMESPACE.replaceAll('-', ''), 'hex'), canonicalId);
 }
-
 
 export function isUuid(text: string): boolean {
   return UUID_PATTERN.test(text);

@@ -82,9 +82,11 @@ export class JobEngine {
     });
     await this.#beatOnce();
     this.#beating = setInterval(() => {
-      this.#beat = this.#beat.then(() => this.#beatOnce()).catch((error: unknown) => {
-        this.log.error('The heartbeat of the worker failed', { err: error });
-      });
+      this.#beat = this.#beat
+        .then(() => this.#beatOnce())
+        .catch((error: unknown) => {
+          this.log.error('The heartbeat of the worker failed', { err: error });
+        });
     }, BEAT_MS);
   }
 
@@ -92,7 +94,10 @@ export class JobEngine {
   async stop(): Promise<void> {
     clearInterval(this.#beating);
     await this.#beat;
-    const grace = setTimeout(() => this.#stopping.abort(new Error('The worker is stopping')), this.settings.shutdownGraceMs);
+    const grace = setTimeout(
+      () => this.#stopping.abort(new Error('The worker is stopping')),
+      this.settings.shutdownGraceMs,
+    );
     await this.#runner?.stop();
     clearTimeout(grace);
     if (this.#poolId !== undefined) await this.#processes.remove(this.#poolId);

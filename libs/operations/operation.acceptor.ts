@@ -96,7 +96,9 @@ export class OperationAcceptor {
       }
     }
     if (violations.length === 0) return references;
-    throw new ControlError('INVALID_REQUEST', `The input of ${definition.type} names what is not there.`, { violations });
+    throw new ControlError('INVALID_REQUEST', `The input of ${definition.type} names what is not there.`, {
+      violations,
+    });
   }
 
   /** Stores the operation and its first job. @returns undefined when a request with the same key was faster. */

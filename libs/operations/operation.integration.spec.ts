@@ -41,7 +41,12 @@ class World {
   }
 
   async verify(): Promise<Verification> {
-    const answer = this.verifications.shift() ?? { verdict: 'reached', result: { ok: true }, observations: [], absent: [] };
+    const answer = this.verifications.shift() ?? {
+      verdict: 'reached',
+      result: { ok: true },
+      observations: [],
+      absent: [],
+    };
     if (Error.isError(answer)) throw answer;
     return answer;
   }
@@ -97,7 +102,11 @@ describe('operations', () => {
           return { observations: [], absent: [] };
         },
       },
-      { unexpected: (_operation, error) => unexpected.push(error), ended: () => undefined, notRefreshed: () => undefined },
+      {
+        unexpected: (_operation, error) => unexpected.push(error),
+        ended: () => undefined,
+        notRefreshed: () => undefined,
+      },
       { maximumBackoffSeconds: 8 },
     );
   });
@@ -114,7 +123,7 @@ describe('operations', () => {
     options: { key?: string; dryRun?: boolean; principal?: string } = {},
   ): Promise<OperationRecord> {
     const prepared = acceptor.prepare({
-      definition: definition as unknown as OperationDefinition,
+      definition: definition,
       input: { thing: `t-${randomUUID()}`, ...given },
       dryRun: options.dryRun ?? false,
       idempotencyKey: options.key,
@@ -131,9 +140,10 @@ describe('operations', () => {
   const find = async (id: string): Promise<OperationRecord> => (await operations.find(id))!;
   const jobOf = async (id: string) =>
     (
-      await test.database.query<{ run_at: Date }>(`SELECT run_at FROM graphile_worker.jobs WHERE key = 'operation:' || $1`, [
-        id,
-      ])
+      await test.database.query<{ run_at: Date }>(
+        `SELECT run_at FROM graphile_worker.jobs WHERE key = 'operation:' || $1`,
+        [id],
+      )
     ).rows;
   const waiting = (resumeToken?: string): StepOutcome => ({
     outcome: 'wait',
@@ -158,7 +168,7 @@ describe('operations', () => {
   it('fill in defaults, and name every bad field', () => {
     const prepare = (given: unknown) =>
       acceptor.prepare({
-        definition: definition as unknown as OperationDefinition,
+        definition: definition,
         input: given,
         dryRun: false,
         idempotencyKey: undefined,
@@ -295,7 +305,9 @@ describe('operations', () => {
     world.answers = [waiting('t'), waiting('t')];
     const operation = await accept();
     await run(operation.id);
-    await test.database.query(`UPDATE operation SET deadline_at = now() - interval '1 s' WHERE id = $1`, [operation.id]);
+    await test.database.query(`UPDATE operation SET deadline_at = now() - interval '1 s' WHERE id = $1`, [
+      operation.id,
+    ]);
     expect(await run(operation.id)).toBe('ended');
     expect(await find(operation.id)).toMatchObject({ status: 'Failed', error: { code: 'DEADLINE_EXCEEDED' } });
   });
@@ -317,14 +329,19 @@ describe('operations', () => {
 
   it('run one after the other on one target, the oldest first', async () => {
     world.answers = [waiting('t')];
-    const [first, second, third] = [await accept({ thing: 'q' }), await accept({ thing: 'Q' }), await accept({ thing: 'q' })];
+    const [first, second, third] = [
+      await accept({ thing: 'q' }),
+      await accept({ thing: 'Q' }),
+      await accept({ thing: 'q' }),
+    ];
     expect(await run(first.id)).toBe('parked');
     expect(await run(third.id)).toBe('queued');
     expect(await run(second.id)).toBe('queued');
     expect((await find(second.id)).message).toContain(first.id);
-    await test.database.query(`SELECT graphile_worker.complete_jobs(array_agg(id)) FROM graphile_worker.jobs WHERE key = $1`, [
-      `operation:${second.id}`,
-    ]);
+    await test.database.query(
+      `SELECT graphile_worker.complete_jobs(array_agg(id)) FROM graphile_worker.jobs WHERE key = $1`,
+      [`operation:${second.id}`],
+    );
     expect(await run(first.id)).toBe('ended');
     expect(await jobOf(second.id)).toHaveLength(1);
     expect(await run(third.id)).toBe('queued');
@@ -390,7 +407,13 @@ describe('operations', () => {
   });
 
   const cancellations = [
-    { reason: 'before they started', arrange: [], turns: 0, status: 'Canceled', steps: ['Skipped', 'Skipped', 'Skipped'] },
+    {
+      reason: 'before they started',
+      arrange: [],
+      turns: 0,
+      status: 'Canceled',
+      steps: ['Skipped', 'Skipped', 'Skipped'],
+    },
     {
       reason: 'while they wait for somebody else',
       arrange: [{ outcome: 'blocked', message: 'Busy.', retryAfterSeconds: 5 } satisfies StepOutcome],
@@ -421,14 +444,18 @@ describe('operations', () => {
     const { database } = test;
     const pending = await database.transaction((transaction) => operations.cancelPending(transaction, operation.id));
     if (pending === undefined) {
-      expect(await database.transaction((transaction) => operations.requestCancel(transaction, operation.id))).toBe(true);
+      expect(await database.transaction((transaction) => operations.requestCancel(transaction, operation.id))).toBe(
+        true,
+      );
       expect((await find(operation.id)).status).toBe('Canceling');
       while ((await find(operation.id)).endedAt === null) await run(operation.id);
     }
     const ended = await find(operation.id);
     expect(ended.status).toBe(status);
     expect(ended.steps.map((step) => step.status)).toEqual(steps);
-    expect(await database.transaction((transaction) => operations.requestCancel(transaction, operation.id))).toBe(false);
+    expect(await database.transaction((transaction) => operations.requestCancel(transaction, operation.id))).toBe(
+      false,
+    );
   });
 
   it('never leave an end, whatever statement tries', async () => {
@@ -444,7 +471,7 @@ describe('operations', () => {
   describe('with an idempotency key', () => {
     const prepare = (key: string, thing: string, principal = PRINCIPAL) =>
       acceptor.prepare({
-        definition: definition as unknown as OperationDefinition,
+        definition: definition,
         input: { thing },
         dryRun: false,
         idempotencyKey: key,
@@ -459,7 +486,9 @@ describe('operations', () => {
         Array.from({ length: 10 }, () =>
           test.database.transaction(async (transaction) => {
             const prepared = prepare(key, 'same');
-            return (await acceptor.insert(transaction, prepared, {})) ?? (await acceptor.findReplay(prepared, transaction));
+            return (
+              (await acceptor.insert(transaction, prepared, {})) ?? (await acceptor.findReplay(prepared, transaction))
+            );
           }),
         ),
       );
@@ -487,7 +516,9 @@ describe('operations', () => {
     world.answers = [waiting('t')];
     const operation = await accept();
     await run(operation.id);
-    await test.database.query(`UPDATE operation SET run_after = now() - interval '1 min' WHERE id = $1`, [operation.id]);
+    await test.database.query(`UPDATE operation SET run_after = now() - interval '1 min' WHERE id = $1`, [
+      operation.id,
+    ]);
     expect(await operations.findAbandoned(30, 100)).not.toContain(operation.id);
     await test.database.query(`SELECT graphile_worker.remove_job($1)`, [`operation:${operation.id}`]);
     expect(await operations.findAbandoned(30, 100)).toContain(operation.id);

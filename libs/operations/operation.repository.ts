@@ -377,7 +377,9 @@ export class OperationRepository {
 
   /** The status as it is now: a cancellation may have come in while a step ran. */
   async currentStatus(id: string): Promise<OperationStatus | undefined> {
-    const { rows } = await this.sql.query<{ status: OperationStatus }>(`SELECT status FROM operation WHERE id = $1`, [id]);
+    const { rows } = await this.sql.query<{ status: OperationStatus }>(`SELECT status FROM operation WHERE id = $1`, [
+      id,
+    ]);
     return rows[0]?.status;
   }
 
@@ -466,17 +468,15 @@ function recordOf(row: PictureRow): OperationRecord {
     lockKey: row.lock_key,
     input: row.input,
     references: row.resource_references,
-    steps: row.steps.map(
-      (step): OperationStepRecord => ({
-        name: step.name,
-        status: step.status,
-        startedAt: dateOf(step.started_at),
-        endedAt: dateOf(step.ended_at),
-        attempts: step.attempts,
-        message: step.message,
-        waitReason: step.wait_reason,
-      }),
-    ),
+    steps: row.steps.map((step): OperationStepRecord => ({
+      name: step.name,
+      status: step.status,
+      startedAt: dateOf(step.started_at),
+      endedAt: dateOf(step.ended_at),
+      attempts: step.attempts,
+      message: step.message,
+      waitReason: step.wait_reason,
+    })),
     findings: row.findings,
     error: row.error,
     result: row.result,

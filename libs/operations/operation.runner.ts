@@ -295,7 +295,9 @@ export class OperationRunner {
   }
 
   async #save(claim: OperationClaim, change: StepChange): Promise<boolean> {
-    const saved = await this.database.transaction((transaction) => this.operations.saveStep(transaction, claim, change));
+    const saved = await this.database.transaction((transaction) =>
+      this.operations.saveStep(transaction, claim, change),
+    );
     if (saved) applyTo(stepOf(claim.operation, change.name), change);
     return saved;
   }
@@ -316,7 +318,11 @@ export class OperationRunner {
     );
     // A step that ran and said nothing (its worker died, its answer was lost) may have reached Azure.
     const unsure = claim.operation.steps.filter(
-      (step) => step.name !== PREFLIGHT_STEP && step.startedAt !== null && step.waitReason !== 'foreign-work' && !did.includes(step),
+      (step) =>
+        step.name !== PREFLIGHT_STEP &&
+        step.startedAt !== null &&
+        step.waitReason !== 'foreign-work' &&
+        !did.includes(step),
     );
     const message = [
       did.length === 0 ? 'Canceled.' : `Canceled after: ${namesOf(did)}. What these did was not undone.`,
@@ -413,5 +419,7 @@ function planOf(definition: OperationDefinition): { plan: { step: string; descri
 /** An error of Postgres or of the connection to it: pg gives both a `severity` or a system code. */
 function isDatabaseFault(error: unknown): boolean {
   if (!Error.isError(error)) return false;
-  return 'severity' in error || ('code' in error && 'syscall' in error) || /Connection terminated/.test(error.message);
+  return (
+    'severity' in error || ('code' in error && 'syscall' in error) || error.message.includes('Connection terminated')
+  );
 }

@@ -4,6 +4,7 @@ import {
   type PipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
+import { ArmId } from '#libs/kernel/arm-id.js';
 import { createAzure, type Azure } from '#libs/azure/azure.js';
 import { DEFAULT_AZURE_OPTIONS } from '#libs/azure/azure.options.js';
 import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
@@ -141,6 +142,10 @@ export class FakeArm implements HttpClient {
         return this.#put(request);
       case 'DELETE':
         return this.#delete(request.path);
+      case 'POST':
+        if (/\/providers\/microsoft\.resourcegraph\/resources$/i.test(request.path))
+          return this.#graph(request.body ?? {});
+        return refusal(404, 'NotFound', `The fake has no action ${request.path}`);
       default:
         return refusal(404, 'NotFound', `The fake has no ${request.method} ${request.path}`);
     }
@@ -172,6 +177,24 @@ export class FakeArm implements HttpClient {
         subscription === undefined ? holder === path : key.startsWith(subscription) && holder.endsWith(collection);
       return fits ? [body] : [];
     });
+  }
+
+  /** Understands the one shape of query that the house sends: a type, and at most one equality of a property. */
+  #graph(body: JsonObject): FakeAnswer {
+    const query = typeof body['query'] === 'string' ? body['query'] : '';
+    const type = /where type =~ '([^']+)'/.exec(query)?.[1] ?? '';
+    const [, property, wanted] = /where properties\.(\w+) =~ '([^']+)'/.exec(query) ?? [];
+    const data = [...this.#objects.values()].filter((object) => {
+      const id = typeof object['id'] === 'string' ? ArmId.tryParse(object['id']) : undefined;
+      if (id?.canonicalType !== type) return false;
+      const value = property === undefined ? undefined : propertiesOf(object)[property];
+      return property === undefined || (typeof value === 'string' && value.toLowerCase() === wanted?.toLowerCase());
+    });
+    const rows = data.map(({ eTag: _etag, systemData: _systemData, ...row }) => row);
+    return {
+      status: 200,
+      body: { totalRecords: rows.length, count: rows.length, data: rows, resultTruncated: 'false' },
+    };
   }
 
   #put(request: FakeRequest): FakeAnswer {

@@ -9,7 +9,6 @@ import {
   GraphQLNonNull,
   GraphQLObjectType,
   GraphQLString,
-  isNonNullType,
   type GraphQLFieldConfigMap,
   type GraphQLInputFieldConfigMap,
   type GraphQLInputType,
@@ -29,6 +28,12 @@ export class GraphqlTypeMapper {
   readonly #outputs = new Map<string, { of: object; type: GraphQLObjectType }>();
   readonly #inputs = new Map<string, { of: object; type: GraphQLInputObjectType }>();
   readonly #enums = new Map<string, { of: object; type: GraphQLEnumType }>();
+  readonly #replacements = new Map<object, GraphQLOutputType & GraphQLNullableType>();
+
+  /** Wherever the schema stands in an output, the given type stands instead. */
+  replace(schema: z.core.$ZodType, type: GraphQLOutputType & GraphQLNullableType): void {
+    this.#replacements.set(schema._zod.def, type);
+  }
 
   /** The type of an output, NonNull unless the value may be null or absent. */
   output(schema: z.core.$ZodType, fallbackName: string): GraphQLOutputType {
@@ -63,6 +68,8 @@ export class GraphqlTypeMapper {
   }
 
   #outputCore(schema: z.core.$ZodType, name: string): GraphQLOutputType & GraphQLNullableType {
+    const replacement = this.#replacements.get(schema._zod.def);
+    if (replacement !== undefined) return replacement;
     if (schema instanceof z.ZodObject) {
       const typeName = idOf(schema) ?? name;
       return known(this.#outputs, 'type', typeName, schema, () => {
@@ -204,9 +211,4 @@ function descriptionOf(schema: z.core.$ZodType): { description?: string } {
 
 function pascal(name: string): string {
   return name.charAt(0).toUpperCase() + name.slice(1);
-}
-
-/** Whether two field types are the same, as they stand in the schema. */
-export function sameType(left: GraphQLOutputType, right: GraphQLOutputType): boolean {
-  return String(left) === String(right) && isNonNullType(left) === isNonNullType(right);
 }

@@ -1,4 +1,6 @@
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONTROL_ERRORS, ControlError } from '#libs/kernel/control-error.js';
 import { controlErrorOf } from './control-error.translator.js';
@@ -25,11 +27,15 @@ export function pathOf(url: string): string {
 
 /** Answers what is not HTTP enough to become a request. The sender may be gone already. */
 export function sendConnectionProblem(fault: Error & { code?: string }, socket: Socket): void {
+  sendSocketProblem(connectionError(fault), socket);
+}
+
+/** Answers on a bare connection, which ends with it. */
+export function sendSocketProblem(error: ControlError, socket: Duplex): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const error = connectionError(fault);
   const context: ProblemContext = { instance: '', correlationId: correlationIdOf(undefined) };
   const body = JSON.stringify(problemOf(error, context));
   const headers = {
@@ -39,7 +45,8 @@ export function sendConnectionProblem(fault: Error & { code?: string }, socket: 
     connection: 'close',
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${CONTROL_ERRORS[error.code].status} ${error.code}\r\n${lines.join('')}\r\n${body}`);
+  const { status } = CONTROL_ERRORS[error.code];
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${lines.join('')}\r\n${body}`);
 }
 
 function connectionError(fault: Error & { code?: string }): ControlError {

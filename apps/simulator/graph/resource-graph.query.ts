@@ -4,6 +4,7 @@ import { ArmError } from '../arm-error.js';
 import { jsonBody } from '../arm-request.js';
 import type { ArmAnswer, ArmRequest } from '../arm-request.js';
 import type { AzureState } from '../azure.state.js';
+import { textAt } from '../json-merge.js';
 import { SUBSCRIPTION_TYPE } from '../resource-type.registry.js';
 import { evaluateKql } from './kql.evaluator.js';
 import { KqlError } from './kql.lexer.js';
@@ -95,7 +96,7 @@ export class ResourceGraphQuery {
 
   *#visible(table: string, subscriptions: ReadonlySet<string>): Generator<JsonObject> {
     for (const row of this.state.graph.rows(table)) {
-      if (subscriptions.has(String(row.subscriptionId).toLowerCase())) yield row;
+      if (subscriptions.has(textAt(row, 'subscriptionId')?.toLowerCase() ?? '')) yield row;
     }
   }
 

@@ -1,6 +1,7 @@
 import { canonicalHash } from '#libs/kernel/canonical-json.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import * as z from 'zod';
+import type { ArmErrorBody } from '../arm-error.js';
 import { numberAt, objectAt, omit, pick, textAt } from '../json-merge.js';
 import type { StoredResource } from '../resource.store.js';
 import type { ResourceWorld } from '../resource-type.descriptor.js';
@@ -131,32 +132,44 @@ export function poolChangeState(before: JsonObject, after: JsonObject): 'Scaling
   return countOnly ? 'Scaling' : 'Updating';
 }
 
-/**
- * @throws ArmError QuotaExceeded when the region has not that many cores left. Only subscriptions and regions with a
- * limit (from the estate or the fault API) are checked.
- */
+/** @throws ArmError QuotaExceeded when the region has not that many cores left. */
 export function checkCoreQuota(
   world: ResourceWorld,
   subscriptionId: string,
   location: string,
   additional: number,
 ): void {
+  const shortage = coreShortage(world, subscriptionId, location, additional);
+  if (shortage !== undefined) {
+    throw aksError(400, shortage.code, shortage.message, { subcode: 'InsufficientVCPUQuota' });
+  }
+}
+
+/**
+ * Why a region has not that many cores left. Only regions with a limit (from the estate or the fault API) run short.
+ * @param except the key of a pool whose cores do not count: it is being made again
+ */
+export function coreShortage(
+  world: ResourceWorld,
+  subscriptionId: string,
+  location: string,
+  additional: number,
+  except?: string,
+): ArmErrorBody | undefined {
   const limit = world.coreQuota(subscriptionId, location);
-  if (limit === undefined || additional <= 0) return;
-  const pools = world.ofSubscription(AGENT_POOL_TYPE, subscriptionId);
-  const usage = pools
-    .filter((pool) => locationOf(pool, world) === location)
-    .map((pool) => poolCores(objectAt(pool.body, 'properties')));
-  const used = usage.reduce((sum, cores) => sum + cores, 0);
-  if (used + additional <= limit) return;
-  throw aksError(
-    400,
-    'QuotaExceeded',
-    'Operation could not be completed as it results in exceeding approved Total Regional Cores quota. Additional ' +
+  if (limit === undefined || additional <= 0) return undefined;
+  const used = world
+    .ofSubscription(AGENT_POOL_TYPE, subscriptionId)
+    .filter((pool) => pool.key !== except && locationOf(pool, world) === location)
+    .reduce((sum, pool) => sum + poolCores(objectAt(pool.body, 'properties')), 0);
+  if (used + additional <= limit) return undefined;
+  return {
+    code: 'QuotaExceeded',
+    message:
+      'Operation could not be completed as it results in exceeding approved Total Regional Cores quota. Additional ' +
       `details - Deployment Model: Resource Manager, Location: ${location}, Current Limit: ${limit}, Current Usage: ` +
       `${used}, Additional Required: ${additional}, (Minimum) New Limit Required: ${used + additional}.`,
-    { subcode: 'InsufficientVCPUQuota' },
-  );
+  };
 }
 
 /** AKS says where its decoder stopped. */

@@ -75,8 +75,7 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
   const cluster = clusterOf(id, world);
   const before = existing === undefined ? undefined : objectAt(existing.body, 'properties');
   const after = poolProperties(id.name, objectAt(requested, 'properties'), before, surroundingsOf(cluster.body));
-  if (before !== undefined && before.mode === 'System' && after.mode !== 'System')
-    refuseLastSystemPool(id, cluster, world);
+  if (before?.mode === 'System' && after.mode !== 'System') refuseLastSystemPool(id, cluster, world);
   checkCoreQuota(
     world,
     id.subscriptionId ?? '',

@@ -3,7 +3,8 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import { deterministicSuffix, deterministicUuid } from '../deterministic-id.js';
 import { objectAt, textAt } from '../json-merge.js';
 import type { PlannedGroup, PlannedWrite, ResourceWorld } from '../resource-type.descriptor.js';
-import { poolProperties } from './agent-pool.body.js';
+import type { ArmErrorBody } from '../arm-error.js';
+import { coreShortage, poolCores, poolProperties } from './agent-pool.body.js';
 import { surroundingsOf } from './agent-pool.type.js';
 import { DEFAULT_KUBERNETES_VERSION } from './kubernetes-version.js';
 import { clusterBody, hostNames } from './managed-cluster.body.js';
@@ -16,6 +17,8 @@ export interface HubPlan {
   writes: PlannedWrite[];
   groups: PlannedGroup[];
   merges: { id: ArmId; patch: JsonObject }[];
+  /** Without cores for its node the hub fails, after the fleet was accepted. */
+  fails: ArmErrorBody | undefined;
 }
 
 /** `FL_{group}_{fleet}_{location}`: holds the hub's managed cluster. */
@@ -28,11 +31,18 @@ export function hubClusterId(fleet: ArmId, location: string): ArmId {
   return group.resource('Microsoft.ContainerService/managedClusters', 'hub');
 }
 
+/** Whether the hub's cluster is there and in order: after a failure, another PUT of the fleet tries again. */
+export function hubIsUp(fleet: ArmId, location: string, world: ResourceWorld): boolean {
+  const hub = world.get(hubClusterId(fleet, location));
+  return textAt(objectAt(hub?.body, 'properties'), 'provisioningState') === 'Succeeded';
+}
+
 export function planHub(fleet: ArmId, body: JsonObject, world: ResourceWorld): HubPlan {
   const location = textAt(body, 'location') ?? '';
   const group = hubGroup(fleet, location);
   const nodeGroup = `MC_${group}`.slice(0, 90);
   const hub = hubClusterId(fleet, location);
+  const poolId = hub.child('agentPools', 'agentpool');
   const profile = objectAt(objectAt(body, 'properties'), 'hubProfile');
   const cluster = hubCluster(hub, location, nodeGroup, profile, world);
   const vmSize = textAt(objectAt(profile, 'agentProfile'), 'vmSize') ?? HUB_VM_SIZE;
@@ -41,7 +51,7 @@ export function planHub(fleet: ArmId, body: JsonObject, world: ResourceWorld): H
   return {
     writes: [
       { id: hub, body: cluster, state: 'Creating' },
-      { id: hub.child('agentPools', 'agentpool'), body: { properties: pool }, state: 'Creating' },
+      { id: poolId, body: { properties: pool }, state: 'Creating' },
     ],
     groups: [
       { name: group, location, managedBy: fleet.toString(), denyAssignment },
@@ -51,6 +61,7 @@ export function planHub(fleet: ArmId, body: JsonObject, world: ResourceWorld): H
       { id: hub, patch: { properties: hostNames(hub, cluster) } },
       { id: fleet, patch: { properties: { hubProfile: hubHosts(fleet, profile, location) } } },
     ],
+    fails: coreShortage(world, fleet.subscriptionId ?? '', location, poolCores(pool), poolId.canonical),
   };
 }
 

@@ -25,8 +25,7 @@ import {
   preconditionFailed,
   validateFleetName,
 } from './fleet.family.js';
-import { hubClusterId, hubGroup, planHub } from './fleet.hub.js';
-import type { HubPlan } from './fleet.hub.js';
+import { hubClusterId, hubGroup, hubIsUp, planHub } from './fleet.hub.js';
 import { kubeconfigAnswer } from './kubeconfig.js';
 
 const NAME_LENGTH = 63;
@@ -112,11 +111,13 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
       : sent,
   };
   if (hadHub) refuseHubChanges(existing.body, body);
-  const hub: HubPlan = wantsHub && !hadHub ? planHub(id, body, world) : { writes: [], groups: [], merges: [] };
+  const needsHub = wantsHub && !(hadHub && hubIsUp(id, textAt(body, 'location') ?? '', world));
+  const hub = needsHub ? planHub(id, body, world) : undefined;
   return {
-    writes: [{ id, body, state: existing === undefined ? 'Creating' : 'Updating' }, ...hub.writes],
-    groups: hub.groups,
-    merges: hub.merges,
+    writes: [{ id, body, state: existing === undefined ? 'Creating' : 'Updating' }, ...(hub?.writes ?? [])],
+    groups: hub?.groups ?? [],
+    merges: hub?.merges ?? [],
+    ...(hub?.fails === undefined ? {} : { fails: hub.fails }),
   };
 }
 

@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
 import { Secret } from '#libs/kernel/secret.js';
 import { armApiVersion } from '#libs/azure/arm-api-versions.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
-import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
+import { failedOperationError, saysAbsent } from '#libs/azure/arm-error.classifier.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
 import { memberObject } from '#libs/azure/raw-change.js';
 import { armIdOf } from '../contract/arm-observation.js';
@@ -442,7 +442,7 @@ async function listMembers(
       members.push(...page.items.map((body) => ({ id: armIdOf(body), body })));
     }
   } catch (error) {
-    if (error instanceof ControlError && error.code === 'AZURE_NOT_FOUND') return [];
+    if (error instanceof ControlError && saysAbsent(error)) return [];
     throw error;
   }
   return members;

@@ -2,6 +2,7 @@ import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmPage } from '#libs/azure/arm.client.js';
+import { saysAbsent } from '#libs/azure/arm-error.classifier.js';
 import { discover, type DiscoveredPage, type DiscoveryOutcome } from '#libs/azure/discovery.js';
 import { armIdOf, type Reading } from '../contract/arm-observation.js';
 import type {
@@ -108,7 +109,7 @@ export class FleetCollector implements Collector {
       } catch (error) {
         if (!(error instanceof ControlError)) throw error;
         // Deleted since it was listed: it has no members to miss.
-        if (error.code === 'AZURE_NOT_FOUND') continue;
+        if (saysAbsent(error)) continue;
         problem ??= error;
         unseen.push(fleet.name);
       }

@@ -1,0 +1,30 @@
+import type { ApolloServerPlugin } from '@apollo/server';
+import type { ApolloDriverConfig } from '@nestjs/apollo';
+import type { FastifyRequest } from 'fastify';
+import { callerOf } from '../http/request.caller.js';
+import type { GraphqlContext } from './graphql.context.js';
+import type { GraphqlEndpoint } from './graphql.endpoint.js';
+import { graphqlErrorsPlugin } from './graphql-errors.plugin.js';
+import { queryLimitsPlugin } from './query-limits.plugin.js';
+import { MAXIMUM_TOKENS } from './query.limits.js';
+
+/** How Apollo runs the schema of the registry, which Nest takes as it is where there are no type definitions. */
+export function graphqlOptions(endpoint: GraphqlEndpoint): Omit<ApolloDriverConfig, 'driver'> {
+  return {
+    path: '/graphql',
+    schema: endpoint.schema,
+    context: (request: FastifyRequest): GraphqlContext =>
+      endpoint.contextOf(callerOf(request), request.id, request.signal),
+    plugins: [
+      queryLimitsPlugin(endpoint.limits) as ApolloServerPlugin,
+      graphqlErrorsPlugin() as ApolloServerPlugin,
+    ],
+    parseOptions: { maxTokens: MAXIMUM_TOKENS },
+    introspection: true,
+    csrfPrevention: true,
+    graphiql: false,
+    persistedQueries: false,
+    autoTransformHttpErrors: false,
+    includeStacktraceInErrorResponses: false,
+  };
+}

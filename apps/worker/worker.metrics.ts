@@ -1,0 +1,77 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Database } from '#libs/database/database.js';
+import type { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
+import type { OperationRecord } from '#libs/operations/operation.record.js';
+import type { OperationRepository } from '#libs/operations/operation.repository.js';
+
+/** What the worker measures: the queue, the operations and the syncs. */
+export class WorkerMetrics {
+  readonly registry = new Registry();
+  readonly #ended: Counter<'type' | 'status'>;
+  readonly #duration: Histogram<'type'>;
+  readonly #syncs: Counter<'collector' | 'outcome'>;
+  readonly #syncDuration: Histogram<'collector'>;
+
+  constructor(database: Database, jobs: JobQueueRepository, operations: OperationRepository) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.#ended = new Counter({
+      name: 'pilothouse_operations_ended_total',
+      help: 'Operations that this worker brought to their end, by type and status.',
+      labelNames: ['type', 'status'],
+      registers,
+    });
+    this.#duration = new Histogram({
+      name: 'pilothouse_operation_duration_seconds',
+      help: 'From the acceptance of an operation to its end.',
+      labelNames: ['type'],
+      buckets: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 3600],
+      registers,
+    });
+    this.#syncs = new Counter({
+      name: 'pilothouse_syncs_total',
+      help: 'Runs of a scope by this worker, by collector and outcome.',
+      labelNames: ['collector', 'outcome'],
+      registers,
+    });
+    this.#syncDuration = new Histogram({
+      name: 'pilothouse_sync_duration_seconds',
+      help: 'From the claim of a scope to the end of its run.',
+      labelNames: ['collector'],
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registers,
+    });
+    new Gauge({
+      name: 'pilothouse_operations_open',
+      help: 'Operations that have not ended, by status, in the whole house.',
+      labelNames: ['status'],
+      registers,
+      async collect() {
+        this.reset();
+        for (const { status, count } of await operations.countOpen()) this.set({ status }, count);
+      },
+    });
+    const due = new Gauge({ name: 'pilothouse_jobs_due', help: 'Jobs that wait for a worker.', registers });
+    new Gauge({
+      name: 'pilothouse_jobs_oldest_seconds',
+      help: 'How long the oldest of them has waited.',
+      registers,
+      async collect() {
+        const backlog = await jobs.measureBacklog(database);
+        due.set(backlog.due);
+        this.set(backlog.oldestSeconds);
+      },
+    });
+  }
+
+  operationEnded(operation: OperationRecord): void {
+    this.#ended.inc({ type: operation.type, status: operation.status });
+    const seconds = ((operation.endedAt ?? operation.createdAt).getTime() - operation.createdAt.getTime()) / 1000;
+    this.#duration.observe({ type: operation.type }, seconds);
+  }
+
+  syncEnded(collector: string, outcome: string, seconds: number): void {
+    this.#syncs.inc({ collector, outcome });
+    this.#syncDuration.observe({ collector }, seconds);
+  }
+}

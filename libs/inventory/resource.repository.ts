@@ -1,0 +1,380 @@
+import { ControlError } from '#libs/kernel/control-error.js';
+import { decodeCursor, encodeCursor, MAXIMUM_PAGE_SIZE } from '#libs/kernel/page.js';
+import { isUuid, resourceUid } from '#libs/kernel/resource-uid.js';
+import type { Sql } from '#libs/database/sql.js';
+import { databaseJson } from './database-json.js';
+import type { LagSettings } from './freshness.rule.js';
+import { CHANGED_PARTS } from './observation.repository.js';
+import { listName, normaliseFilter, resourceCursor, ResourceOrder } from './resource.filter.js';
+import {
+  type GraphQuery,
+  MAXIMUM_GRAPH_DEPTH,
+  type RelatedQuery,
+  type ResourceFilter,
+  type ResourceQuery,
+} from './resource.query.js';
+import type {
+  FreshnessRange,
+  RelationEdge,
+  ResourceGraph,
+  ResourcePage,
+  ResourceRecord,
+  ResourceVersion,
+  ResourceVersionPage,
+} from './resource.record.js';
+import { type ResourceRow, stateColumns, textOrNull, toResourceRecord } from './resource.row.js';
+
+const WITH_FRESHNESS = `${stateColumns('r')}, r.changed_at, s.last_complete_at, s.last_complete_source`;
+const SCOPE_OF_ROW = 'LEFT JOIN scope s ON s.key = r.scope_key';
+/** Edges that one step of a graph looks at, for each node that may still be added. */
+const EDGES_A_NODE = 4;
+
+type PageRow = ResourceRow & { cursor_key: string[] };
+
+interface VersionRow extends ResourceRow {
+  valid_to: Date | null;
+  valid_from_key: string;
+  changed: string[] | null;
+}
+
+/** Reads the state cache. */
+export class ResourceRepository {
+  constructor(
+    private readonly sql: Sql,
+    private readonly settings: LagSettings,
+  ) {}
+
+  /**
+   * A page of the living objects, in the order asked for. Every filter and the order by name are driven by an index.
+   * @throws ControlError INVALID_CURSOR when the cursor is not one of this list with these filters and this order.
+   */
+  async page(query: ResourceQuery): Promise<ResourcePage> {
+    return this.#list(query, null, (filter, order, key) => pageStatement(filter, order, key, query.limit + 1));
+  }
+
+  /**
+   * A page of the objects that were there at a past moment, as they were then. Their freshness is that of the observation
+   * that the past state rests on.
+   * @throws ControlError INVALID_CURSOR
+   */
+  async asOf(query: ResourceQuery, instant: Date): Promise<ResourcePage> {
+    return this.#list(query, instant, (filter, order, key) =>
+      pastStatement(filter, order, key, query.limit + 1, instant),
+    );
+  }
+
+  async find(uid: string): Promise<ResourceRecord | null> {
+    return (await this.findMany([uid])).get(uid.toLowerCase()) ?? null;
+  }
+
+  async findByCanonicalId(canonicalId: string): Promise<ResourceRecord | null> {
+    return this.find(resourceUid(canonicalId));
+  }
+
+  /** The living ones of these, by uid. */
+  async findMany(uids: readonly string[]): Promise<Map<string, ResourceRecord>> {
+    const known = uids.filter(isUuid);
+    if (known.length === 0) return new Map();
+    const { rows } = await this.sql.query<ResourceRow>(
+      `SELECT ${WITH_FRESHNESS} FROM resource r ${SCOPE_OF_ROW} WHERE r.uid = ANY($1::uuid[]) AND r.deleted_at IS NULL`,
+      [known],
+      'inventory.find',
+    );
+    return new Map(rows.map((row) => [row.uid, toResourceRecord(row, this.settings)]));
+  }
+
+  /**
+   * For each uid the living objects that it is related to in this way, by name. One statement, whose cost grows with the
+   * number of relations of the given objects.
+   */
+  async related(
+    uids: readonly string[],
+    query: RelatedQuery,
+    limitPerUid: number,
+  ): Promise<Map<string, ResourceRecord[]>> {
+    const related = new Map<string, ResourceRecord[]>(uids.map((uid) => [uid, []]));
+    const known = [...related.keys()].filter(isUuid);
+    if (known.length === 0) return related;
+    const [near, far] = query.direction === 'outgoing' ? ['from_uid', 'to_uid'] : ['to_uid', 'from_uid'];
+    const { rows } = await this.sql.query<ResourceRow & { origin: string }>(
+      `SELECT origin.uid AS origin, ${WITH_FRESHNESS}
+       FROM unnest($1::uuid[]) AS origin (uid)
+       CROSS JOIN LATERAL (
+         SELECT other.uid, other.name
+         FROM (SELECT DISTINCT ${far} AS uid FROM relation WHERE ${near} = origin.uid AND type = $2) AS ends
+         JOIN resource other USING (uid)
+         WHERE other.kind = $3 AND other.deleted_at IS NULL
+         ORDER BY other.name, other.uid LIMIT $4
+       ) AS first
+       JOIN resource r ON r.uid = first.uid ${SCOPE_OF_ROW}
+       ORDER BY origin.uid, first.name, first.uid`,
+      [known, query.type, query.kind, limitPerUid],
+      `inventory.related.${query.direction}`,
+    );
+    for (const row of rows) related.get(row.origin)?.push(toResourceRecord(row, this.settings));
+    return related;
+  }
+
+  /**
+   * What is around an object, breadth first, one statement a step. Only living objects are shown.
+   * @returns null when the root is not known.
+   */
+  async graph(uid: string, query: GraphQuery): Promise<ResourceGraph | null> {
+    if (!isUuid(uid)) return null;
+    const root = uid.toLowerCase();
+    const uids = new Set([root]);
+    const edges = new Map<string, RelationEdge>();
+    let truncated = false;
+    let frontier = [root];
+    const depth = Math.min(query.depth, MAXIMUM_GRAPH_DEPTH);
+    for (let step = 0; step < depth && frontier.length > 0; step++) {
+      const limit = EDGES_A_NODE * query.maximumNodes;
+      const found = await this.#edgesOf(frontier, query, limit + 1);
+      if (found.length > limit) truncated = true;
+      const next: string[] = [];
+      for (const edge of found.slice(0, limit)) {
+        let complete = true;
+        for (const end of [edge.fromUid, edge.toUid]) {
+          if (uids.has(end)) continue;
+          if (uids.size < query.maximumNodes) {
+            uids.add(end);
+            next.push(end);
+          } else {
+            complete = false;
+          }
+        }
+        if (complete) edges.set(`${edge.fromUid} ${edge.type} ${edge.toUid}`, edge);
+        else truncated = true;
+      }
+      frontier = next;
+    }
+    const records = await this.findMany([...uids]);
+    if (!records.has(root)) return null;
+    return {
+      nodes: [...uids].flatMap((node) => records.get(node) ?? []),
+      // An object may have been deleted between two steps.
+      edges: [...edges.values()].filter((edge) => records.has(edge.fromUid) && records.has(edge.toUid)),
+      truncated,
+    };
+  }
+
+  /**
+   * The states of an object, the newest first, also of one that is gone.
+   * @throws ControlError INVALID_CURSOR
+   */
+  async history(uid: string, cursor: string | null, limit: number): Promise<ResourceVersionPage> {
+    checkLimit(limit);
+    if (!isUuid(uid)) return { versions: [], nextCursor: null };
+    const list = `history ${uid.toLowerCase()}`;
+    const before = cursor === null ? null : decodeMoment(list, cursor);
+    const { rows } = await this.sql.query<VersionRow>(
+      `WITH states AS (
+         SELECT ${stateColumns('r')}, r.changed_at, NULL::timestamptz AS valid_to
+         FROM resource r WHERE r.uid = $1 AND r.deleted_at IS NULL AND $2::bigint IS NULL
+         UNION ALL
+         (SELECT ${stateColumns('v')}, v.valid_from, v.valid_to FROM resource_version v
+          WHERE v.uid = $1 AND ($2::bigint IS NULL OR v.valid_to <= ${momentOf('$2')})
+          ORDER BY v.valid_to DESC LIMIT $3 + 1)
+       )
+       SELECT i.*, NULL::timestamptz AS last_complete_at, NULL::text AS last_complete_source,
+         (extract(epoch FROM i.changed_at) * 1000000)::bigint::text AS valid_from_key,
+         CASE WHEN b.uid IS NOT NULL THEN ${CHANGED_PARTS} END AS changed
+       FROM states i LEFT JOIN states b ON b.valid_to = i.changed_at
+       ORDER BY i.valid_to DESC NULLS FIRST LIMIT $3`,
+      [uid, before, limit + 1],
+    );
+    const last = rows[limit - 1];
+    return {
+      versions: rows.slice(0, limit).map((row) => toVersion(row)),
+      nextCursor: rows.length > limit && last !== undefined ? encodeCursor(list, [last.valid_from_key]) : null,
+    };
+  }
+
+  async #list(
+    query: ResourceQuery,
+    asOf: Date | null,
+    statement: (filter: ResourceFilter, order: ResourceOrder, key: string[] | null) => Statement,
+  ): Promise<ResourcePage> {
+    checkLimit(query.limit);
+    const filter = normaliseFilter(query);
+    const list = listName(query, filter ?? {}, asOf);
+    const order = new ResourceOrder(query.sort);
+    const cursor = query.cursor ?? null;
+    const key = cursor === null ? null : order.decode(list, cursor);
+    if (filter === null) return { rows: [], nextCursor: null, freshness: null };
+    const { text, values } = statement(filter, order, key);
+    const result = await this.sql.query<PageRow>(text, values);
+    const rows = result.rows.slice(0, query.limit);
+    const last = rows.at(-1);
+    const records = rows.map((row) => toResourceRecord(row, this.settings));
+    return {
+      rows: records,
+      nextCursor: result.rows.length > query.limit && last !== undefined ? resourceCursor(list, last.cursor_key) : null,
+      freshness: rangeOf(records),
+    };
+  }
+
+  async #edgesOf(uids: readonly string[], query: GraphQuery, limit: number): Promise<RelationEdge[]> {
+    const from = `SELECT e.from_uid, e.to_uid, e.type FROM relation e JOIN resource r ON r.uid = e.to_uid
+      WHERE e.from_uid = ANY($1::uuid[]) AND r.deleted_at IS NULL`;
+    const to = `SELECT e.from_uid, e.to_uid, e.type FROM relation e JOIN resource r ON r.uid = e.from_uid
+      WHERE e.to_uid = ANY($1::uuid[]) AND r.deleted_at IS NULL`;
+    const text = { out: from, in: to, both: `${from} UNION ${to}` }[query.direction];
+    const { rows } = await this.sql.query<{ from_uid: string; to_uid: string; type: RelationEdge['type'] }>(
+      `SELECT DISTINCT from_uid, to_uid, type FROM (${text}) AS edges ORDER BY from_uid, type, to_uid LIMIT $2`,
+      [uids, limit],
+    );
+    return rows.map((row) => ({ fromUid: row.from_uid, toUid: row.to_uid, type: row.type }));
+  }
+}
+
+interface Statement {
+  text: string;
+  values: unknown[];
+}
+
+/** Collects the parameters of a statement. */
+class Parameters {
+  readonly values: unknown[] = [];
+
+  /** @returns how the statement refers to it. */
+  add(value: unknown): string {
+    this.values.push(value);
+    return `$${this.values.length}`;
+  }
+}
+
+function pageStatement(filter: ResourceFilter, order: ResourceOrder, key: string[] | null, limit: number): Statement {
+  const parameters = new Parameters();
+  const conditions = ['r.deleted_at IS NULL', ...conditionsOf(filter, 'r', parameters)];
+  if (key !== null)
+    conditions.push(
+      order.isAfter(
+        'r',
+        key.map((part) => parameters.add(part)),
+      ),
+    );
+  const columns = order.columns.map((column) => `r.${column}`).join(', ');
+  const text = `
+    WITH page AS MATERIALIZED (
+      SELECT ${columns} FROM resource r WHERE ${conditions.join(' AND ')} ORDER BY ${order.orderBy('r')} LIMIT ${limit}
+    )
+    SELECT ${WITH_FRESHNESS}, ${order.keyOf('page')} AS cursor_key
+    FROM page JOIN resource r USING (uid) ${SCOPE_OF_ROW}
+    ORDER BY ${order.orderBy('page')}`;
+  return { text, values: parameters.values };
+}
+
+function pastStatement(
+  filter: ResourceFilter,
+  order: ResourceOrder,
+  key: string[] | null,
+  limit: number,
+  instant: Date,
+): Statement {
+  const parameters = new Parameters();
+  const at = parameters.add(instant);
+  const isAfter = (alias: string): string[] =>
+    key === null
+      ? []
+      : [
+          order.isAfter(
+            alias,
+            key.map((part) => parameters.add(part)),
+          ),
+        ];
+  const present = [
+    `r.deleted_at IS NULL AND r.changed_at <= ${at}`,
+    ...conditionsOf(filter, 'r', parameters),
+    ...isAfter('r'),
+  ];
+  const past = [
+    `v.changed_at <= ${at} AND v.valid_to > ${at}`,
+    ...conditionsOf(filter, 'v', parameters),
+    ...isAfter('v'),
+  ];
+  const text = `
+    SELECT state.*, NULL::timestamptz AS last_complete_at, NULL::text AS last_complete_source,
+      ${order.keyOf('state')} AS cursor_key
+    FROM (
+      (SELECT ${stateColumns('r')}, r.changed_at FROM resource r WHERE ${present.join(' AND ')}
+       ORDER BY ${order.orderBy('r')} LIMIT ${limit})
+      UNION ALL
+      (SELECT ${stateColumns('v')}, v.changed_at FROM (SELECT *, valid_from AS changed_at FROM resource_version) v
+       WHERE ${past.join(' AND ')} ORDER BY ${order.orderBy('v')} LIMIT ${limit})
+    ) AS state
+    ORDER BY ${order.orderBy('state')} LIMIT ${limit}`;
+  return { text, values: parameters.values };
+}
+
+function conditionsOf(filter: ResourceFilter, alias: string, parameters: Parameters): string[] {
+  const conditions: string[] = [];
+  const add = (value: unknown, condition: (parameter: string) => string): void => {
+    if (value !== undefined) conditions.push(condition(parameters.add(value)));
+  };
+  const [kind, ...otherKinds] = filter.kinds ?? [];
+  if (otherKinds.length === 0) add(kind, (value) => `${alias}.kind = ${value}`);
+  else add(filter.kinds, (value) => `${alias}.kind = ANY(${value}::text[])`);
+  const [health, ...otherHealth] = filter.health ?? [];
+  if (otherHealth.length === 0) add(health, (value) => `${alias}.health = ${value}`);
+  else add(filter.health, (value) => `${alias}.health = ANY(${value}::text[])`);
+  add(filter.uids, (value) => `${alias}.uid = ANY(${value}::uuid[])`);
+  add(filter.location, (value) => `${alias}.location = ${value}`);
+  add(filter.subscriptionId, (value) => `${alias}.subscription_id = ${value}`);
+  add(filter.resourceGroup, (value) => `lower(${alias}.resource_group) = ${value}`);
+  add(filter.clusterUid, (value) => `${alias}.cluster_uid = ${value}::uuid`);
+  add(filter.namespace, (value) => `${alias}.namespace = ${value}`);
+  add(filter.name, (value) => `${alias}.name = ${value}`);
+  add(
+    filter.q === undefined ? undefined : `%${filter.q.replaceAll(/[\\%_]/g, '\\$&')}%`,
+    (value) => `${alias}.name ILIKE ${value}`,
+  );
+  add(filter.tags === undefined ? undefined : databaseJson(filter.tags), (value) => `${alias}.tags @> ${value}::jsonb`);
+  return conditions;
+}
+
+function toVersion(row: VersionRow): ResourceVersion {
+  return {
+    uid: row.uid,
+    validFrom: row.changed_at,
+    validTo: row.valid_to,
+    location: textOrNull(row.location),
+    provisioningState: textOrNull(row.provisioning_state),
+    health: { state: row.health, reason: row.health_reason },
+    tags: row.tags,
+    properties: row.properties,
+    source: row.source,
+    changed: row.changed,
+  };
+}
+
+function rangeOf(records: readonly ResourceRecord[]): FreshnessRange | null {
+  const [first, ...others] = records.map((record) => record.freshness.observedAt);
+  if (first === undefined) return null;
+  let [oldest, newest] = [first, first];
+  for (const moment of others) {
+    if (moment < oldest) oldest = moment;
+    if (moment > newest) newest = moment;
+  }
+  return { oldest, newest };
+}
+
+function checkLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAXIMUM_PAGE_SIZE) return;
+  throw new ControlError('INVALID_REQUEST', `A page has from 1 to ${MAXIMUM_PAGE_SIZE} items.`, {
+    violations: [{ path: 'limit', message: `It must be a whole number from 1 to ${MAXIMUM_PAGE_SIZE}.` }],
+  });
+}
+
+/** Microseconds since 1970. */
+function decodeMoment(list: string, cursor: string): string {
+  const [moment] = decodeCursor(list, 1, cursor);
+  if (typeof moment === 'string' && /^-?\d{1,17}$/.test(moment)) return moment;
+  throw new ControlError('INVALID_CURSOR', 'The cursor was not issued by this list.', {
+    remedy: 'Start again without a cursor.',
+  });
+}
+
+function momentOf(parameter: string): string {
+  return `timestamptz 'epoch' + ${parameter}::bigint * interval '1 microsecond'`;
+}

@@ -1,0 +1,398 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
+import { ControlError } from '#libs/kernel/control-error.js';
+import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
+import { mutationField } from '#libs/kernel/kind-name.js';
+import { resourceUid } from '#libs/kernel/resource-uid.js';
+import type { CollectionOutcome } from './collector.js';
+import { HEALTH_STATES, OBSERVATION_SOURCES, RELATION_TYPES, type Observation } from './observation.js';
+import { LARGEST_BATCH } from './observation-batch.js';
+import type { OperationDefinition } from './operation-definition.js';
+import type { ResourceTarget } from './resource-target.js';
+import type { System } from './system.js';
+
+/** A system over an outside that the test has made, in which something of every kind is there to be seen. */
+export interface SystemWorld {
+  system: System;
+  /** What is there lies in this subscription. */
+  subscriptionId: string;
+  /** Objects of the system's kinds that are not there. */
+  absent: readonly ResourceTarget[];
+}
+
+export interface SystemHarness {
+  /** Kinds of other systems that relations and references lead to. */
+  otherKinds: readonly string[];
+  /** Raw properties by kind, one at least of each. */
+  samples: Readonly<Record<string, readonly JsonObject[]>>;
+  /** By operation type: an input that is good, as a caller writes it, and what its references resolve to. */
+  operations: Readonly<Record<string, { input: JsonObject; references: Readonly<Record<string, ResourceTarget>> }>>;
+  world(): SystemWorld;
+}
+
+export function targetOf(id: string, kind: string): ResourceTarget {
+  return { id, kind, uid: resourceUid(ArmId.parse(id).canonical) };
+}
+
+/** What every system has to keep to, whatever it is about. */
+export function describeSystem(name: string, harness: SystemHarness): void {
+  const { system } = harness.world();
+  const kindNames = system.kinds.map((kind) => kind.name);
+  const knownKinds = new Set([...kindNames, ...harness.otherKinds]);
+  const call = { correlationId: 'contract', signal: new AbortController().signal };
+
+  describe(`the contract of the system ${name}`, () => {
+    describe.each(system.kinds.map((kind) => ({ name: kind.name, kind })))('kind $name', ({ kind }) => {
+      const samples = harness.samples[kind.name] ?? [];
+
+      it('has a name, a description, and a sample to check it with', () => {
+        expect(kind.name).toMatch(/^[A-Z][A-Za-z]+$/);
+        expect(kind.description).toMatch(/\.$/);
+        expect(samples.length).toBeGreaterThan(0);
+      });
+
+      it('documents every field, in the types that all surfaces can show', () => {
+        expect(faultsOf(kind.properties, kind.name)).toEqual([]);
+        expect(z.toJSONSchema(kind.properties)).toMatchObject({ type: 'object' });
+      });
+
+      it('describes its samples completely', () => {
+        for (const sample of samples) {
+          expect(kind.properties.strict().parse(kind.describe(sample))).toEqual(kind.describe(sample));
+        }
+      });
+
+      it('describes nothing at all', () => {
+        expect(() => kind.properties.strict().parse(kind.describe({}))).not.toThrow();
+      });
+
+      it('describes any raw object, however wrong, in the promised shape', () => {
+        const hostile = fc.oneof(
+          fc.dictionary(fc.string(), fc.jsonValue()) as fc.Arbitrary<JsonObject>,
+          ...samples.map((sample) => spoiled(sample)),
+        );
+        fc.assert(
+          fc.property(hostile, (raw) => {
+            kind.properties.strict().parse(kind.describe(raw));
+          }),
+          { numRuns: 300 },
+        );
+      });
+
+      it('does not change what it describes', () => {
+        for (const sample of samples) {
+          const frozen = deepFrozen(structuredClone(sample));
+          expect(() => kind.describe(frozen)).not.toThrow();
+        }
+      });
+
+      it('has relations that lead somewhere, under names of their own', () => {
+        const names = kind.relations.map((relation) => relation.name);
+        expect(new Set([...names, ...Object.keys(kind.properties.shape)]).size).toBe(
+          names.length + Object.keys(kind.properties.shape).length,
+        );
+        for (const relation of kind.relations) {
+          expect(relation.name).toMatch(/^[a-z][A-Za-z]+$/);
+          expect(relation.description).toMatch(/\.$/);
+          expect(RELATION_TYPES).toContain(relation.type);
+          expect(knownKinds).toContain(relation.kind);
+        }
+      });
+    });
+
+    describe('collectors', () => {
+      it('cover every kind exactly once', () => {
+        expect(system.collectors.flatMap((collector) => collector.kinds).sort()).toEqual([...kindNames].sort());
+      });
+
+      it.each(system.collectors.map((collector) => ({ name: collector.name, collector })))(
+        '$name has stable scopes of its own',
+        ({ collector }) => {
+          const subscriptions = ['00000000-0000-0000-0000-00000000000A', '00000000-0000-0000-0000-00000000000b'];
+          const scopes = collector.scopes(subscriptions);
+          expect(collector.scopes(subscriptions)).toEqual(scopes);
+          // The case of a subscription id varies; a second scope for it would sync everything twice.
+          expect(collector.scopes(subscriptions.map((id) => id.toLowerCase()))).toEqual(scopes);
+          expect(new Set(scopes.map((scope) => scope.key)).size).toBe(scopes.length);
+          for (const scope of scopes) {
+            expect(scope.collector).toBe(collector.name);
+            expect(scope.key.startsWith(`${collector.name}:`)).toBe(true);
+            for (const kind of scope.kinds) expect(collector.kinds).toContain(kind);
+          }
+        },
+      );
+
+      it('see something of every kind, in bounded batches of well-formed observations', async () => {
+        const world = harness.world();
+        const seen = new Set<string>();
+        for (const collector of world.system.collectors) {
+          for (const scope of collector.scopes([world.subscriptionId])) {
+            const { batches, outcome } = await collected(collector.collect(scope, call));
+            expect(outcome).toEqual({ state: 'complete' });
+            for (const batch of batches) {
+              expect(batch.length).toBeGreaterThan(0);
+              expect(batch.length).toBeLessThanOrEqual(LARGEST_BATCH);
+              expect(new Set(batch.map((observation) => observation.canonicalId)).size).toBe(batch.length);
+              for (const observation of batch) {
+                expect(collector.kinds).toContain(observation.kind);
+                expectWellFormed(observation);
+                seen.add(observation.kind);
+              }
+            }
+          }
+        }
+        expect([...seen].sort()).toEqual([...kindNames].sort());
+      });
+
+      it('give the same picture of an object when they look at it alone', async () => {
+        const world = harness.world();
+        for (const collector of world.system.collectors) {
+          for (const scope of collector.scopes([world.subscriptionId])) {
+            const { batches } = await collected(collector.collect(scope, call));
+            for (const listed of batches.flat()) {
+              const target = targetOf(listed.id, listed.kind);
+              const result = await collector.observe(target, call);
+              const alone =
+                result.state === 'present'
+                  ? result.observations.find((observation) => observation.canonicalId === listed.canonicalId)
+                  : undefined;
+              expect(alone).toMatchObject({ source: 'ARM' });
+              expect(lasting(alone!)).toEqual(lasting(listed));
+            }
+          }
+        }
+      });
+
+      it('say absent for what is not there, and nothing but a refusal for what is not theirs', async () => {
+        const world = harness.world();
+        for (const target of world.absent) {
+          const collector = world.system.collectors.find((candidate) => candidate.kinds.includes(target.kind));
+          await expect(collector?.observe(target, call)).resolves.toMatchObject({ state: 'absent' });
+        }
+        const foreign = targetOf(`/subscriptions/${world.subscriptionId}/resourceGroups/rg`, kindNames[0] ?? '');
+        for (const collector of world.system.collectors) {
+          await expect(collector.observe(foreign, call)).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+        }
+      });
+    });
+
+    describe('operations', () => {
+      it('have types, and so mutations, of their own', () => {
+        const fields = system.operations.map((operation) => mutationField(operation.type));
+        expect(new Set(fields).size).toBe(fields.length);
+      });
+
+      describe.each(system.operations.map((operation) => ({ type: operation.type, operation })))(
+        '$type',
+        ({ operation }) => {
+          const example = harness.operations[operation.type];
+          const input = example === undefined ? {} : operation.input.parse(example.input);
+          const references = example?.references ?? {};
+
+          it('says what it is', () => {
+            expect(example).toBeDefined();
+            expect(operation.type).toMatch(/^[a-z][A-Za-z]*(\.[a-z][A-Za-z]*)+$/);
+            expect(operation.title).not.toBe('');
+            expect(operation.description).toMatch(/\.$/);
+            expect(operation.permission).toMatch(/^[a-zA-Z]+(\/[a-zA-Z]+)+$/);
+            expect(operation.timeoutSeconds).toBeGreaterThan(0);
+          });
+
+          it('documents its input, and refuses fields that it does not know', () => {
+            const undocumented = Object.entries(operation.input.shape).filter(([, field]) => !isDescribed(field));
+            expect(undocumented.map(([field]) => field)).toEqual([]);
+            expect(z.toJSONSchema(operation.input, { io: 'input' })).toMatchObject({
+              type: 'object',
+              additionalProperties: false,
+            });
+            expect(operation.input.safeParse({ ...example?.input, surprise: 1 }).success).toBe(false);
+          });
+
+          it('documents its findings and steps', () => {
+            for (const [code, meaning] of Object.entries(operation.findings)) {
+              expect(code).toMatch(/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$/);
+              expect(meaning).toMatch(/\.$/);
+            }
+            const names = operation.steps.map((step) => step.name);
+            expect(names.length).toBeGreaterThan(0);
+            expect(new Set(names).size).toBe(names.length);
+            for (const step of operation.steps) {
+              expect(step.name).toMatch(/^[a-z]+(-[a-z]+)*$/);
+              expect(step.description).toMatch(/\.$/);
+            }
+          });
+
+          it('refers to resources of known kinds by fields that it has', () => {
+            for (const [field, kinds] of Object.entries(operation.references)) {
+              expect(Object.keys(operation.input.shape)).toContain(field);
+              expect(kinds.length).toBeGreaterThan(0);
+              for (const kind of kinds) expect(knownKinds).toContain(kind);
+            }
+          });
+
+          it('has a target that follows from the input alone', () => {
+            const frozen: typeof input = deepFrozen(structuredClone(input));
+            const target = operation.target(frozen, deepFrozen(structuredClone(references)));
+            expect(operation.target(frozen, references)).toEqual(target);
+            expect(kindNames).toContain(target.kind);
+            expect(ArmId.parse(target.id).canonical).toBe(target.id.toLowerCase());
+            expect(target.lock).toBe(target.lock.toLowerCase());
+          });
+
+          it('locks the same however the ids are written', () => {
+            const shouted = Object.fromEntries(
+              Object.entries(references).map(([field, reference]) => [
+                field,
+                { ...reference, id: reference.id.toUpperCase() },
+              ]),
+            );
+            expect(operation.target(input, shouted).lock).toBe(operation.target(input, references).lock);
+          });
+
+          it.each(Object.keys(operation.references).map((field) => ({ field })))(
+            'refuses a reference $field to something else',
+            ({ field }) => {
+              const elsewhere = targetOf(
+                '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg',
+                'Other',
+              );
+              const { [field]: _left, ...missing } = references;
+              expect(codeOf(() => operation.target(input, { ...references, [field]: elsewhere }))).toBe(
+                'INVALID_REQUEST',
+              );
+              expect(codeOf(() => operation.target(input, missing))).toBe('INVALID_REQUEST');
+            },
+          );
+
+          it('checks before it starts, reads only, and finds only what is documented', async () => {
+            const world = harness.world();
+            const fresh = world.system.operations.find((candidate) => candidate.type === operation.type)!;
+            const findings = await fresh.preflight(contextOf(fresh, input, references, call.signal));
+            for (const finding of findings) {
+              expect(Object.keys(operation.findings)).toContain(finding.code);
+              expect(finding.severity).not.toBe('error');
+              expect(JSON.parse(JSON.stringify(finding.evidence))).toEqual(finding.evidence);
+            }
+          });
+        },
+      );
+    });
+  });
+}
+
+export function contextOf(
+  operation: OperationDefinition,
+  input: z.output<z.ZodObject>,
+  references: Readonly<Record<string, ResourceTarget>>,
+  signal: AbortSignal = new AbortController().signal,
+) {
+  const { id, kind } = operation.target(input, references);
+  return { operationId: 'operation', correlationId: 'contract', input, references, target: targetOf(id, kind), signal };
+}
+
+export async function collected(
+  run: AsyncGenerator<Observation[], CollectionOutcome, void>,
+): Promise<{ batches: Observation[][]; outcome: CollectionOutcome }> {
+  const batches: Observation[][] = [];
+  for (;;) {
+    const next = await run.next();
+    if (next.done === true) return { batches, outcome: next.value };
+    batches.push(next.value);
+  }
+}
+
+function expectWellFormed(observation: Observation): void {
+  const id = ArmId.parse(observation.id);
+  expect(observation.canonicalId).toBe(id.canonical);
+  expect(observation.name).not.toBe('');
+  expect(observation.location).toBe(observation.location === null ? null : canonicalLocation(observation.location));
+  expect(observation.subscriptionId).toBe(id.subscriptionId?.toLowerCase() ?? null);
+  expect(HEALTH_STATES).toContain(observation.health.state);
+  expect(OBSERVATION_SOURCES).toContain(observation.source);
+  expect(Number.isNaN(observation.observedAt.getTime())).toBe(false);
+  expect(JSON.parse(JSON.stringify(observation.properties))).toEqual(observation.properties);
+  for (const member of ['id', 'systemData']) expect(observation.properties).not.toHaveProperty(member);
+  for (const relation of observation.relations) {
+    expect([relation.from, relation.to]).toContain(observation.canonicalId);
+    expect([relation.from, relation.to]).toEqual([relation.from.toLowerCase(), relation.to.toLowerCase()]);
+  }
+}
+
+/** What must not depend on how an object was found. */
+function lasting(observation: Observation): Partial<Observation> {
+  const { observedAt: _at, source: _source, etag: _etag, id: _id, resourceGroup, ...rest } = observation;
+  return { ...rest, resourceGroup: resourceGroup?.toLowerCase() ?? null };
+}
+
+function codeOf(action: () => unknown): string | undefined {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof ControlError) return error.code;
+    throw error;
+  }
+  return undefined;
+}
+
+/** Descriptions survive wrapping in `optional`, `nullable` and `default`, or stand on the inside. */
+function isDescribed(field: z.core.$ZodType): boolean {
+  let current: unknown = field;
+  while (current instanceof z.ZodType) {
+    if (current.description !== undefined) return true;
+    if (!(current instanceof z.ZodOptional || current instanceof z.ZodNullable || current instanceof z.ZodDefault))
+      return false;
+    current = current.unwrap();
+  }
+  return false;
+}
+
+/** Where the schema of a kind leaves what the surfaces are generated from, or says nothing about itself. */
+function faultsOf(schema: z.core.$ZodType, path: string): string[] {
+  if (schema instanceof z.ZodObject) {
+    return Object.entries(schema.shape).flatMap(([name, field]) => {
+      const at = `${path}.${name}`;
+      const undocumented = isDescribed(field) ? [] : [`${at} has no description`];
+      return [...undocumented, ...faultsOf(field, at)];
+    });
+  }
+  if (schema instanceof z.ZodNullable) return nestedFaults(schema.unwrap(), path);
+  if (schema instanceof z.ZodArray) return nestedFaults(schema.element, path);
+  if (schema instanceof z.ZodRecord) {
+    return schema.valueType instanceof z.ZodString ? [] : [`${path} is a record of something else than texts`];
+  }
+  const isScalar = schema instanceof z.ZodString || schema instanceof z.ZodNumber || schema instanceof z.ZodBoolean;
+  return isScalar ? [] : [`${path} has a type that cannot be shown`];
+}
+
+function nestedFaults(schema: z.core.$ZodType, path: string): string[] {
+  const isNamed = !(schema instanceof z.ZodObject) || schema.meta()?.id !== undefined;
+  return [...(isNamed ? [] : [`${path} is an object without a name`]), ...faultsOf(schema, path)];
+}
+
+/** The sample with one of its members, at any depth, replaced by any other JSON. */
+function spoiled(sample: JsonObject): fc.Arbitrary<JsonObject> {
+  const paths = pathsOf(sample);
+  return fc.tuple(fc.constantFrom(...paths), fc.jsonValue()).map(([path, value]) => {
+    const copy = structuredClone(sample);
+    let holder: Json = copy;
+    for (const key of path.slice(0, -1)) holder = (holder as JsonObject)[key] as Json;
+    (holder as JsonObject)[path.at(-1) ?? ''] = value as Json;
+    return copy;
+  });
+}
+
+function pathsOf(value: Json, path: string[] = []): string[][] {
+  if (!isJsonObject(value) && !Array.isArray(value)) return [path];
+  const inner = Object.entries(value).flatMap(([key, member]) => pathsOf(member, [...path, key]));
+  return path.length === 0 ? inner : [path, ...inner];
+}
+
+function deepFrozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const member of Object.values(value)) deepFrozen(member);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -26,7 +26,11 @@ import { TypedRoutes } from './rest/typed-routes.js';
  */
 @Module({})
 export class ApiEdgeModule {
-  static register(settings: ApiSettings, logger: Logger, imports: NonNullable<DynamicModule['imports']> = []): DynamicModule {
+  static register(
+    settings: ApiSettings,
+    logger: Logger,
+    imports: NonNullable<DynamicModule['imports']> = [],
+  ): DynamicModule {
     const foundation: DynamicModule = {
       module: ApiFoundationModule,
       imports,

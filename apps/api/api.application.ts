@@ -15,6 +15,7 @@ import { OpenStreams } from './http/open-streams.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { pathOf, sendProblem } from './http/problem.reply.js';
 import { authenticateRequest, isPublicRoute } from './http/request.caller.js';
+import { serveSwaggerPage } from './openapi/swagger.page.js';
 import { RouteTable } from './http/route-table.js';
 
 const JSON_MEDIA_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json(?:\s*;|$)/;
@@ -42,6 +43,7 @@ export async function createApiApplication(
   await addSecurityHeaders(instance);
   addRequestHooks(instance, application.get(AccessControl), application.get(ApiMetrics), logger);
   addShutdown(instance, application.get(OpenStreams));
+  serveSwaggerPage(application);
   instance.setNotFoundHandler((request, reply) => {
     const allowed = routes.methodsOf(pathOf(request.url));
     if (allowed.length === 0 || allowed.includes(request.method)) {

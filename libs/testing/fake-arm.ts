@@ -121,10 +121,12 @@ export class FakeArm implements HttpClient {
     };
     this.requests.push(seen);
     const answer = this.#answerTo(seen);
+    const headers = { 'x-ms-request-id': String(this.requests.length), ...answer.headers };
     return {
       request,
       status: answer.status,
-      headers: createHttpHeaders({ 'x-ms-request-id': String(this.requests.length), ...answer.headers }),
+      // An empty one is for answers that are not of Azure.
+      headers: createHttpHeaders(Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ''))),
       bodyAsText: answer.body === undefined ? '' : JSON.stringify(answer.body),
     };
   };

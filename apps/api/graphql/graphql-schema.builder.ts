@@ -167,7 +167,10 @@ class GraphqlSchemaBuilder {
       description: 'An object by its uid; null where there is none.',
       args: {
         uid: required(GraphQLID),
-        maxAge: { type: GraphQLInt, description: 'Asks the owner of the object when it was observed longer ago (seconds).' },
+        maxAge: {
+          type: GraphQLInt,
+          description: 'Asks the owner of the object when it was observed longer ago (seconds).',
+        },
       },
       resolve: (_root, given, context) => resolveResource(given, context),
     });
@@ -180,7 +183,9 @@ class GraphqlSchemaBuilder {
     });
     for (const kind of this.registry.kinds) {
       put(kindField(kind.name), {
-        type: new GraphQLNonNull(this.#connectionType(kind.name, this.#kindTypeOf(kind.name), this.#resourcePageFields())),
+        type: new GraphQLNonNull(
+          this.#connectionType(kind.name, this.#kindTypeOf(kind.name), this.#resourcePageFields()),
+        ),
         description: `Objects of the kind ${kind.name}: ${kind.description}`,
         args: {
           name: { type: GraphQLString, description: 'The whole name.' },
@@ -246,7 +251,9 @@ class GraphqlSchemaBuilder {
 
   #addFeedQueries(put: (name: string, field: Field) => void): void {
     put('auditEvents', {
-      type: new GraphQLNonNull(this.#connectionType('AuditEvent', this.#mapper.objectType(auditEvent, 'AuditEvent'), {})),
+      type: new GraphQLNonNull(
+        this.#connectionType('AuditEvent', this.#mapper.objectType(auditEvent, 'AuditEvent'), {}),
+      ),
       description: 'The audit log, in the order of its chain; for administrators.',
       args: {
         operationId: { type: GraphQLID, description: 'Only what belongs to this operation.' },
@@ -275,11 +282,16 @@ class GraphqlSchemaBuilder {
     });
     put('changes', {
       type: new GraphQLNonNull(this.#mapper.objectType(changePage, 'ChangePage')),
-      description: 'What has changed after a place in the feed, oldest first; without `after` from the oldest that is kept.',
+      description:
+        'What has changed after a place in the feed, oldest first; without `after` from the oldest that is kept.',
       args: { ...changeFilterArguments(), ...connectionArguments() },
       ...withCost({ kind: 'page', expected: DEFAULT_PAGE_SIZE }),
       resolve: (_root, given, { controls, caller }) => {
-        const { first = DEFAULT_PAGE_SIZE, ...query } = parseRequest(changeArguments, presentMembers(given), 'argument');
+        const { first = DEFAULT_PAGE_SIZE, ...query } = parseRequest(
+          changeArguments,
+          presentMembers(given),
+          'argument',
+        );
         requirePageSize(first);
         return controls.changes.list(caller, { ...presentMembers(query), limit: first });
       },
@@ -356,7 +368,10 @@ class GraphqlSchemaBuilder {
         subscribe: (_root, given, { controls, caller }) => {
           const { filter } = parseRequest(operationWatchArguments, withPresentFilter(given), 'argument');
           const stream = controls.streams.open();
-          return subscriptionSource(stream, controls.operations.watch(caller, presentMembers(filter ?? {}), stream.signal));
+          return subscriptionSource(
+            stream,
+            controls.operations.watch(caller, presentMembers(filter ?? {}), stream.signal),
+          );
         },
         resolve: streamedItem,
       },
@@ -440,7 +455,11 @@ class GraphqlSchemaBuilder {
       fields: () => ({
         nodes: { type: listOf(node), description: 'The objects of the page.', ...withCost({ kind: 'plumbing' }) },
         edges: { type: listOf(edge), description: 'The objects with their places.', ...withCost({ kind: 'plumbing' }) },
-        pageInfo: { type: new GraphQLNonNull(this.#pageInfo), description: 'What comes before and after.', ...withCost({ kind: 'plumbing' }) },
+        pageInfo: {
+          type: new GraphQLNonNull(this.#pageInfo),
+          description: 'What comes before and after.',
+          ...withCost({ kind: 'plumbing' }),
+        },
         ...more,
       }),
     });
@@ -501,7 +520,10 @@ const changeFilter = {
   uid: filterText(100).optional(),
 };
 const changeArguments = z.object({ ...changeFilter, ...pageArguments });
-const changeWatchArguments = z.object({ filter: z.object(changeFilter).optional(), after: filterText(4096).optional() });
+const changeWatchArguments = z.object({
+  filter: z.object(changeFilter).optional(),
+  after: filterText(4096).optional(),
+});
 
 const graphArguments = z.object({
   depth: z.int().optional(),
@@ -527,7 +549,7 @@ async function resolveResource({ uid, maxAge }: Arguments, context: GraphqlConte
       violations: [{ path: 'maxAge', message: 'must not be negative' }],
     });
   }
-  return orNull(controls.resources.get(caller, wanted, { maxAgeSeconds: maxAge as number, view: 'raw' }, signal));
+  return orNull(controls.resources.get(caller, wanted, { maxAgeSeconds: maxAge as number, view: 'raw' }, signal()));
 }
 
 function resolveResources(kind: string | undefined, given: Arguments, context: GraphqlContext): Promise<unknown> {
@@ -543,7 +565,7 @@ function resolveResources(kind: string | undefined, given: Arguments, context: G
         limit,
         ...presentMembers({ cursor }),
       },
-      signal,
+      request.maxAgeSeconds === undefined ? undefined : signal(),
     ),
   );
 }

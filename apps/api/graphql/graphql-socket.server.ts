@@ -3,8 +3,22 @@ import type { Duplex } from 'node:stream';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { getOperationAST, GraphQLError, parse, validate, type ExecutionArgs, type FormattedExecutionResult, type GraphQLFormattedError } from 'graphql';
-import { handleProtocols, makeServer, type Context, type Server as GraphqlWsServer, type SubscribePayload } from 'graphql-ws';
+import {
+  getOperationAST,
+  GraphQLError,
+  parse,
+  validate,
+  type ExecutionArgs,
+  type FormattedExecutionResult,
+  type GraphQLFormattedError,
+} from 'graphql';
+import {
+  handleProtocols,
+  makeServer,
+  type Context,
+  type Server as GraphqlWsServer,
+  type SubscribePayload,
+} from 'graphql-ws';
 import type { Logger } from 'pino';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { ControlError } from '#libs/kernel/control-error.js';
@@ -17,7 +31,7 @@ import { requireStorableJson } from '../http/json-body.js';
 import { sendSocketProblem } from '../http/problem.reply.js';
 import { formatGraphqlError } from './graphql-error.translator.js';
 import { GraphqlEndpoint } from './graphql.endpoint.js';
-import { MAXIMUM_TOKENS } from './query.limits.js';
+import { MAXIMUM_TOKENS, requireBoundedNesting } from './query.limits.js';
 
 const PATH = '/graphql';
 const SUBSCRIPTIONS_PER_SOCKET = 100;
@@ -53,8 +67,10 @@ export class GraphqlSocketServer implements OnModuleInit {
       connectionInitWaitTimeout: INITIALISATION_MS,
       onConnect: (context) => this.#connect(context),
       onSubscribe: (context, _id, payload) => this.#subscribe(context, payload),
-      onNext: (context, _id, _payload, _args, { errors, ...result }): FormattedExecutionResult =>
-        errors === undefined ? result : { ...result, errors: this.#formatted(context, errors) },
+      onNext: (context, _id, _payload, _args, { data, errors }): FormattedExecutionResult => ({
+        ...(data === undefined ? {} : { data }),
+        ...(errors === undefined ? {} : { errors: this.#formatted(context, errors) }),
+      }),
       onError: (context, _id, _payload, errors) => this.#formatted(context, errors),
     });
   }
@@ -102,7 +118,9 @@ export class GraphqlSocketServer implements OnModuleInit {
       alive = true;
     });
     // What the client did wrong (a frame too large, broken UTF-8): the socket closes by itself.
-    socket.on('error', (error) => this.logger.debug({ err: error, correlationId: extra.correlationId }, 'socket failed'));
+    socket.on('error', (error) =>
+      this.logger.debug({ err: error, correlationId: extra.correlationId }, 'socket failed'),
+    );
     const fail = (error: unknown): void => {
       this.logger.error({ err: error, correlationId: extra.correlationId }, 'message on a socket failed');
       socket.close(INTERNAL_ERROR, 'Internal error');
@@ -160,7 +178,7 @@ export class GraphqlSocketServer implements OnModuleInit {
         throw new ControlError('UNAVAILABLE', `A socket carries at most ${SUBSCRIPTIONS_PER_SOCKET} subscriptions.`);
       }
       requireStorableJson(payload.variables ?? {}, 'variables');
-      limits.checkSource(payload.query);
+      requireBoundedNesting(payload.query);
       const document = parse(payload.query, { maxTokens: MAXIMUM_TOKENS });
       const faults = validate(schema, document);
       if (faults.length > 0) return faults;
@@ -175,7 +193,7 @@ export class GraphqlSocketServer implements OnModuleInit {
         document,
         variableValues,
         operationName: payload.operationName ?? null,
-        contextValue: this.endpoint.contextOf(caller, correlationId, undefined),
+        contextValue: this.endpoint.contextOf(caller, correlationId, () => undefined),
       };
     } catch (error) {
       if (error instanceof GraphQLError) return [error];

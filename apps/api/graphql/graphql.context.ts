@@ -21,8 +21,8 @@ export interface GraphqlContext {
   controls: GraphqlControls;
   caller: Caller;
   correlationId: string;
-  /** Aborts when the client goes away. */
-  signal: AbortSignal | undefined;
+  /** Aborts when the client goes away. Made when it is asked for: most operations have nothing to stop. */
+  signal: () => AbortSignal | undefined;
   loaders: ResourceLoaders;
   logger: Logger;
 }

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { presentMembers } from '../http/present-members.js';
 import { parseRequest } from '../http/request.parser.js';
+import { requireBoundedNesting } from './query.limits.js';
 import { bodyOf } from '../rest/operation.reply.js';
 
 const RESPONSE_MEDIA_TYPE = 'application/graphql-response+json';
@@ -38,6 +39,7 @@ export class GraphqlDriver extends ApolloDriver {
     this.apolloServer = server;
     this.httpAdapterHost.httpAdapter.getInstance<FastifyInstance>().post(path, async (request, reply) => {
       const { query, operationName, variables, extensions } = parseRequest(graphqlBody, bodyOf(request), 'body');
+      requireBoundedNesting(query);
       const headers = new HeaderMap([['content-type', 'application/json']]);
       if (request.headers.accept?.includes(RESPONSE_MEDIA_TYPE)) headers.set('accept', RESPONSE_MEDIA_TYPE);
       const body = presentMembers({ query, operationName, variables, extensions });

@@ -36,7 +36,7 @@ export class GraphqlEndpoint {
     this.#controls = { resources, operations, changes, audit, streams };
   }
 
-  contextOf(caller: Caller, correlationId: string, signal: AbortSignal | undefined): GraphqlContext {
+  contextOf(caller: Caller, correlationId: string, signal: GraphqlContext['signal']): GraphqlContext {
     return {
       controls: this.#controls,
       caller,

@@ -14,11 +14,8 @@ export function graphqlOptions(endpoint: GraphqlEndpoint): Omit<ApolloDriverConf
     path: '/graphql',
     schema: endpoint.schema,
     context: (request: FastifyRequest): GraphqlContext =>
-      endpoint.contextOf(callerOf(request), request.id, request.signal),
-    plugins: [
-      queryLimitsPlugin(endpoint.limits) as ApolloServerPlugin,
-      graphqlErrorsPlugin() as ApolloServerPlugin,
-    ],
+      endpoint.contextOf(callerOf(request), request.id, () => request.signal),
+    plugins: [queryLimitsPlugin(endpoint.limits) as ApolloServerPlugin, graphqlErrorsPlugin() as ApolloServerPlugin],
     parseOptions: { maxTokens: MAXIMUM_TOKENS },
     introspection: true,
     csrfPrevention: true,

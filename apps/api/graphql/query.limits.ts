@@ -42,6 +42,13 @@ interface Measure {
 
 const NOTHING: Measure = { cost: 0, depth: 0, introspectionFields: 0, introspectionDepth: 0 };
 
+/** Before parsing. @throws ControlError QUERY_TOO_COMPLEX for a text that would exhaust the parser's stack. */
+export function requireBoundedNesting(source: string): void {
+  if (nestingOf(source) > MAXIMUM_NESTING) {
+    throw tooComplex(`The query is nested more than ${MAXIMUM_NESTING} levels deep.`);
+  }
+}
+
 /**
  * What a GraphQL operation may ask for at once. The cost is about the number of objects that it could return: a page
  * counts `first` times what is asked of each object.
@@ -53,20 +60,22 @@ export class QueryLimits {
     private readonly maximumCost: number,
   ) {}
 
-  /** Before parsing. @throws ControlError QUERY_TOO_COMPLEX */
-  checkSource(source: string): void {
-    if (nestingOf(source) > MAXIMUM_NESTING) throw tooComplex(`The query is nested more than ${MAXIMUM_NESTING} levels deep.`);
-  }
-
   /** After validation, so there are no fragment cycles. @throws ControlError QUERY_TOO_COMPLEX */
-  check(document: DocumentNode, operation: OperationDefinitionNode, variables: Readonly<Record<string, unknown>>): void {
+  check(
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Readonly<Record<string, unknown>>,
+  ): void {
     const root = this.schema.getRootType(operation.operation);
     if (root === undefined || root === null) return;
     const fragments = new Map<string, FragmentDefinitionNode>();
     for (const definition of document.definitions) {
       if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
     }
-    const measure = new QueryMeasurer(this.schema, fragments, operation, variables).selections(operation.selectionSet, root);
+    const measure = new QueryMeasurer(this.schema, fragments, operation, variables).selections(
+      operation.selectionSet,
+      root,
+    );
     if (measure.depth > this.maximumDepth) {
       throw tooComplex(`The query is ${measure.depth} levels deep; ${this.maximumDepth} are allowed.`);
     }

@@ -42,7 +42,8 @@ export function requireStorableJson(root: unknown, rootPath: string): void {
     if (typeof value !== 'object' || value === null) continue;
     if (depth >= MAXIMUM_NESTING) throw refusal(path, `Nested more than ${MAXIMUM_NESTING} levels deep.`);
     if (Array.isArray(value)) {
-      for (const [index, member] of value.entries()) pending.push({ value: member, path: at(path, String(index)), depth: depth + 1 });
+      for (const [index, member] of value.entries())
+        pending.push({ value: member, path: at(path, String(index)), depth: depth + 1 });
       continue;
     }
     for (const [key, member] of Object.entries(value)) {

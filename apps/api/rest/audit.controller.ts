@@ -32,6 +32,9 @@ export class AuditController {
 
   @Get('audit-checkpoints')
   checkpoints(@Req() request: FastifyRequest): Promise<Page<AuditCheckpointView>> {
-    return this.audit.checkpoints(callerOf(request), presentMembers(parseRequest(checkpointQuery, request.query, 'query')));
+    return this.audit.checkpoints(
+      callerOf(request),
+      presentMembers(parseRequest(checkpointQuery, request.query, 'query')),
+    );
   }
 }

@@ -5,6 +5,7 @@ import type { ResourceControl } from '#libs/control/resource.control.js';
 import type { KindDefinition } from '#libs/systems/contract/kind-definition.js';
 import { presentMembers } from '../http/present-members.js';
 import { maximumAge } from '../http/query.schemas.js';
+import { waitSignal } from '../http/wait-signal.js';
 import { callerOf } from '../http/request.caller.js';
 import { parseRequest } from '../http/request.parser.js';
 import { parseKindQuery } from './resource.query.js';
@@ -18,8 +19,10 @@ export function kindRoutes(kind: KindDefinition, resources: ResourceControl): Ro
     {
       method: 'GET',
       url,
-      handler: (request) =>
-        resources.list(callerOf(request), parseKindQuery(kind.name, request.query), request.signal),
+      handler: (request) => {
+        const query = parseKindQuery(kind.name, request.query);
+        return resources.list(callerOf(request), query, waitSignal(request, query.maxAgeSeconds));
+      },
     },
     {
       method: 'GET',
@@ -28,7 +31,7 @@ export function kindRoutes(kind: KindDefinition, resources: ResourceControl): Ro
         const { maxAge } = parseRequest(itemQuery, request.query, 'query');
         const { uid } = request.params as { uid: string };
         const options = { kind: kind.name, view: 'typed', ...presentMembers({ maxAgeSeconds: maxAge }) } as const;
-        return resources.get(callerOf(request), uid, options, request.signal);
+        return resources.get(callerOf(request), uid, options, waitSignal(request, maxAge));
       },
     },
   ];

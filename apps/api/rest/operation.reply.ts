@@ -7,7 +7,11 @@ export function operationLocation(id: string): string {
 }
 
 /** 202 with where to look, and when. */
-export async function sendAccepted(reply: FastifyReply, operation: OperationView, replayed: boolean): Promise<FastifyReply> {
+export async function sendAccepted(
+  reply: FastifyReply,
+  operation: OperationView,
+  replayed: boolean,
+): Promise<FastifyReply> {
   const location = operationLocation(operation.id);
   return reply
     .code(202)

@@ -11,6 +11,7 @@ import type {
 } from '#libs/control/resource.view.js';
 import { presentMembers } from '../http/present-members.js';
 import { maximumAge, pageCursor, pageLimit, wholeNumber } from '../http/query.schemas.js';
+import { waitSignal } from '../http/wait-signal.js';
 import { callerOf } from '../http/request.caller.js';
 import { parseRequest } from '../http/request.parser.js';
 import { parseResourceQuery } from './resource.query.js';
@@ -30,23 +31,35 @@ export class ResourceController {
   @Get()
   list(@Req() request: FastifyRequest): Promise<ResourcePageView> {
     const query = parseResourceQuery(request.query);
-    if (query.by === 'filter') return this.resources.list(callerOf(request), query.request, request.signal);
-    return this.resources.findByArmId(callerOf(request), query.id, {
+    if (query.by === 'filter') {
+      const signal = waitSignal(request, query.request.maxAgeSeconds);
+      return this.resources.list(callerOf(request), query.request, signal);
+    }
+    return this.resources.findByArmId(
+      callerOf(request),
+      query.id,
+      {
         ...presentMembers({ maxAgeSeconds: query.maxAgeSeconds }),
         view: 'raw',
-      }, request.signal);
+      },
+      waitSignal(request, query.maxAgeSeconds),
+    );
   }
 
   @Get(':uid')
   get(@Req() request: FastifyRequest, @Param('uid') uid: string): Promise<ResourceView> {
     const { maxAge } = parseRequest(itemQuery, request.query, 'query');
     const options = { ...presentMembers({ maxAgeSeconds: maxAge }), view: 'raw' } as const;
-    return this.resources.get(callerOf(request), uid, options, request.signal);
+    return this.resources.get(callerOf(request), uid, options, waitSignal(request, maxAge));
   }
 
   @Get(':uid/graph')
   graph(@Req() request: FastifyRequest, @Param('uid') uid: string): Promise<ResourceGraphView> {
-    return this.resources.graph(callerOf(request), uid, presentMembers(parseRequest(graphQuery, request.query, 'query')));
+    return this.resources.graph(
+      callerOf(request),
+      uid,
+      presentMembers(parseRequest(graphQuery, request.query, 'query')),
+    );
   }
 
   @Get(':uid/history')

@@ -37,11 +37,14 @@ const common = {
 };
 
 const kindListQuery = z.strictObject(common);
-const resourceListQuery = z.strictObject({ kind: filterList(50).optional(), id: filterText(2048).optional(), ...common });
+const resourceListQuery = z.strictObject({
+  kind: filterList(50).optional(),
+  id: filterText(2048).optional(),
+  ...common,
+});
 
 export type ResourceQuery =
-  | { by: 'filter'; request: ResourceListRequest }
-  | { by: 'armId'; id: string; maxAgeSeconds: number | undefined };
+  { by: 'filter'; request: ResourceListRequest } | { by: 'armId'; id: string; maxAgeSeconds: number | undefined };
 
 /** @throws ControlError INVALID_REQUEST naming every faulty parameter. */
 export function parseResourceQuery(query: unknown): ResourceQuery {
@@ -75,7 +78,8 @@ function withTags(query: unknown): Record<string, unknown> {
   const tags: [string, unknown][] = [];
   for (const [name, value] of Object.entries(query as Record<string, unknown>)) {
     // zod leaves this name out of records in silence: as an unknown parameter it is refused.
-    if (name.startsWith(TAG_PREFIX) && name !== `${TAG_PREFIX}__proto__`) tags.push([name.slice(TAG_PREFIX.length), value]);
+    if (name.startsWith(TAG_PREFIX) && name !== `${TAG_PREFIX}__proto__`)
+      tags.push([name.slice(TAG_PREFIX.length), value]);
     else parameters.push([name, value]);
   }
   if (tags.length > 0) parameters.push(['tag', Object.fromEntries(tags)]);

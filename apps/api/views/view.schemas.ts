@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { CONTROL_ERRORS, type ControlErrorCode, type StoredProblem, type Violation } from '#libs/kernel/control-error.js';
+import {
+  CONTROL_ERRORS,
+  type ControlErrorCode,
+  type StoredProblem,
+  type Violation,
+} from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { OPERATION_STATUSES, STEP_STATUSES } from '#libs/operations/operation.status.js';
 import { HEALTH_STATES, OBSERVATION_SOURCES, RELATION_TYPES } from '#libs/systems/contract/observation.js';
@@ -73,7 +78,10 @@ const storedProblem = z
     externalCode: z.string().exactOptional().describe('The code that the outside system gave.'),
     violations: z.array(violation).exactOptional().describe('The faulty parts of the request.'),
   })
-  .meta({ id: 'StoredProblem', description: 'A problem that is kept with an operation or a scope.' }) satisfies z.ZodType<StoredProblem>;
+  .meta({
+    id: 'StoredProblem',
+    description: 'A problem that is kept with an operation or a scope.',
+  }) satisfies z.ZodType<StoredProblem>;
 
 export const problem = z
   .object({
@@ -99,7 +107,10 @@ export const freshness = z
     ageSeconds: z.int().describe('Whole seconds since then.'),
     source: observationSource.describe('Where the observation came from.'),
   })
-  .meta({ id: 'Freshness', description: 'When and from where an object was observed.' }) satisfies z.ZodType<FreshnessView>;
+  .meta({
+    id: 'Freshness',
+    description: 'When and from where an object was observed.',
+  }) satisfies z.ZodType<FreshnessView>;
 
 export const resource = z
   .object({
@@ -174,7 +185,10 @@ export const resourceGraph = z
     edges: z.array(resourceGraphEdge).describe('The relations between them.'),
     truncated: z.boolean().describe('Whether the limit of nodes cut something off.'),
   })
-  .meta({ id: 'ResourceGraph', description: 'An object and what is around it.' }) satisfies z.ZodType<ResourceGraphView>;
+  .meta({
+    id: 'ResourceGraph',
+    description: 'An object and what is around it.',
+  }) satisfies z.ZodType<ResourceGraphView>;
 
 export const resourceVersion = z
   .object({
@@ -191,7 +205,10 @@ export const resourceVersion = z
       .nullable()
       .describe('The parts that differ from the state before; null where nothing older is kept.'),
   })
-  .meta({ id: 'ResourceVersion', description: 'One distinct state of an object.' }) satisfies z.ZodType<ResourceVersionView>;
+  .meta({
+    id: 'ResourceVersion',
+    description: 'One distinct state of an object.',
+  }) satisfies z.ZodType<ResourceVersionView>;
 
 export const resourceVersionPage = z
   .object({ items: z.array(resourceVersion).describe('The states, the present one first.'), nextCursor })
@@ -283,7 +300,10 @@ export const operation = z
 
 export const operationPage = z
   .object({ items: z.array(operation).describe('The operations, newest first.'), nextCursor })
-  .meta({ id: 'OperationPage', description: 'A part of the list of operations.' }) satisfies z.ZodType<OperationPageView>;
+  .meta({
+    id: 'OperationPage',
+    description: 'A part of the list of operations.',
+  }) satisfies z.ZodType<OperationPageView>;
 
 export const operationEvent = z
   .object({
@@ -325,7 +345,10 @@ export const operationType = z
       )
       .describe('What the checks before the operation can find.'),
   })
-  .meta({ id: 'OperationType', description: 'A change that Pilothouse can make.' }) satisfies z.ZodType<OperationTypeView>;
+  .meta({
+    id: 'OperationType',
+    description: 'A change that Pilothouse can make.',
+  }) satisfies z.ZodType<OperationTypeView>;
 
 export const operationTypeList = z
   .object({ items: z.array(operationType).describe('The operation types.') })
@@ -364,7 +387,10 @@ export const auditCheckpoint = z
     signature: z.string().describe('Ed25519 over the text of the checkpoint, base64.'),
     publicKey: z.string().describe('Base64 of the DER (SPKI) public key.'),
   })
-  .meta({ id: 'AuditCheckpoint', description: 'A signed point of the audit log.' }) satisfies z.ZodType<AuditCheckpointView>;
+  .meta({
+    id: 'AuditCheckpoint',
+    description: 'A signed point of the audit log.',
+  }) satisfies z.ZodType<AuditCheckpointView>;
 
 export const auditCheckpointPage = z
   .object({ items: z.array(auditCheckpoint).describe('The checkpoints.'), nextCursor })

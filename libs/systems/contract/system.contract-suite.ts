@@ -251,9 +251,8 @@ export function describeSystem(name: string, harness: SystemHarness): void {
             expect(operation.target(input, shouted).lock).toBe(operation.target(input, references).lock);
           });
 
-          it.each(Object.keys(operation.references).map((field) => ({ field })))(
-            'refuses a reference $field to something else',
-            ({ field }) => {
+          it('refuses references to something else, or to nothing', () => {
+            for (const field of Object.keys(operation.references)) {
               const elsewhere = targetOf(
                 '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg',
                 'Other',
@@ -263,8 +262,8 @@ export function describeSystem(name: string, harness: SystemHarness): void {
                 'INVALID_REQUEST',
               );
               expect(codeOf(() => operation.target(input, missing))).toBe('INVALID_REQUEST');
-            },
-          );
+            }
+          });
 
           it('checks before it starts, reads only, and finds only what is documented', async () => {
             const world = harness.world();

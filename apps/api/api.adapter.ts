@@ -1,5 +1,5 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify';
+import { LogController, type FastifyBaseLogger, type FastifyServerOptions } from 'fastify';
 import { CORRELATION_HEADER, correlationIdOf } from './http/correlation-id.js';
 import { sendConnectionProblem, sendProblem } from './http/problem.reply.js';
 import type { ApiSettings } from './api.settings.js';
@@ -12,8 +12,7 @@ export class ApiAdapter extends FastifyAdapter {
   constructor(settings: ApiSettings, logger: FastifyBaseLogger) {
     const options: FastifyServerOptions = {
       loggerInstance: logger,
-      disableRequestLogging: true,
-      requestIdLogLabel: 'correlationId',
+      logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
       requestIdHeader: false,
       genReqId: (request) => correlationIdOf(request.headers[CORRELATION_HEADER]),
       bodyLimit: settings.bodyLimitBytes,

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { systemClock } from '#libs/kernel/clock.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import { fastify } from 'fastify';
@@ -14,6 +13,7 @@ import type { EstateSize } from './estate.generator.js';
 import { loadEstate } from './estate.loader.js';
 import { EstateError, parseEstate } from './estate.schema.js';
 import type { Estate, EstateFile } from './estate.schema.js';
+import { readIfPresent } from './file.read.js';
 import { FaultStore } from './fault.store.js';
 import { RequestLog } from './request-log.js';
 import { ResourceEngine } from './resource.engine.js';
@@ -129,11 +129,13 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
 
 function readEstate(source: string | EstateFile | EstateSize): Estate {
   if (typeof source !== 'string') return parseEstate('clusters' in source ? generateEstate(source) : source);
+  const text = readIfPresent(source);
+  if (text === undefined) throw new EstateError([`${source}: there is no such file`]);
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(source, 'utf8'));
+    value = JSON.parse(text);
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
+    if (!(error instanceof SyntaxError)) throw error;
     throw new EstateError([`${source}: ${error.message}`]);
   }
   return parseEstate(value);

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { AzureState } from './azure.state.js';
+import { readIfPresent } from './file.read.js';
 import type { LongRunningOperation } from './long-running-operation.store.js';
 import type { PlannedFailure } from './planned-failure.store.js';
 import type { Registration } from './registration.store.js';
@@ -107,13 +108,8 @@ export class StateFile {
   }
 
   #read(): SavedState | undefined {
-    let text: string;
-    try {
-      text = readFileSync(this.path, 'utf8');
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-      throw error;
-    }
+    const text = readIfPresent(this.path);
+    if (text === undefined) return undefined;
     const saved = JSON.parse(text) as Partial<SavedState>;
     if (saved.format !== FORMAT) throw new TypeError(`${this.path} is not a state file of format ${FORMAT}.`);
     return saved as SavedState;

@@ -3,6 +3,8 @@ import { delay } from '#libs/kernel/clock.js';
 export interface PeriodicTaskSettings {
   /** Milliseconds from the end of one run to the start of the next. */
   intervalMs: number;
+  /** The same after a failed run, where that should be tried again sooner. */
+  retryMs?: number;
   run: (signal: AbortSignal) => Promise<void>;
   /** A failed run is reported, and the next one comes as usual. */
   onFailure: (error: unknown) => void;
@@ -27,14 +29,17 @@ export class PeriodicTask {
 
   async #loop(): Promise<void> {
     const { signal } = this.#stopping;
+    const { run, onFailure, intervalMs, retryMs = intervalMs } = this.settings;
     while (!this.#stopping.signal.aborted) {
+      let pauseMs = intervalMs;
       try {
-        await this.settings.run(signal);
+        await run(signal);
       } catch (error) {
-        if (!signal.aborted) this.settings.onFailure(error);
+        if (!signal.aborted) onFailure(error);
+        pauseMs = retryMs;
       }
       // Only the stop ends the pause early.
-      await delay(this.settings.intervalMs, signal).catch(() => undefined);
+      await delay(pauseMs, signal).catch(() => undefined);
     }
   }
 }

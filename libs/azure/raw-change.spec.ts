@@ -23,7 +23,7 @@ describe('changedBody', () => {
 
   it('keeps everything that it does not know, at every depth', () => {
     const body = changedBody(pool, observed, (draft) => {
-      memberObject(draft, 'properties')['count'] = 3;
+      memberObject(draft, 'properties').count = 3;
     });
     expect(body).toEqual({
       id: pool.toString(),
@@ -39,13 +39,13 @@ describe('changedBody', () => {
   it('leaves what was read as it was: it is compared and cached afterwards', () => {
     const before = structuredClone(observed);
     changedBody(pool, observed, (draft) => {
-      memberObject(memberObject(draft, 'properties'), 'upgradeSettings')['maxSurge'] = '50%';
+      memberObject(memberObject(draft, 'properties'), 'upgradeSettings').maxSurge = '50%';
     });
     expect(observed).toEqual(before);
   });
 
   it('finds the list of read-only members in any case of the id', () => {
     const upper = ArmId.parse(pool.toString().toUpperCase().replace('/SUBSCRIPTIONS', '/subscriptions'));
-    expect(changedBody(upper, observed, () => undefined)['properties']).not.toHaveProperty('provisioningState');
+    expect(changedBody(upper, observed, () => undefined).properties).not.toHaveProperty('provisioningState');
   });
 });

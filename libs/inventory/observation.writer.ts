@@ -21,6 +21,8 @@ export interface ApplyOptions {
   scopeKey: string | null;
   /** Called once before the first write, in the same transaction: the place for a fence. Not called where nothing is written. */
   beforeWrite?: (transaction: Transaction) => Promise<void>;
+  /** Is given the uids of all the observed objects, also of those that nothing is written for. */
+  seen?: Set<string>;
 }
 
 export interface ApplyCounts {
@@ -53,6 +55,7 @@ export class ObservationWriter {
       unchanged: 0,
       ignored: observations.length - incoming.length,
     };
+    for (const { uid } of incoming) options.seen?.add(uid);
     let guarded = false;
     for (let start = 0; start < incoming.length; start += BATCH_SIZE) {
       const batch = incoming.slice(start, start + BATCH_SIZE);

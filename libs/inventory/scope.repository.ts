@@ -219,14 +219,13 @@ export class ScopeRepository {
    */
   async markDue(keys: readonly string[]): Promise<Date> {
     return this.database.transaction(async (transaction) => {
+      // Rows are locked in one order, so that two callers do not wait for each other in a circle. A scope that is due and
+      // free keeps its place in the queue; one that is (or at this moment gets) claimed is marked to be run once more.
+      await transaction.query('SELECT FROM scope WHERE key = ANY($1::text[]) ORDER BY key FOR NO KEY UPDATE', [keys]);
       await transaction.query(
-        // In one order, so that two callers with the same scopes do not wait for each other in a circle.
-        `UPDATE scope s SET due_at = clock_timestamp()
-         FROM (
-           SELECT key FROM scope WHERE key = ANY($1::text[]) AND (due_at > now() OR claimed_until > now())
-           ORDER BY key FOR UPDATE
-         ) AS wanted
-         WHERE s.key = wanted.key`,
+        `UPDATE scope SET due_at =
+           CASE WHEN claimed_until > clock_timestamp() THEN clock_timestamp() ELSE least(due_at, clock_timestamp()) END
+         WHERE key = ANY($1::text[])`,
         [keys],
       );
       await notify(transaction, SCOPE_CHANNEL);

@@ -59,6 +59,14 @@ export class FakeArm implements HttpClient {
     this.#objects.set(path.toLowerCase(), structuredClone(body));
   }
 
+  /** Objects under their own ids. */
+  add(...bodies: JsonObject[]): void {
+    for (const body of bodies) {
+      if (typeof body.id !== 'string') throw new TypeError('An object of the fake needs an id');
+      this.set(body.id, body);
+    }
+  }
+
   get(path: string): JsonObject | undefined {
     return this.#objects.get(path.toLowerCase());
   }
@@ -183,11 +191,11 @@ export class FakeArm implements HttpClient {
 
   /** Understands the one shape of query that the house sends: a type, and at most one equality of a property. */
   #graph(body: JsonObject): FakeAnswer {
-    const query = typeof body['query'] === 'string' ? body['query'] : '';
+    const query = typeof body.query === 'string' ? body.query : '';
     const type = /where type =~ '([^']+)'/.exec(query)?.[1] ?? '';
     const [, property, wanted] = /where properties\.(\w+) =~ '([^']+)'/.exec(query) ?? [];
     const data = [...this.#objects.values()].filter((object) => {
-      const id = typeof object['id'] === 'string' ? ArmId.tryParse(object['id']) : undefined;
+      const id = typeof object.id === 'string' ? ArmId.tryParse(object.id) : undefined;
       if (id?.canonicalType !== type) return false;
       const value = property === undefined ? undefined : propertiesOf(object)[property];
       return property === undefined || (typeof value === 'string' && value.toLowerCase() === wanted?.toLowerCase());
@@ -205,7 +213,7 @@ export class FakeArm implements HttpClient {
       return refusal(412, 'PreconditionFailed', 'It exists.');
     }
     const ifMatch = request.headers['if-match'];
-    if (ifMatch !== undefined && ifMatch !== existing?.['eTag'] && ifMatch !== propertiesOf(existing)['eTag']) {
+    if (ifMatch !== undefined && ifMatch !== existing?.eTag && ifMatch !== propertiesOf(existing).eTag) {
       return refusal(409, 'EtagMismatch', 'Operation is not allowed: Another operation is in progress');
     }
     const body: JsonObject = {
@@ -240,7 +248,7 @@ export class FakeArm implements HttpClient {
 }
 
 function propertiesOf(body: JsonObject | undefined): JsonObject {
-  const properties = body?.['properties'];
+  const properties = body?.properties;
   return isJsonObject(properties) ? properties : {};
 }
 

@@ -35,14 +35,13 @@ const BY_STATUS: Readonly<Record<number, ControlErrorCode>> = {
  */
 export function controlErrorOf(thrown: unknown): ControlError {
   if (thrown instanceof ControlError) return thrown;
-  if (Error.isError(thrown)) {
-    const { code, statusCode } = thrown as Error & { code?: unknown; statusCode?: unknown };
-    const known = typeof code === 'string' ? BY_FRAMEWORK_CODE[code] : undefined;
+  // Fastify's errors only look like errors: they are told by their members.
+  if (typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string') {
+    const known = BY_FRAMEWORK_CODE[thrown.code];
     if (known !== undefined) return new ControlError(known.code, known.message, { cause: thrown });
-    if (typeof code === 'string' && code.startsWith('FST_') && typeof statusCode === 'number' && statusCode < 500) {
-      return new ControlError(BY_STATUS[statusCode] ?? 'INVALID_REQUEST', 'The request is not valid.', {
-        cause: thrown,
-      });
+    const status = 'statusCode' in thrown ? thrown.statusCode : undefined;
+    if (thrown.code.startsWith('FST_') && typeof status === 'number' && status < 500) {
+      return new ControlError(BY_STATUS[status] ?? 'INVALID_REQUEST', 'The request is not valid.', { cause: thrown });
     }
   }
   return new ControlError('INTERNAL', 'Something went wrong inside Pilothouse.', {

@@ -21,12 +21,12 @@ export class ComponentSchemas {
 
   /** A schema for an answer: what is not known may be there as well, so that adding a field breaks nobody. */
   addOutput(name: string, schema: z.ZodType): SchemaObject {
-    return this.add(name, this.#convert(schema, 'output'));
+    return this.#addConverted(name, schema, 'output');
   }
 
   /** A schema for what a client sends. */
   addInput(name: string, schema: z.ZodType): SchemaObject {
-    return this.add(name, this.#convert(schema, 'input'));
+    return this.#addConverted(name, schema, 'input');
   }
 
   /** All of them, in the order of their names. */
@@ -34,7 +34,7 @@ export class ComponentSchemas {
     return Object.fromEntries([...this.#schemas].sort(([left], [right]) => (left < right ? -1 : 1)));
   }
 
-  #convert(schema: z.ZodType, io: 'input' | 'output'): SchemaObject {
+  #addConverted(name: string, schema: z.ZodType, io: 'input' | 'output'): SchemaObject {
     const converted = z.toJSONSchema(schema, {
       target: 'draft-2020-12',
       io,
@@ -48,12 +48,13 @@ export class ComponentSchemas {
         if (jsonSchema.format === 'date-time' || jsonSchema.format === 'uuid') delete jsonSchema.pattern;
       },
     }) as SchemaObject;
-    const { $schema: _dialect, $defs: definitions, id: _id, ...rest } = withComponentReferences(converted);
-    for (const [name, definition] of Object.entries((definitions ?? {}) as Record<string, SchemaObject>)) {
-      const { id: _definitionId, ...own } = definition;
-      this.add(name, own);
+    const { $schema: _dialect, $defs: definitions, ...rest } = withComponentReferences(converted);
+    for (const [id, definition] of Object.entries((definitions ?? {}) as Record<string, SchemaObject>)) {
+      this.add(id, definition);
     }
-    return rest;
+    // A schema with an id of its own is among the definitions, and only referred to here.
+    const reference = { $ref: COMPONENTS + name };
+    return rest['$ref'] === reference.$ref ? reference : this.add(name, rest);
   }
 }
 

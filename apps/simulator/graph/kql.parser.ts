@@ -52,7 +52,7 @@ class Parser {
     if (first.kind === 'word' && !STAGES.has(first.text)) {
       table = this.#word('a table').toLowerCase();
     } else if (first.kind === 'word') {
-      stages.push(this.#stage());
+      stages.push(...this.#stages());
     } else {
       throw this.#unexpected('a table');
     }

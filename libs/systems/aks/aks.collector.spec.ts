@@ -10,7 +10,7 @@ const context = { correlationId: 'c', signal: new AbortController().signal };
 
 function world(bodies = [clusterBody()]) {
   const arm = new FakeArm();
-  for (const body of bodies) arm.set(String(body['id']), body);
+  arm.add(...bodies);
   const collector = createAksSystem(arm.azure()).collectors[0]!;
   const scope = collector.scopes([SUBSCRIPTION])[0]!;
   const collect = (signal = context.signal) => collected(collector.collect(scope, { ...context, signal }));

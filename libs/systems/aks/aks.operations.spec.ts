@@ -158,7 +158,7 @@ describe('aks.nodePool.scale: the step', () => {
       futureField: { list: [1, { deep: 'x' }] },
       upgradeSettings: { maxSurge: '10%', futureNested: true },
     });
-    expect(put?.body?.['properties']).toEqual({ ...kept, count: 3 });
+    expect(put?.body?.properties).toEqual({ ...kept, count: 3 });
     expect(put?.headers['if-match']).toBe('"pool-1"');
   });
 

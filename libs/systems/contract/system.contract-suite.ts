@@ -10,6 +10,7 @@ import type { CollectionOutcome } from './collector.js';
 import { HEALTH_STATES, OBSERVATION_SOURCES, RELATION_TYPES, type Observation } from './observation.js';
 import { LARGEST_BATCH } from './observation-batch.js';
 import type { OperationDefinition } from './operation-definition.js';
+import { rawObject, rawText } from './raw-reader.js';
 import type { ResourceTarget } from './resource-target.js';
 import type { System } from './system.js';
 
@@ -54,8 +55,7 @@ export function describeSystem(name: string, harness: SystemHarness): void {
       });
 
       it('documents every field, in the types that all surfaces can show', () => {
-        expect(faultsOf(kind.properties, kind.name)).toEqual([]);
-        expect(z.toJSONSchema(kind.properties)).toMatchObject({ type: 'object' });
+        expect(faultsOf(jsonSchemaOf(kind.properties), kind.name)).toEqual([]);
       });
 
       it('describes its samples completely', () => {
@@ -201,9 +201,8 @@ export function describeSystem(name: string, harness: SystemHarness): void {
           });
 
           it('documents its input, and refuses fields that it does not know', () => {
-            const undocumented = Object.entries(operation.input.shape).filter(([, field]) => !isDescribed(field));
-            expect(undocumented.map(([field]) => field)).toEqual([]);
-            expect(z.toJSONSchema(operation.input, { io: 'input' })).toMatchObject({
+            expect(undocumentedIn(jsonSchemaOf(operation.input), operation.type)).toEqual([]);
+            expect(jsonSchemaOf(operation.input)).toMatchObject({
               type: 'object',
               additionalProperties: false,
             });
@@ -335,39 +334,53 @@ function codeOf(action: () => unknown): string | undefined {
   return undefined;
 }
 
-/** Descriptions survive wrapping in `optional`, `nullable` and `default`, or stand on the inside. */
-function isDescribed(field: z.core.$ZodType): boolean {
-  let current: unknown = field;
-  while (current instanceof z.ZodType) {
-    if (current.description !== undefined) return true;
-    if (!(current instanceof z.ZodOptional || current instanceof z.ZodNullable || current instanceof z.ZodDefault))
-      return false;
-    current = current.unwrap();
-  }
-  return false;
+function jsonSchemaOf(schema: z.ZodObject): JsonObject {
+  // Through text, since the result is typed loosely and holds members that are no JSON.
+  return JSON.parse(JSON.stringify(z.toJSONSchema(schema, { io: 'input' }))) as JsonObject;
+}
+
+/** The properties of an object schema that say nothing about themselves. */
+function undocumentedIn(schema: JsonObject, path: string): string[] {
+  return Object.entries(rawObject(schema, 'properties') ?? {})
+    .filter(([, field]) => rawText(field, 'description') === null)
+    .map(([name]) => `${path}.${name} has no description`);
 }
 
 /** Where the schema of a kind leaves what the surfaces are generated from, or says nothing about itself. */
-function faultsOf(schema: z.core.$ZodType, path: string): string[] {
-  if (schema instanceof z.ZodObject) {
-    return Object.entries(schema.shape).flatMap(([name, field]) => {
-      const at = `${path}.${name}`;
-      const undocumented = isDescribed(field) ? [] : [`${at} has no description`];
-      return [...undocumented, ...faultsOf(field, at)];
-    });
-  }
-  if (schema instanceof z.ZodNullable) return nestedFaults(schema.unwrap(), path);
-  if (schema instanceof z.ZodArray) return nestedFaults(schema.element, path);
-  if (schema instanceof z.ZodRecord) {
-    return schema.valueType instanceof z.ZodString ? [] : [`${path} is a record of something else than texts`];
-  }
-  const isScalar = schema instanceof z.ZodString || schema instanceof z.ZodNumber || schema instanceof z.ZodBoolean;
-  return isScalar ? [] : [`${path} has a type that cannot be shown`];
+function faultsOf(document: JsonObject, kind: string): string[] {
+  const named = Object.entries(rawObject(document, '$defs') ?? {});
+  return [[kind, document] as const, ...named].flatMap(([path, schema]) => {
+    if (!isJsonObject(schema)) return [];
+    const fields = Object.entries(rawObject(schema, 'properties') ?? {});
+    const unshowable = fields
+      .filter(([, field]) => !isShowable(field))
+      .map(([name]) => `${path}.${name} cannot be shown`);
+    return [...undocumentedIn(schema, path), ...unshowable];
+  });
 }
 
-function nestedFaults(schema: z.core.$ZodType, path: string): string[] {
-  const isNamed = !(schema instanceof z.ZodObject) || schema.meta()?.id !== undefined;
-  return [...(isNamed ? [] : [`${path} is an object without a name`]), ...faultsOf(schema, path)];
+/** Scalars, named objects, records of texts, and lists of those; each may be null. */
+function isShowable(schema: Json | undefined): boolean {
+  if (!isJsonObject(schema)) return false;
+  const choices = schema.anyOf;
+  if (Array.isArray(choices)) {
+    const [first, second] = choices;
+    return choices.length === 2 && rawText(second, 'type') === 'null' && isShowable(first);
+  }
+  const types = [schema.type].flat().filter((type) => type !== 'null');
+  switch (types.length === 1 ? types[0] : undefined) {
+    case 'string':
+    case 'integer':
+    case 'number':
+    case 'boolean':
+      return true;
+    case 'array':
+      return isShowable(schema.items);
+    case 'object':
+      return rawText(schema, 'additionalProperties', 'type') === 'string';
+    default:
+      return typeof schema.$ref === 'string';
+  }
 }
 
 /** The sample with one of its members, at any depth, replaced by any other JSON. */

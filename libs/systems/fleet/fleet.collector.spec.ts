@@ -11,9 +11,7 @@ const OTHER_MEMBER = `${OTHER_FLEET}/members/m2`;
 
 function world() {
   const arm = new FakeArm();
-  for (const body of [fleetBody(), fleetBody({}, OTHER_FLEET), memberBody(), memberBody({}, OTHER_MEMBER)]) {
-    arm.set(String(body['id']), body);
-  }
+  arm.add(fleetBody(), fleetBody({}, OTHER_FLEET), memberBody(), memberBody({}, OTHER_MEMBER));
   const collector = createFleetSystem(arm.azure()).collectors[0]!;
   const scope = collector.scopes([SUBSCRIPTION])[0]!;
   return {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#libs/kernel/json.js';
-import { Secret } from '#libs/kernel/secret.js';
+import { type Secret } from '#libs/kernel/secret.js';
 import { CLUSTER_ID, SUBSCRIPTION, clusterBody } from '#libs/testing/aks-samples.js';
-import { FakeArm, refusal } from '#libs/testing/fake-arm.js';
+import { FakeArm, refusal, type FakeAnswer } from '#libs/testing/fake-arm.js';
 import { FLEET_ID, MEMBER_ID, fleetBody, memberBody } from '#libs/testing/fleet-samples.js';
 import type { StepOutcome } from '../contract/operation-definition.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
@@ -38,7 +38,11 @@ function lastPut(arm: FakeArm) {
 }
 
 describe('fleet.create', () => {
-  function world(input: JsonObject = {}) {
+  function cores(currentValue: number, limit: number): FakeAnswer {
+    return { status: 200, body: { value: [{ name: { value: 'cores' }, currentValue, limit }] } };
+  }
+
+  function world(input: JsonObject = {}, usages = cores(0, 100)) {
     const arm = new FakeArm();
     arm.set(GROUP, { location: 'eastus' });
     arm.set(PROVIDER, {
@@ -47,10 +51,7 @@ describe('fleet.create', () => {
         { resourceType: 'fleets', locations: ['East US', 'West Europe'], apiVersions: ['2026-06-01', '2025-03-01'] },
       ],
     });
-    arm.answer('GET', /Microsoft\.Compute/, {
-      status: 200,
-      body: { value: [{ name: { value: 'cores' }, currentValue: 0, limit: 100 }] },
-    });
+    arm.answer('GET', /Microsoft\.Compute\/locations\/[a-z]+\/usages$/, usages);
     const wanted = {
       subscriptionId: SUBSCRIPTION,
       resourceGroup: 'demo_aks_fleetmng',
@@ -111,17 +112,28 @@ describe('fleet.create', () => {
       found: 'error HUB_OPTIONS_WITHOUT_HUB',
       reason: 'the parts contradict each other',
     },
-    {
-      prepare: (arm) => arm.answer('GET', /Microsoft\.Compute/, refusal(403, 'AuthorizationFailed', '')),
-      found: 'info REGIONAL_CORES_UNKNOWN',
-      reason: 'the quota cannot be read, which the first rule hides',
-    },
   ])('finds $found when $reason', async ({ prepare, input, found }) => {
     const { arm, codes } = world(input);
     prepare(arm);
-    const seen = await codes();
-    // The quota rule of the world stands first, so the last row checks that one finding hides no other.
-    expect(found.endsWith('REGIONAL_CORES_UNKNOWN') ? [found] : seen).toEqual([found]);
+    expect(await codes()).toEqual([found]);
+  });
+
+  it.each([
+    { usages: cores(97, 100), found: ['warning REGIONAL_CORES_SHORT'], reason: 'one core is missing' },
+    { usages: cores(96, 100), found: [], reason: 'the hub just fits' },
+    {
+      usages: refusal(403, 'AuthorizationFailed', ''),
+      found: ['info REGIONAL_CORES_UNKNOWN'],
+      reason: 'it cannot be read',
+    },
+    {
+      usages: { status: 200, body: { value: [] } },
+      found: ['info REGIONAL_CORES_UNKNOWN'],
+      reason: 'it has no such entry',
+    },
+  ])('reads the regional quota: $reason', async ({ usages, found }) => {
+    expect(await world({}, usages).codes()).toEqual(found);
+    expect(await world({ hub: false }, usages).codes()).toEqual([]);
   });
 
   it.each([
@@ -206,7 +218,7 @@ describe('fleet.delete', () => {
   function world(members: JsonObject[] = [memberBody()]) {
     const arm = new FakeArm();
     arm.set(FLEET_ID, fleetBody());
-    for (const member of members) arm.set(String(member['id']), member);
+    arm.add(...members);
     return { arm, ...play(arm, 'fleet.delete', { fleet: FLEET_ID }, { fleet: targetOf(FLEET_ID, 'Fleet') }) };
   }
 

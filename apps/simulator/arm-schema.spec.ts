@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type JsonObject } from '#libs/kernel/json.js';
+import { SCHEMAS_ARE_HERE, WHY_SKIPPED, schemaFaults } from './arm-schema.validator.js';
+import {
+  CLUSTERS_GROUP,
+  CLUSTER_1,
+  CLUSTER_2,
+  FLEET,
+  FLEETS_GROUP,
+  MEMBER_1,
+  POOL_1,
+  SUBSCRIPTION,
+  SimulatedAzure,
+  itemsOf,
+} from './simulated-azure.harness.js';
+
+const provider = 'providers/Microsoft.ContainerService';
+const CLUSTER_TYPE = 'Microsoft.ContainerService/managedClusters';
+const POOL_TYPE = `${CLUSTER_TYPE}/agentPools`;
+const FLEET_TYPE = 'Microsoft.ContainerService/fleets';
+const MEMBER_TYPE = `${FLEET_TYPE}/members`;
+
+let azure: SimulatedAzure;
+beforeEach(async () => {
+  azure = await SimulatedAzure.start();
+});
+afterEach(async () => azure.stop());
+
+function expectFaultless(type: string, version: string, body: JsonObject): void {
+  expect(schemaFaults(type, version, 'response', body)).toEqual([]);
+}
+
+const suite = SCHEMAS_ARE_HERE ? describe : describe.skip;
+
+suite(SCHEMAS_ARE_HERE ? 'answers against the official ARM types' : WHY_SKIPPED, () => {
+  const reads: { type: string; version: string; path: string; list: string }[] = [
+    {
+      type: CLUSTER_TYPE,
+      version: '2026-04-01',
+      path: CLUSTER_1,
+      list: `/subscriptions/${SUBSCRIPTION}/${provider}/managedClusters`,
+    },
+    { type: POOL_TYPE, version: '2026-04-01', path: POOL_1, list: `${CLUSTER_1}/agentPools` },
+    { type: FLEET_TYPE, version: '2026-06-01', path: FLEET, list: `${FLEETS_GROUP}/${provider}/fleets` },
+    { type: FLEET_TYPE, version: '2025-03-01', path: FLEET, list: `/subscriptions/${SUBSCRIPTION}/${provider}/fleets` },
+    { type: MEMBER_TYPE, version: '2026-06-01', path: MEMBER_1, list: `${FLEET}/members` },
+    { type: MEMBER_TYPE, version: '2025-03-01', path: MEMBER_1, list: `${FLEET}/members` },
+  ];
+  it.each(reads)('GET and list of $type at $version', async ({ type, version, path, list }) => {
+    expectFaultless(type, version, (await azure.get(path, version)).body);
+    const items = itemsOf(await azure.get(list, version));
+    expect(items).not.toEqual([]);
+    for (const item of items) expectFaultless(type, version, item);
+  });
+
+  const clusterBody = {
+    location: 'eastus',
+    identity: { type: 'SystemAssigned' },
+    properties: {
+      dnsPrefix: 'new',
+      agentPoolProfiles: [{ name: 'system', mode: 'System', count: 1 }],
+      aadProfile: { managed: true },
+    },
+  };
+  const writes: { type: string; version: string; path: string; body: JsonObject }[] = [
+    {
+      type: CLUSTER_TYPE,
+      version: '2026-04-01',
+      path: `${CLUSTERS_GROUP}/${provider}/managedClusters/new`,
+      body: clusterBody,
+    },
+    { type: POOL_TYPE, version: '2026-04-01', path: `${CLUSTER_1}/agentPools/new`, body: { properties: { count: 0 } } },
+    {
+      type: FLEET_TYPE,
+      version: '2026-06-01',
+      path: `${FLEETS_GROUP}/${provider}/fleets/new`,
+      body: { location: 'eastus', properties: { hubProfile: {} } },
+    },
+    {
+      type: FLEET_TYPE,
+      version: '2025-03-01',
+      path: `${FLEETS_GROUP}/${provider}/fleets/new`,
+      body: { location: 'eastus', identity: { type: 'SystemAssigned' } },
+    },
+    {
+      type: MEMBER_TYPE,
+      version: '2026-06-01',
+      path: `${FLEET}/members/new`,
+      body: { properties: { clusterResourceId: CLUSTER_2, labels: { a: 'b' } } },
+    },
+    {
+      type: MEMBER_TYPE,
+      version: '2025-03-01',
+      path: `${FLEET}/members/new`,
+      body: { properties: { clusterResourceId: CLUSTER_2, group: 'a' } },
+    },
+  ];
+  it.each(writes)(
+    'PUT of $type at $version, while it runs, when it has failed, and when it is done',
+    async ({ type, version, path, body }) => {
+      expect(schemaFaults(type, version, 'request', body)).toEqual([]);
+      const failure = { match: { resourceId: path }, error: { code: 'SubnetIsFull', message: 'full' } };
+      await azure.control('POST', '/operations/fail-next', failure);
+      const created = await azure.put(path, version, body);
+      expect(created.status).toBe(201);
+      expectFaultless(type, version, created.body);
+      azure.finishOperations();
+      expectFaultless(type, version, (await azure.get(path, version)).body);
+      const again = await azure.put(path, version, body);
+      expect(again.status).toBe(200);
+      expectFaultless(type, version, again.body);
+      azure.finishOperations();
+      expectFaultless(type, version, (await azure.get(path, version)).body);
+    },
+  );
+
+  it('a fleet that is going away is still a fleet', async () => {
+    expectFaultless(FLEET_TYPE, '2026-06-01', (await azure.send('DELETE', FLEET, { version: '2026-06-01' })).body);
+  });
+
+  it('a validator that lets everything pass would prove nothing', () => {
+    expect(schemaFaults(FLEET_TYPE, '2026-06-01', 'response', { type: FLEET_TYPE, surprise: 1 })).toHaveLength(1);
+    expect(schemaFaults(MEMBER_TYPE, '2025-03-01', 'response', { properties: { labels: {} } })).toHaveLength(1);
+  });
+});

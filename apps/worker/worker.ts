@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import type { INestApplicationContext } from '@nestjs/common';
+import type { FastifyInstance } from 'fastify';
+import { AuditSigner } from '#libs/audit/audit.checkpoint.js';
+import { AuditRepository } from '#libs/audit/audit.repository.js';
+import { AZURE } from '#libs/azure/azure.module.js';
+import type { Azure } from '#libs/azure/azure.js';
+import type { Configuration } from '#libs/config/configuration.js';
+import { ReadinessControl } from '#libs/control/readiness.control.js';
+import { Database } from '#libs/database/database.js';
+import { NotificationListener } from '#libs/database/notification.listener.js';
+import { ObservationWriter } from '#libs/inventory/observation.writer.js';
+import { ScopeRepository } from '#libs/inventory/scope.repository.js';
+import { SyncRunner } from '#libs/inventory/sync.runner.js';
+import { SyncScheduler } from '#libs/inventory/sync.scheduler.js';
+import type { Clock } from '#libs/kernel/clock.js';
+import { JobEngine } from '#libs/operations/job-engine.js';
+import { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
+import { OperationRepository } from '#libs/operations/operation.repository.js';
+import { OperationRunner } from '#libs/operations/operation.runner.js';
+import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
+import type { Logger } from '../house/logger.js';
+import { operationPorts } from '../house/operation-ports.js';
+import { CLOCK, CONFIGURATION, LOGGER } from '../house/tokens.js';
+import { createHealthServer } from './health.server.js';
+import { PeriodicTask } from './periodic-task.js';
+import { ScopePlanner } from './scope.planner.js';
+import { WorkerMetrics } from './worker.metrics.js';
+
+/** How often the list of subscriptions is looked at again. */
+const PLAN_INTERVAL_MS = 60_000;
+const PLAN_RETRY_MS = 5_000;
+const SCOPE_LEASE_SECONDS = 30;
+const SCOPE_POLL_SECONDS = 2;
+
+/** A worker process: it syncs scopes and carries operations forward. Any number of them share the work. */
+export class Worker {
+  readonly #configuration: Configuration;
+  readonly #logger: Logger;
+  readonly #metrics: WorkerMetrics;
+  readonly #jobs: JobEngine;
+  readonly #syncs: SyncScheduler;
+  readonly #tasks: PeriodicTask[];
+  readonly #health: FastifyInstance;
+
+  constructor(house: INestApplicationContext) {
+    this.#configuration = house.get<Configuration>(CONFIGURATION);
+    this.#logger = house.get<Logger>(LOGGER);
+    const database = house.get(Database);
+    const operations = house.get(OperationRepository);
+    this.#metrics = new WorkerMetrics(database, house.get(JobQueueRepository), operations);
+    this.#jobs = new JobEngine(
+      database,
+      operations,
+      this.#operationRunner(house),
+      {
+        info: (message, fields) => this.#logger.info(fields, message),
+        error: (message, fields) => this.#logger.error(fields, message),
+      },
+      {
+        concurrency: this.#configuration.operationConcurrency,
+        shutdownGraceMs: this.#configuration.shutdownGraceMs,
+      },
+    );
+    this.#syncs = this.#syncScheduler(house);
+    this.#tasks = [this.#planning(house), ...this.#checkpoints(house)];
+    this.#health = createHealthServer(house.get(ReadinessControl), this.#metrics.registry);
+  }
+
+  async start(): Promise<void> {
+    const url = await this.#health.listen({ host: this.#configuration.workerHost, port: this.#configuration.workerPort });
+    await this.#jobs.start();
+    this.#syncs.start();
+    for (const task of this.#tasks) task.start();
+    this.#logger.info({ health: url }, 'The worker works');
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#tasks.map((task) => task.stop()), this.#syncs.stop(), this.#jobs.stop()]);
+    await this.#health.close();
+  }
+
+  #operationRunner(house: INestApplicationContext): OperationRunner {
+    const registry = house.get(SystemRegistry);
+    return new OperationRunner(
+      house.get(Database),
+      house.get(OperationRepository),
+      house.get(JobQueueRepository),
+      registry,
+      operationPorts(registry, house.get(ObservationWriter), house.get(AuditRepository)),
+      {
+        unexpected: (operation, error) =>
+          this.#logger.error(
+            { err: error, operationId: operation.id, correlationId: operation.correlationId },
+            'A step failed unexpectedly',
+          ),
+        ended: (operation) => {
+          this.#metrics.operationEnded(operation);
+          const { id, type, status, correlationId, error } = operation;
+          this.#logger.info({ operationId: id, type, status, correlationId, code: error?.code }, 'An operation ended');
+        },
+        notRefreshed: (operation, error) =>
+          this.#logger.warn(
+            { operationId: operation.id, code: error.code, correlationId: operation.correlationId },
+            'The target of an ended operation could not be read; the next sync will',
+          ),
+      },
+      { maximumBackoffSeconds: this.#configuration.operationBackoffSeconds },
+    );
+  }
+
+  #syncScheduler(house: INestApplicationContext): SyncScheduler {
+    const scopes = house.get(ScopeRepository);
+    const runner = new SyncRunner(
+      house.get(Database),
+      house.get(SystemRegistry),
+      scopes,
+      house.get(ObservationWriter),
+      house.get<Clock>(CLOCK),
+      { leaseSeconds: SCOPE_LEASE_SECONDS },
+    );
+    return new SyncScheduler(
+      scopes,
+      runner,
+      house.get(NotificationListener),
+      {
+        started: (claim) => this.#logger.debug({ scope: claim.scope.key }, 'A sync started'),
+        ended: ({ scopeKey, end, counts, removed, durationMs, problem }) => {
+          this.#metrics.syncEnded(scopeKey.split(':', 1)[0] ?? scopeKey, end, durationMs / 1000);
+          const fields = { scope: scopeKey, end, ...counts, removed, durationMs: Math.round(durationMs) };
+          if (problem === null) this.#logger.debug(fields, 'A sync ended');
+          else this.#logger.warn({ ...fields, code: problem.code, problem: problem.message }, 'A sync did not see everything');
+        },
+        failed: (error, scopeKey) => this.#logger.error({ err: error, scope: scopeKey }, 'A sync failed unexpectedly'),
+      },
+      {
+        owner: `worker-${randomUUID()}`,
+        concurrency: this.#configuration.syncConcurrency,
+        leaseSeconds: SCOPE_LEASE_SECONDS,
+        pollSeconds: SCOPE_POLL_SECONDS,
+      },
+    );
+  }
+
+  #planning(house: INestApplicationContext): PeriodicTask {
+    const azure = house.get<Azure>(AZURE);
+    const planner = new ScopePlanner(
+      house.get(SystemRegistry),
+      house.get(ScopeRepository),
+      {
+        listSubscriptionIds: async (signal) => {
+          const subscriptions = await azure.subscriptions.list({ correlationId: randomUUID(), signal });
+          return subscriptions.map((subscription) => subscription.subscriptionId);
+        },
+      },
+      this.#configuration,
+    );
+    return new PeriodicTask({
+      intervalMs: PLAN_INTERVAL_MS,
+      retryMs: PLAN_RETRY_MS,
+      run: (signal) => planner.plan(signal),
+      onFailure: (error) => this.#logger.error({ err: error }, 'The subscriptions could not be listed'),
+    });
+  }
+
+  #checkpoints(house: INestApplicationContext): PeriodicTask[] {
+    const key = this.#configuration.auditSigningKey;
+    if (key === undefined) {
+      this.#logger.warn('No AUDIT_SIGNING_KEY: the audit log is chained, but no checkpoints are made');
+      return [];
+    }
+    const signer = new AuditSigner(key);
+    const audit = house.get(AuditRepository);
+    const clock = house.get<Clock>(CLOCK);
+    const task = new PeriodicTask({
+      intervalMs: this.#configuration.auditCheckpointSeconds * 1000,
+      run: async () => {
+        const head = await audit.findUncoveredHead();
+        if (head !== undefined) await audit.insertCheckpoint(signer.sign(head, clock.now()));
+      },
+      onFailure: (error) => this.#logger.error({ err: error }, 'The audit log could not be signed'),
+    });
+    return [task];
+  }
+}

@@ -38,6 +38,7 @@ export default {
       ...shared,
       displayName: 'integration',
       testMatch: ['<rootDir>/{apps,libs,scripts,migrations,test}/**/*.integration.spec.ts'],
+      setupFilesAfterEnv: ['<rootDir>/test/patience.js'],
       globalSetup: '<rootDir>/test/postgres.global-setup.js',
       globalTeardown: '<rootDir>/test/postgres.global-teardown.js',
     },
@@ -45,6 +46,7 @@ export default {
       ...shared,
       displayName: 'e2e',
       testMatch: ['<rootDir>/test/e2e/**/*.e2e.ts'],
+      setupFilesAfterEnv: ['<rootDir>/test/patience.js'],
     },
   ],
 };

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import fastifyHelmet from '@fastify/helmet';
 import { type IEntryNestModule, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -18,6 +19,7 @@ import { authenticateRequest, isPublicRoute } from './http/request.caller.js';
 import { serveSwaggerPage } from './openapi/swagger.page.js';
 import { RouteTable } from './http/route-table.js';
 
+const IDLE_SWEEP_MS = 50;
 const JSON_MEDIA_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json(?:\s*;|$)/;
 
 /**
@@ -119,10 +121,27 @@ function addRequestHooks(instance: FastifyInstance, access: AccessControl, metri
   });
 }
 
-/** Streams never end by themselves, and the server waits for every answer to end. */
+/** Streams never end by themselves, and the server waits for every answer and every connection to end. */
 function addShutdown(instance: FastifyInstance, streams: OpenStreams): void {
+  const { server } = instance;
+  // Browsers and clients open connections in advance, which Node does not take for idle before their first request.
+  const unused = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  server.on('request', (request) => unused.delete(request.socket));
+  server.on('upgrade', (request) => unused.delete(request.socket));
   instance.addHook('preClose', (done) => {
     streams.stop();
+    // Connections whose answer is still under way get idle one after the other.
+    const closeIdle = (): void => {
+      server.closeIdleConnections();
+      for (const socket of unused) socket.destroy();
+    };
+    const sweep = setInterval(closeIdle, IDLE_SWEEP_MS);
+    server.once('close', () => clearInterval(sweep));
+    sweep.unref();
     done();
   });
 }

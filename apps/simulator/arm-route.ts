@@ -16,6 +16,7 @@ export type ArmRoute =
   | { kind: 'feature'; subscriptionId: string; namespace: string; feature: string; action?: string }
   | { kind: 'operation'; subscriptionId: string; operationId: string; answer: 'status' | 'result' }
   | { kind: 'group-operation'; subscriptionId: string; token: string }
+  | { kind: 'usages'; subscriptionId: string; location: string }
   | { kind: 'graph' }
   /** `parent` is the resource whose children are listed; without it the subscription or group is. */
   | { kind: 'list'; subscriptionId: string; group?: string; type: string; parent?: ArmId }
@@ -101,6 +102,9 @@ function providerRoute(
     if (lower[6] === 'operations') return { kind: 'operation', subscriptionId, operationId: tail[3], answer: 'status' };
     if (lower[6] === 'operationresults')
       return { kind: 'operation', subscriptionId, operationId: tail[3], answer: 'result' };
+  }
+  if (tail.length === 3 && tail[1] !== undefined && lower[3] === 'microsoft.compute' && lower[6] === 'usages') {
+    return { kind: 'usages', subscriptionId, location: tail[1] };
   }
   return resourceRoute(subscriptionId, undefined, segments, lower, method);
 }

@@ -19,10 +19,8 @@ export function schemaFaults(
   body: JsonObject,
 ): string[] {
   const validate = validatorOf(type, version, direction);
-  const normal =
-    body.type === undefined
-      ? body
-      : { ...body, type: String(body.type).toLowerCase() === type.toLowerCase() ? type : body.type };
+  const sameType = typeof body.type === 'string' && body.type.toLowerCase() === type.toLowerCase();
+  const normal = sameType ? { ...body, type } : body;
   if (validate(normal)) return [];
   return (validate.errors ?? []).map(
     (error) => `${error.instancePath} ${error.message ?? ''} ${JSON.stringify(error.params)}`,

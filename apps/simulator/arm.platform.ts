@@ -1,4 +1,4 @@
-/** API versions of ARM itself, oldest first. */
+/** API versions of what is no resource, oldest first. */
 const SUBSCRIPTION_VERSIONS = [
   '2016-06-01',
   '2018-06-01',
@@ -23,6 +23,15 @@ const RESOURCE_VERSIONS = [
   '2025-04-01',
 ];
 const FEATURE_VERSIONS = ['2015-12-01', '2021-07-01'];
+const COMPUTE_VERSIONS = [
+  '2022-11-01',
+  '2023-03-01',
+  '2023-09-01',
+  '2024-03-01',
+  '2024-07-01',
+  '2024-11-01',
+  '2025-04-01',
+];
 const GRAPH_VERSIONS = ['2021-03-01', '2022-10-01', '2024-04-01'];
 
 export const PLATFORM_VERSIONS = {
@@ -37,6 +46,7 @@ export const PLATFORM_VERSIONS = {
   provider: RESOURCE_VERSIONS,
   features: FEATURE_VERSIONS,
   feature: FEATURE_VERSIONS,
+  usages: COMPUTE_VERSIONS,
   graph: GRAPH_VERSIONS,
 } as const;
 

@@ -11,6 +11,7 @@ import { ProviderHandler, invalidNamespace, methodNotAllowed } from './handlers/
 import { ResourceGroupHandler } from './handlers/resource-group.handler.js';
 import { ResourceHandler } from './handlers/resource.handler.js';
 import { SubscriptionHandler } from './handlers/subscription.handler.js';
+import { UsageHandler } from './handlers/usage.handler.js';
 import type { ResourceEngine } from './resource.engine.js';
 import type { StoredResource } from './resource.store.js';
 import type { ResourceTypeDescriptor } from './resource-type.descriptor.js';
@@ -30,6 +31,7 @@ export class AzureResourceManager {
   private readonly providers: ProviderHandler;
   private readonly operations: OperationHandler;
   private readonly resources: ResourceHandler;
+  private readonly usages: UsageHandler;
   private readonly graph: ResourceGraphQuery;
 
   constructor(
@@ -42,6 +44,7 @@ export class AzureResourceManager {
     this.providers = new ProviderHandler(state);
     this.operations = new OperationHandler(state, this.groups);
     this.resources = new ResourceHandler(state, engine, this.operations);
+    this.usages = new UsageHandler(state);
     this.graph = new ResourceGraphQuery(state);
   }
 
@@ -100,6 +103,9 @@ export class AzureResourceManager {
         return this.providers.features(route.subscriptionId, route.namespace);
       case 'feature':
         return this.providers.feature(request, route);
+      case 'usages':
+        this.#registered(route.subscriptionId, 'Microsoft.Compute');
+        return this.usages.usages(route.subscriptionId, route.location);
       case 'operation':
         return this.operations.poll(request, route.operationId, route.answer);
       case 'group-operation':
@@ -167,10 +173,7 @@ export class AzureResourceManager {
     if (this.state.group(subscriptionId, name) === undefined) throw resourceGroupNotFound(name);
   }
 
-  #descriptor(subscriptionId: string, type: string, apiVersion: string): ResourceTypeDescriptor {
-    const [namespaceSent = '', ...typeSent] = type.split('/');
-    const namespace = this.state.registry.namespace(namespaceSent);
-    if (namespace === undefined) throw invalidNamespace(namespaceSent);
+  #registered(subscriptionId: string, namespace: string): void {
     if (!this.providers.isRegistered(subscriptionId, namespace)) {
       throw new ArmError(
         409,
@@ -180,6 +183,13 @@ export class AzureResourceManager {
         { gateway: true, target: namespace },
       );
     }
+  }
+
+  #descriptor(subscriptionId: string, type: string, apiVersion: string): ResourceTypeDescriptor {
+    const [namespaceSent = '', ...typeSent] = type.split('/');
+    const namespace = this.state.registry.namespace(namespaceSent);
+    if (namespace === undefined) throw invalidNamespace(namespaceSent);
+    this.#registered(subscriptionId, namespace);
     const descriptor = this.state.registry.find(type);
     if (descriptor === undefined) {
       throw new ArmError(

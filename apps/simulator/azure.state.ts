@@ -1,5 +1,5 @@
 import type { Clock } from '#libs/kernel/clock.js';
-import { ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
+import { type ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
 import { ResourceGraphIndex, containerRow, graphRow } from './graph/resource-graph.index.js';
 import type { GraphRow } from './graph/resource-graph.index.js';
 import { LongRunningOperationStore } from './long-running-operation.store.js';
@@ -38,7 +38,10 @@ export class AzureState {
     public settings: SimulatorSettings,
   ) {
     this.resources = new ResourceStore((type) => registry.indexed(type));
-    this.graph = new ResourceGraphIndex((resource) => this.#rowOf(resource));
+    this.graph = new ResourceGraphIndex(
+      (resource) => this.#rowOf(resource),
+      () => this.now - this.settings.indexLagSeconds * 1000,
+    );
     this.world = this.#makeWorld();
     this.resources.onChange((change) => {
       if (this.#loading) return;
@@ -120,10 +123,6 @@ export class AzureState {
       coreQuota: (subscriptionId, location) => coreQuotas.get(quotaKey(subscriptionId, location)),
     };
   }
-}
-
-export function idOf(resource: StoredResource): ArmId {
-  return ArmId.parse(resource.id);
 }
 
 export function isGroup(resource: StoredResource): boolean {

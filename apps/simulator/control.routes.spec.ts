@@ -12,6 +12,7 @@ import {
   codeOf,
   itemsOf,
   propertiesOf,
+  textOf,
 } from './simulated-azure.harness.js';
 
 const CLUSTERS = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerService/managedClusters`;
@@ -25,7 +26,7 @@ afterEach(async () => azure.stop());
 async function fault(request: Json): Promise<string> {
   const answer = await azure.control('POST', '/faults', request);
   expect(answer.status).toBe(201);
-  return String(answer.body.id);
+  return textOf(answer.body.id);
 }
 
 describe('the request log', () => {

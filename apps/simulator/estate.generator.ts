@@ -65,7 +65,7 @@ export function generateEstate(size: EstateSize): EstateFile {
     subscriptions.push({
       subscriptionId: deterministicUuid(`subscription|${size.seed}|${index}`),
       displayName: `generated-${index + 1}`,
-      registeredProviders: ['Microsoft.ContainerService', 'Microsoft.Network'],
+      registeredProviders: ['Microsoft.Compute', 'Microsoft.ContainerService', 'Microsoft.Network'],
       resourceGroups: [],
     });
   }

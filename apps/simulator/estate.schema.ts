@@ -24,7 +24,7 @@ const subscriptionSchema = z.strictObject({
   displayName: z.string().min(1),
   tags: tags.optional(),
   /** Namespaces; the others are `NotRegistered`. */
-  registeredProviders: z.array(z.string()).default(['Microsoft.ContainerService']),
+  registeredProviders: z.array(z.string()).default(['Microsoft.Compute', 'Microsoft.ContainerService']),
   /** `Microsoft.ContainerService/FleetResourcePreview` and the like. */
   registeredFeatures: z.array(z.string()).default([]),
   /** Limits of virtual CPUs; regions that are not named have none. */

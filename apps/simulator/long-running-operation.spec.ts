@@ -10,6 +10,7 @@ import {
   SimulatedAzure,
   codeOf,
   propertiesOf,
+  textOf,
 } from './simulated-azure.harness.js';
 
 const MEMBER_2 = `${FLEET}/members/demo-aks02`;
@@ -240,7 +241,7 @@ describe('checklist 9: a second write while one runs', () => {
     );
     const ofCluster = await azure.send('PATCH', CLUSTER_1, { version: AKS_VERSION, body: { tags: {} } });
     expect([ofCluster.status, ofCluster.body.code]).toEqual([409, 'OperationNotAllowed']);
-    expect(String(ofCluster.body.message)).toContain('Another operation (nodepool1 - Updating) is in progress');
+    expect(textOf(ofCluster.body.message)).toContain('Another operation (nodepool1 - Updating) is in progress');
   });
 
   it('AKS lets other clusters be changed', async () => {
@@ -285,7 +286,7 @@ describe('checklist 14', () => {
 
 describe('eTags', () => {
   it('change with every write and are quoted for fleets, bare for AKS', async () => {
-    const fleet = String((await azure.get(FLEET, FLEET_VERSION)).body.eTag);
+    const fleet = textOf((await azure.get(FLEET, FLEET_VERSION)).body.eTag);
     expect(fleet).toMatch(/^"[0-9a-f-]{36}"$/);
     await azure.send('PATCH', FLEET, { version: FLEET_VERSION, body: { tags: {} } });
     expect((await azure.get(FLEET, FLEET_VERSION)).body.eTag).not.toBe(fleet);
@@ -318,7 +319,7 @@ describe('eTags', () => {
   ];
   it.each(rows)('that are stale are refused: $reason', async ({ path, version, body, status, code }) => {
     const current = (await azure.get(path, version)).body;
-    const etag = String(current.eTag ?? propertiesOf(current).eTag);
+    const etag = textOf(current.eTag ?? propertiesOf(current).eTag);
     const stale = await azure.put(path, version, body as never, { 'if-match': '"stale"' });
     expect([stale.status, codeOf(stale)]).toEqual([status, code]);
     const exists = await azure.put(path, version, body as never, { 'if-none-match': '*' });

@@ -22,7 +22,9 @@ try {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 } catch (error) {
-  if (!(error instanceof OptionsError) && !(error instanceof EstateError)) throw error;
+  // An address that is taken or not ours is the caller's fault too, and its message says which.
+  const cannotListen = error instanceof Error && 'syscall' in error && error.syscall === 'listen';
+  if (!(error instanceof OptionsError) && !(error instanceof EstateError) && !cannotListen) throw error;
   console.error(error.message);
   process.exitCode = 1;
 }

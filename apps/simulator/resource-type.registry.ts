@@ -44,6 +44,7 @@ const FURTHER_NAMESPACES = [
   'Microsoft.App',
   'Microsoft.Authorization',
   'Microsoft.AzureStackHCI',
+  'Microsoft.Compute',
   'Microsoft.ContainerInstance',
   'Microsoft.ContainerService',
   'Microsoft.ExtendedLocation',

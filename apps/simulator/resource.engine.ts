@@ -164,11 +164,6 @@ export class ResourceEngine {
     }
   }
 
-  /** Ends everything that runs in a family of resources; what was being changed keeps the state it is then given. */
-  cancel(rootKey: string, error: ArmErrorBody): void {
-    this.#preempt(rootKey, error, this.state.now);
-  }
-
   #settle(operation: LongRunningOperation): void {
     const at = operation.dueAt;
     if (operation.plannedError === undefined) {
@@ -226,10 +221,18 @@ export class ResourceEngine {
       for (const member of resources.inGroup(record.subscriptionId, record.name).all()) this.#collect(member, closure);
     } else {
       for (const child of resources.childrenOfAnyType(key).all()) this.#collect(child, closure);
-      for (const id of registry.find(record.type)?.dependents?.(record, world) ?? [])
-        this.#collect(id.canonical, closure);
+      for (const id of registry.find(record.type)?.dependents?.(record, world) ?? []) {
+        if (this.#belongs(id, record)) this.#collect(id.canonical, closure);
+      }
     }
     closure.add(key);
+  }
+
+  /** A group of that name which Azure did not make for the resource is somebody's own, and stays. */
+  #belongs(dependent: ArmId, owner: StoredResource): boolean {
+    const record = this.state.resources.get(dependent.canonical);
+    if (record === undefined || !isGroup(record)) return true;
+    return textAt(record.body, 'managedBy')?.toLowerCase() === owner.key;
   }
 
   #cancelRunning(key: string, at: number, except: LongRunningOperation | undefined): void {

@@ -102,6 +102,12 @@ export function codeOf(answer: Answer): Json | undefined {
   return (error as JsonObject | undefined)?.code ?? answer.body.code;
 }
 
+/** A member that must be text. */
+export function textOf(value: Json | undefined): string {
+  if (typeof value !== 'string') throw new TypeError(`Text was expected, found ${JSON.stringify(value)}`);
+  return value;
+}
+
 export function propertiesOf(body: JsonObject): JsonObject {
   return body.properties as JsonObject;
 }

@@ -1,5 +1,5 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { AzureState } from './azure.state.js';
 import { readIfPresent } from './file.read.js';
@@ -13,16 +13,20 @@ const FORMAT = 1;
 const QUIET_MILLISECONDS = 100;
 /** A big state takes long to write; then the pause is this many times that, so that the simulator stays responsive. */
 const PAUSE_FACTOR = 4;
+const PART_SIZE = 500;
 
-interface SavedState {
+interface SavedHeader {
   format: typeof FORMAT;
   tenantId: string;
-  resources: StoredResource[];
-  operations: LongRunningOperation[];
-  plannedFailures: PlannedFailure[];
+  plannedFailures: readonly PlannedFailure[];
   providers: [string, Registration][];
   features: [string, Registration][];
   coreQuotas: [string, number][];
+}
+
+interface SavedState extends SavedHeader {
+  operations: LongRunningOperation[];
+  resources: StoredResource[];
 }
 
 /** Keeps the state in a file: written whole, beside the old one, then renamed over it, so that no reader sees half of it. */
@@ -75,36 +79,42 @@ export class StateFile {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     await this.#writing;
-    this.#save();
+    await this.#write();
   }
 
   async #write(): Promise<void> {
     const started = performance.now();
     const temporary = `${this.path}.new`;
-    await writeFile(temporary, this.#text(), { mode: 0o600 });
+    const file = await open(temporary, 'w', 0o600);
+    try {
+      for (const part of this.#parts()) await file.write(part);
+    } finally {
+      await file.close();
+    }
     await rename(temporary, this.path);
     this.#lastMilliseconds = performance.now() - started;
   }
 
-  #save(): void {
-    const temporary = `${this.path}.new`;
-    writeFileSync(temporary, this.#text(), { mode: 0o600 });
-    renameSync(temporary, this.path);
-  }
-
-  #text(): string {
+  /**
+   * The text in parts, so that requests are answered while a big state is written. It is the state of the moment in
+   * which the first part is asked for: records are never changed in place.
+   */
+  *#parts(): Generator<string> {
     const { state } = this;
-    const saved: SavedState = {
+    const resources = [...state.resources.all()];
+    const operations = [...state.operations.all()];
+    const header: SavedHeader = {
       format: FORMAT,
       tenantId: state.tenantId,
-      resources: [...state.resources.all()],
-      operations: [...state.operations.all()],
       plannedFailures: [...state.plannedFailures.list()],
       providers: state.providers.entries(),
       features: state.features.entries(),
       coreQuotas: [...state.coreQuotas],
     };
-    return JSON.stringify(saved);
+    yield JSON.stringify(header).slice(0, -1);
+    yield* listParts('operations', operations);
+    yield* listParts('resources', resources);
+    yield '}';
   }
 
   #read(): SavedState | undefined {
@@ -114,4 +124,14 @@ export class StateFile {
     if (saved.format !== FORMAT) throw new TypeError(`${this.path} is not a state file of format ${FORMAT}.`);
     return saved as SavedState;
   }
+}
+
+/** `,"name":[…]` in parts of a size that takes a few milliseconds each. */
+function* listParts(name: string, items: readonly unknown[]): Generator<string> {
+  yield `,"${name}":[`;
+  for (let start = 0; start < items.length; start += PART_SIZE) {
+    const text = items.slice(start, start + PART_SIZE).map((item) => JSON.stringify(item));
+    yield `${start === 0 ? '' : ','}${text.join(',')}`;
+  }
+  yield ']';
 }

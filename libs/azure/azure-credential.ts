@@ -7,8 +7,12 @@ import type { ArmEndpoint } from './arm-endpoint.js';
  * What signs our requests. Nothing is contacted, and the identity library is not even loaded, before the first token.
  * @throws TypeError when a static token is given for an endpoint that is not on this machine.
  */
-export function createAzureCredential(endpoint: ArmEndpoint, staticToken: Secret | undefined): TokenCredential {
-  if (staticToken === undefined) return new CredentialChain();
+export function createAzureCredential(
+  endpoint: ArmEndpoint,
+  staticToken: Secret | undefined,
+  loadChain: () => Promise<TokenCredential> = loadDefaultChain,
+): TokenCredential {
+  if (staticToken === undefined) return new CredentialChain(loadChain);
   if (!endpoint.isLoopback) {
     throw new TypeError('A static Azure token is for simulators: the ARM endpoint must be a loopback address');
   }
@@ -28,11 +32,21 @@ class StaticTokenCredential implements TokenCredential {
 }
 
 /** The default chain of @azure/identity: environment, workload identity, managed identity, developer tools. */
+async function loadDefaultChain(): Promise<TokenCredential> {
+  const { DefaultAzureCredential } = await import('@azure/identity');
+  return new DefaultAzureCredential();
+}
+
 class CredentialChain implements TokenCredential {
+  readonly #load: () => Promise<TokenCredential>;
   #chain: Promise<TokenCredential> | undefined;
 
+  constructor(load: () => Promise<TokenCredential>) {
+    this.#load = load;
+  }
+
   async getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken | null> {
-    this.#chain ??= import('@azure/identity').then((identity) => new identity.DefaultAzureCredential());
+    this.#chain ??= this.#load();
     const chain = await this.#chain;
     try {
       return await chain.getToken(scopes, options);

@@ -87,12 +87,20 @@ const CHANGE_LIST = `at, uid, cluster_uid, type, kind, namespace, subscription_i
 
 // One JSON parameter for a whole batch: measured against one array for each column it costs the server 15% less, and
 // Node less still, since nothing has to be escaped twice.
+/** A statement that gives the tags of the rows of a list as they lie in `resource_tag`. */
+function tagsOf(list: string): string {
+  return `SELECT tag_key(t.key, t.value) AS tag, l.name, l.uid FROM ${list} l, jsonb_each_text(l.tags) AS t
+    WHERE t.value IS NOT NULL`;
+}
+
 const CREATE = `
   WITH created AS (
     INSERT INTO resource (${OBSERVED_LIST}, changed_at, created_at, scope_key)
     SELECT ${OBSERVED_LIST}, observed_at, observed_at, $3 FROM jsonb_to_recordset($1::jsonb) AS i (${OBSERVED_RECORD})
     ON CONFLICT (uid) DO NOTHING
-    RETURNING uid, cluster_uid, changed_at, kind, namespace, subscription_id, provisioning_state, health
+    RETURNING uid, cluster_uid, changed_at, kind, name, namespace, subscription_id, provisioning_state, health, tags
+  ), tagged AS (
+    INSERT INTO resource_tag (tag, name, uid) ${tagsOf('created')} ORDER BY tag, name
   ), claimed AS (
     INSERT INTO relation (from_uid, to_uid, type, claimed_by)
     SELECT c.from_uid, c.to_uid, c.type, c.claimed_by
@@ -122,6 +130,8 @@ export const CHANGED_PARTS = `(
       CASE WHEN b.tags <> i.tags THEN 'tags' END
     ], NULL) || changed_members(b.properties, i.properties) AS parts) AS named)`;
 
+const TAGS_DIFFER = '(b.tags <> i.tags OR b.name <> i.name)';
+
 const REPLACE = `
   WITH incoming AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS i (${OBSERVED_RECORD}, changed_at timestamptz)
@@ -139,6 +149,15 @@ const REPLACE = `
     SELECT i.changed_at, i.uid, i.cluster_uid, 'created', i.kind, i.namespace, i.subscription_id, '{}',
       NULL, i.provisioning_state, NULL, i.health
     FROM before b JOIN incoming i USING (uid) WHERE b.deleted_at IS NOT NULL
+  ), tags_before AS (
+    ${tagsOf('(SELECT b.* FROM before b JOIN incoming i USING (uid) WHERE b.deleted_at IS NULL AND ' + TAGS_DIFFER + ')')}
+  ), tags_after AS (
+    ${tagsOf('(SELECT i.* FROM before b JOIN incoming i USING (uid) WHERE b.deleted_at IS NOT NULL OR ' + TAGS_DIFFER + ')')}
+  ), untagged AS (
+    DELETE FROM resource_tag d USING (SELECT * FROM tags_before EXCEPT SELECT * FROM tags_after) AS o
+    WHERE d.tag = o.tag AND d.name = o.name AND d.uid = o.uid
+  ), tagged AS (
+    INSERT INTO resource_tag (tag, name, uid) SELECT * FROM tags_after EXCEPT SELECT * FROM tags_before
   )
   UPDATE resource r
   SET ${OBSERVED_ASSIGNMENTS}, changed_at = i.changed_at, deleted_at = NULL, scope_key = coalesce($2, r.scope_key)
@@ -170,6 +189,9 @@ const TOMBSTONE = `
     SELECT g.deleted_at, b.uid, b.cluster_uid, 'deleted', b.kind, b.namespace, b.subscription_id, '{}',
       b.provisioning_state, b.provisioning_state, b.health, b.health
     FROM before b JOIN gone g USING (uid)
+  ), untagged AS (
+    DELETE FROM resource_tag d USING (${tagsOf('before')}) AS o
+    WHERE d.tag = o.tag AND d.name = o.name AND d.uid = o.uid
   ), withdrawn AS (
     DELETE FROM relation r USING gone g WHERE r.claimed_by = g.uid
   )

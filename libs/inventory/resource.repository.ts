@@ -1,7 +1,8 @@
 import { ControlError } from '#libs/kernel/control-error.js';
 import { decodeCursor, encodeCursor, MAXIMUM_PAGE_SIZE } from '#libs/kernel/page.js';
 import { isUuid, resourceUid } from '#libs/kernel/resource-uid.js';
-import type { Sql } from '#libs/database/sql.js';
+import type { Database } from '#libs/database/database.js';
+import type { SqlResult } from '#libs/database/sql.js';
 import { databaseJson } from './database-json.js';
 import type { LagSettings } from './freshness.rule.js';
 import { CHANGED_PARTS } from './observation.repository.js';
@@ -28,6 +29,8 @@ const WITH_FRESHNESS = `${stateColumns('r')}, r.changed_at, s.last_complete_at, 
 const SCOPE_OF_ROW = 'LEFT JOIN scope s ON s.key = r.scope_key';
 /** Edges that one step of a graph looks at, for each node that may still be added. */
 const EDGES_A_NODE = 4;
+/** More lists cost more to plan than they save; the tags after these are read from the rows that are left. */
+const TAG_LISTS = 4;
 
 type PageRow = ResourceRow & { cursor_key: string[] };
 
@@ -40,7 +43,7 @@ interface VersionRow extends ResourceRow {
 /** Reads the state cache. */
 export class ResourceRepository {
   constructor(
-    private readonly sql: Sql,
+    private readonly database: Database,
     private readonly settings: LagSettings,
   ) {}
 
@@ -49,7 +52,10 @@ export class ResourceRepository {
    * @throws ControlError INVALID_CURSOR when the cursor is not one of this list with these filters and this order.
    */
   async page(query: ResourceQuery): Promise<ResourcePage> {
-    return this.#list(query, null, (filter, order, key) => pageStatement(filter, order, key, query.limit + 1));
+    return this.#list(query, null, async (filter, order, key) => {
+      const tags = await this.#tagAccess(filter, order);
+      return pageStatement({ filter, order, key, limit: query.limit + 1, tags });
+    });
   }
 
   /**
@@ -58,9 +64,10 @@ export class ResourceRepository {
    * @throws ControlError INVALID_CURSOR
    */
   async asOf(query: ResourceQuery, instant: Date): Promise<ResourcePage> {
-    return this.#list(query, instant, (filter, order, key) =>
-      pastStatement(filter, order, key, query.limit + 1, instant),
-    );
+    return this.#list(query, instant, async (filter, order, key) => {
+      const tags = await this.#tagAccess(filter, order);
+      return pastStatement({ filter, order, key, limit: query.limit + 1, tags }, instant);
+    });
   }
 
   async find(uid: string): Promise<ResourceRecord | null> {
@@ -75,7 +82,7 @@ export class ResourceRepository {
   async findMany(uids: readonly string[]): Promise<Map<string, ResourceRecord>> {
     const known = uids.filter(isUuid);
     if (known.length === 0) return new Map();
-    const { rows } = await this.sql.query<ResourceRow>(
+    const { rows } = await this.database.query<ResourceRow>(
       `SELECT ${WITH_FRESHNESS} FROM resource r ${SCOPE_OF_ROW} WHERE r.uid = ANY($1::uuid[]) AND r.deleted_at IS NULL`,
       [known],
       'inventory.find',
@@ -96,7 +103,7 @@ export class ResourceRepository {
     const known = [...related.keys()].filter(isUuid);
     if (known.length === 0) return related;
     const [near, far] = query.direction === 'outgoing' ? ['from_uid', 'to_uid'] : ['to_uid', 'from_uid'];
-    const { rows } = await this.sql.query<ResourceRow & { origin: string }>(
+    const { rows } = await this.database.query<ResourceRow & { origin: string }>(
       `SELECT origin.uid AS origin, ${WITH_FRESHNESS}
        FROM unnest($1::uuid[]) AS origin (uid)
        CROSS JOIN LATERAL (
@@ -167,7 +174,7 @@ export class ResourceRepository {
     if (!isUuid(uid)) return { versions: [], nextCursor: null };
     const list = `history ${uid.toLowerCase()}`;
     const before = cursor === null ? null : decodeMoment(list, cursor);
-    const { rows } = await this.sql.query<VersionRow>(
+    const { rows } = await this.database.query<VersionRow>(
       `WITH states AS (
          SELECT ${stateColumns('r')}, r.changed_at, NULL::timestamptz AS valid_to
          FROM resource r WHERE r.uid = $1 AND r.deleted_at IS NULL AND $2::bigint IS NULL
@@ -193,7 +200,7 @@ export class ResourceRepository {
   async #list(
     query: ResourceQuery,
     asOf: Date | null,
-    statement: (filter: ResourceFilter, order: ResourceOrder, key: string[] | null) => Statement,
+    statementOf: (filter: ResourceFilter, order: ResourceOrder, key: string[] | null) => Promise<Statement>,
   ): Promise<ResourcePage> {
     checkLimit(query.limit);
     const filter = normaliseFilter(query);
@@ -202,8 +209,7 @@ export class ResourceRepository {
     const cursor = query.cursor ?? null;
     const key = cursor === null ? null : order.decode(list, cursor);
     if (filter === null) return { rows: [], nextCursor: null, freshness: null };
-    const { text, values } = statement(filter, order, key);
-    const result = await this.sql.query<PageRow>(text, values);
+    const result = await this.#run(await statementOf(filter, order, key));
     const rows = result.rows.slice(0, query.limit);
     const last = rows.at(-1);
     const records = rows.map((row) => toResourceRecord(row, this.settings));
@@ -214,13 +220,38 @@ export class ResourceRepository {
     };
   }
 
+  async #run({ text, values, merges }: Statement): Promise<SqlResult<PageRow>> {
+    if (!merges) return this.database.query<PageRow>(text, values);
+    return this.database.transaction(async (transaction) => {
+      await transaction.query(MERGE_ONLY);
+      return transaction.query<PageRow>(text, values);
+    });
+  }
+
+  /** How the rows with the wanted tags are found: see `TagAccess`. */
+  async #tagAccess(filter: ResourceFilter, order: ResourceOrder): Promise<TagAccess> {
+    const tags = Object.entries(filter.tags ?? {});
+    if (tags.length === 0) return 'none';
+    if (order.field === 'name') return 'merge';
+    const { rows } = await this.database.query<{ fewest: string }>(
+      `SELECT min(counted.number) AS fewest
+       FROM unnest($1::text[], $2::text[]) AS wanted (key, value)
+       CROSS JOIN LATERAL (
+         SELECT count(*) AS number
+         FROM (SELECT FROM resource_tag WHERE tag = tag_key(wanted.key, wanted.value) LIMIT $3 + 1) AS some
+       ) AS counted`,
+      [tags.map(([key]) => key), tags.map(([, value]) => value), SORTABLE_ROWS],
+    );
+    return Number(rows[0]?.fewest ?? 0) <= SORTABLE_ROWS ? 'sort' : 'probe';
+  }
+
   async #edgesOf(uids: readonly string[], query: GraphQuery, limit: number): Promise<RelationEdge[]> {
     const from = `SELECT e.from_uid, e.to_uid, e.type FROM relation e JOIN resource r ON r.uid = e.to_uid
       WHERE e.from_uid = ANY($1::uuid[]) AND r.deleted_at IS NULL`;
     const to = `SELECT e.from_uid, e.to_uid, e.type FROM relation e JOIN resource r ON r.uid = e.from_uid
       WHERE e.to_uid = ANY($1::uuid[]) AND r.deleted_at IS NULL`;
     const text = { out: from, in: to, both: `${from} UNION ${to}` }[query.direction];
-    const { rows } = await this.sql.query<{ from_uid: string; to_uid: string; type: RelationEdge['type'] }>(
+    const { rows } = await this.database.query<{ from_uid: string; to_uid: string; type: RelationEdge['type'] }>(
       `SELECT DISTINCT from_uid, to_uid, type FROM (${text}) AS edges ORDER BY from_uid, type, to_uid LIMIT $2`,
       [uids, limit],
     );
@@ -231,6 +262,38 @@ export class ResourceRepository {
 interface Statement {
   text: string;
   values: unknown[];
+  /** Whether the statement joins lists that must be merged in their order: see `MERGE_ONLY`. */
+  merges: boolean;
+}
+
+/**
+ * Where tags are wanted, rows are found in one of these ways:
+ * - `merge`: in the order by name. A tag is a list in that order, and so is what any other filter leaves: such lists are
+ *   merged until the page is full, or the members of a short one looked up in the others.
+ * - `sort`: in another order, where a tag is rare. The rows with the tag are sorted.
+ * - `probe`: in another order, where the tags are common. The rows are walked in order and looked up in the lists.
+ */
+type TagAccess = 'none' | 'merge' | 'sort' | 'probe';
+
+/** What can be sorted within the time that a page may take. */
+const SORTABLE_ROWS = 5_000;
+
+/**
+ * For the planner, name and uid are independent of each other, so it expects a join over both to give next to nothing, and
+ * would rather hash and sort two lists of a million than merge them and stop after a page.
+ */
+const MERGE_ONLY = `
+  SET LOCAL enable_sort = off;
+  SET LOCAL enable_incremental_sort = off;
+  SET LOCAL enable_hashjoin = off;
+  SET LOCAL max_parallel_workers_per_gather = 0`;
+
+interface RowsWanted {
+  filter: ResourceFilter;
+  order: ResourceOrder;
+  key: string[] | null;
+  limit: number;
+  tags: TagAccess;
 }
 
 /** Collects the parameters of a statement. */
@@ -242,71 +305,102 @@ class Parameters {
     this.values.push(value);
     return `$${this.values.length}`;
   }
+
+  addAll(values: readonly unknown[] | null): string[] | null {
+    return values === null ? null : values.map((value) => this.add(value));
+  }
 }
 
-function pageStatement(filter: ResourceFilter, order: ResourceOrder, key: string[] | null, limit: number): Statement {
+function pageStatement(wanted: RowsWanted): Statement {
+  const { order } = wanted;
   const parameters = new Parameters();
-  const conditions = ['r.deleted_at IS NULL', ...conditionsOf(filter, 'r', parameters)];
-  if (key !== null)
-    conditions.push(
-      order.isAfter(
-        'r',
-        key.map((part) => parameters.add(part)),
-      ),
-    );
-  const columns = order.columns.map((column) => `r.${column}`).join(', ');
+  const rows = livingRows(wanted, [], order.columns, parameters.addAll(wanted.key), parameters);
   const text = `
-    WITH page AS MATERIALIZED (
-      SELECT ${columns} FROM resource r WHERE ${conditions.join(' AND ')} ORDER BY ${order.orderBy('r')} LIMIT ${limit}
-    )
+    WITH page AS MATERIALIZED (${rows.text})
     SELECT ${WITH_FRESHNESS}, ${order.keyOf('page')} AS cursor_key
     FROM page JOIN resource r USING (uid) ${SCOPE_OF_ROW}
     ORDER BY ${order.orderBy('page')}`;
-  return { text, values: parameters.values };
+  return { text, values: parameters.values, merges: rows.merges };
 }
 
-function pastStatement(
-  filter: ResourceFilter,
-  order: ResourceOrder,
-  key: string[] | null,
-  limit: number,
-  instant: Date,
-): Statement {
+/** The present state where it was there already, otherwise the past one. */
+function pastStatement(wanted: RowsWanted, instant: Date): Statement {
+  const { filter, order, limit } = wanted;
   const parameters = new Parameters();
   const at = parameters.add(instant);
-  const isAfter = (alias: string): string[] =>
-    key === null
-      ? []
-      : [
-          order.isAfter(
-            alias,
-            key.map((part) => parameters.add(part)),
-          ),
-        ];
-  const present = [
-    `r.deleted_at IS NULL AND r.changed_at <= ${at}`,
-    ...conditionsOf(filter, 'r', parameters),
-    ...isAfter('r'),
-  ];
+  const key = parameters.addAll(wanted.key);
+  const present = livingRows(wanted, [`r.changed_at <= ${at}`], order.columns, key, parameters);
   const past = [
     `v.changed_at <= ${at} AND v.valid_to > ${at}`,
     ...conditionsOf(filter, 'v', parameters),
-    ...isAfter('v'),
+    ...(filter.tags === undefined ? [] : [`v.tags @> ${parameters.add(databaseJson(filter.tags))}::jsonb`]),
+    ...(key === null ? [] : [order.isAfter('v', key)]),
   ];
   const text = `
+    WITH present AS MATERIALIZED (${present.text})
     SELECT state.*, NULL::timestamptz AS last_complete_at, NULL::text AS last_complete_source,
       ${order.keyOf('state')} AS cursor_key
     FROM (
-      (SELECT ${stateColumns('r')}, r.changed_at FROM resource r WHERE ${present.join(' AND ')}
-       ORDER BY ${order.orderBy('r')} LIMIT ${limit})
+      SELECT ${stateColumns('r')}, r.changed_at FROM present JOIN resource r USING (uid)
       UNION ALL
       (SELECT ${stateColumns('v')}, v.changed_at FROM (SELECT *, valid_from AS changed_at FROM resource_version) v
        WHERE ${past.join(' AND ')} ORDER BY ${order.orderBy('v')} LIMIT ${limit})
     ) AS state
     ORDER BY ${order.orderBy('state')} LIMIT ${limit}`;
-  return { text, values: parameters.values };
+  return { text, values: parameters.values, merges: present.merges };
 }
 
+/** The keys of the living rows: index entries only, since the rows themselves are wide and lie apart. */
+function livingRows(
+  { filter, order, limit, tags: access }: RowsWanted,
+  conditions: readonly string[],
+  columns: readonly string[],
+  key: string[] | null,
+  parameters: Parameters,
+): { text: string; merges: boolean } {
+  const ofRow = [...conditions, ...conditionsOf(filter, 'r', parameters)];
+  const tags = Object.entries(filter.tags ?? {});
+  const tagOf = ([name, value]: [string, string]): string =>
+    `tag_key(${parameters.add(name)}::text, ${parameters.add(value)}::text)`;
+  const lists = tags.slice(0, TAG_LISTS).map((tag, position) => ({ alias: `tag${position}`, tag: tagOf(tag) }));
+  if (tags.length > TAG_LISTS) ofRow.push(`r.tags @> ${parameters.add(databaseJson(filter.tags))}::jsonb`);
+
+  const from: string[] = [];
+  const where: string[] = [];
+  // A tag has living rows only, so a single list can be the whole answer.
+  if (access !== 'merge' || ofRow.length > 0) {
+    from.push('resource r');
+    where.push('r.deleted_at IS NULL', ...ofRow);
+    if (key !== null) where.push(order.isAfter('r', key));
+  }
+  for (const { alias, tag } of lists) {
+    if (access === 'probe') {
+      where.push(
+        `EXISTS (SELECT FROM resource_tag ${alias}
+          WHERE ${alias}.tag = ${tag} AND ${alias}.name = r.name AND ${alias}.uid = r.uid OFFSET 0)`,
+      );
+      continue;
+    }
+    const isFirst = from.length === 0;
+    from.push(
+      isFirst
+        ? `resource_tag ${alias}`
+        : `JOIN resource_tag ${alias} ON (${alias}.name, ${alias}.uid) = (first.name, first.uid)`,
+    );
+    where.push(`${alias}.tag = ${tag}`);
+    // Said of every list, since the planner does not carry a row comparison over to what is joined.
+    if (key !== null && access === 'merge') where.push(order.isAfter(alias, key));
+  }
+  const first = from[0]?.split(' ')[1] ?? 'r';
+  const text = `
+    SELECT ${columns.map((column) => `${first}.${column}`).join(', ')}
+    FROM ${from.join(' ').replaceAll('first.', `${first}.`)}
+    WHERE ${where.join(' AND ')}
+    ORDER BY ${order.orderBy(first)} LIMIT ${limit}`;
+  return { text, merges: access === 'merge' && from.length > 1 };
+}
+
+/** Everything but the tags. */
 function conditionsOf(filter: ResourceFilter, alias: string, parameters: Parameters): string[] {
   const conditions: string[] = [];
   const add = (value: unknown, condition: (parameter: string) => string): void => {
@@ -329,7 +423,6 @@ function conditionsOf(filter: ResourceFilter, alias: string, parameters: Paramet
     filter.q === undefined ? undefined : `%${filter.q.replaceAll(/[\\%_]/g, '\\$&')}%`,
     (value) => `${alias}.name ILIKE ${value}`,
   );
-  add(filter.tags === undefined ? undefined : databaseJson(filter.tags), (value) => `${alias}.tags @> ${value}::jsonb`);
   return conditions;
 }
 

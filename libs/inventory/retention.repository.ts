@@ -43,7 +43,7 @@ export class RetentionRepository {
    * @returns how many.
    */
   async deleteTombstonesBefore(instant: Date): Promise<number> {
-    for (let deleted = 0; ; ) {
+    for (let deleted = 0; ;) {
       const { rowCount } = await this.database.query(
         `DELETE FROM resource WHERE uid IN (
            SELECT uid FROM resource WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -63,7 +63,9 @@ export class RetentionRepository {
     return this.database.transaction(async (transaction) => {
       // Two processes may want the same month; and nobody may add to the default partition while it is emptied.
       await transaction.query('LOCK TABLE resource_version_default IN ACCESS EXCLUSIVE MODE');
-      const { rows } = await transaction.query<{ exists: boolean }>('SELECT to_regclass($1) IS NOT NULL AS exists', [name]);
+      const { rows } = await transaction.query<{ exists: boolean }>('SELECT to_regclass($1) IS NOT NULL AS exists', [
+        name,
+      ]);
       if (rows[0]?.exists === true) return false;
       await transaction.query(`CREATE TABLE ${name} (LIKE resource_version INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`);
       await transaction.query(

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { canonicalJson } from '#libs/kernel/canonical-json.js';
+import type { Json } from '#libs/kernel/json.js';
 import type { Observation } from '#libs/systems/contract/observation.js';
 
 /**
@@ -15,7 +15,7 @@ import type { Observation } from '#libs/systems/contract/observation.js';
  */
 export function stateHash(observation: Observation): Buffer {
   const relations = observation.relations.map((claim) => `${claim.type} ${claim.from} ${claim.to}`).sort();
-  const state = [
+  const state: Json = [
     observation.kind,
     observation.location,
     observation.provisioningState,
@@ -25,5 +25,28 @@ export function stateHash(observation: Observation): Buffer {
     observation.properties,
     relations,
   ];
-  return hash('sha256', canonicalJson(state), 'buffer');
+  return hash('sha256', canonicalText(state), 'buffer');
 }
+
+/**
+ * As the kernel's `canonicalJson` for values that are JSON already, without first making a sorted copy: a cold sync spends
+ * most of its own time here, and this takes a third of it.
+ */
+function canonicalText(value: Json): string {
+  if (typeof value === 'string') return NEEDS_ESCAPE.test(value) ? JSON.stringify(value) : `"${value}"`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  let text = '';
+  if (Array.isArray(value)) {
+    for (const item of value) text += text === '' ? canonicalText(item) : `,${canonicalText(item)}`;
+    return `[${text}]`;
+  }
+  for (const key of Object.keys(value).sort()) {
+    const member = value[key];
+    if (member === undefined) continue;
+    const pair = `${canonicalText(key)}:${canonicalText(member)}`;
+    text += text === '' ? pair : `,${pair}`;
+  }
+  return `{${text}}`;
+}
+
+const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;

@@ -4,6 +4,9 @@ import { CONTROL_ERRORS, ControlError } from '#libs/kernel/control-error.js';
 import { controlErrorOf } from '../http/control-error.translator.js';
 import { retryAfterSeconds } from '../http/problem.js';
 
+/** The parser has no code for it. */
+const TOO_MANY_TOKENS = /^Syntax Error: Document contains more tha[nt] \d+ tokens/;
+
 /** A GraphQL error as clients see it: the code and the rest of the problem in `extensions`, and nothing from inside. */
 export function formatGraphqlError(error: unknown, correlationId: string, logger: Logger): GraphQLFormattedError {
   const cause = controlErrorOfGraphql(error);
@@ -35,6 +38,9 @@ export function refusal(error: ControlError): GraphQLError {
 function controlErrorOfGraphql(error: unknown): ControlError {
   let cause = error;
   while (cause instanceof GraphQLError && cause.originalError !== undefined) cause = cause.originalError;
+  if (cause instanceof GraphQLError && TOO_MANY_TOKENS.test(cause.message)) {
+    return new ControlError('QUERY_TOO_COMPLEX', 'The query is too long.', { cause });
+  }
   // An error that GraphQL itself made is about the query: a syntax error, an unknown field, a value of a wrong type.
   if (cause instanceof GraphQLError) return new ControlError('INVALID_REQUEST', cause.message, { cause });
   return controlErrorOf(cause);

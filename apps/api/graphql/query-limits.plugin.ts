@@ -1,4 +1,5 @@
 import type { ApolloServerPlugin } from '@apollo/server';
+import { OperationTypeNode } from 'graphql';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { refusal } from './graphql-error.translator.js';
 import type { GraphqlContext } from './graphql.context.js';
@@ -12,6 +13,9 @@ export function queryLimitsPlugin(limits: QueryLimits): ApolloServerPlugin<Graph
         didResolveOperation: ({ document, operation, request }) => {
           // Undefined where the document does not hold the operation: running it says so.
           if (operation === undefined) return Promise.resolve();
+          if (operation.operation === OperationTypeNode.SUBSCRIPTION) {
+            throw refusal(new ControlError('INVALID_REQUEST', 'A subscription is asked for over WebSocket (graphql-ws).'));
+          }
           try {
             limits.check(document, operation, request.variables ?? {});
           } catch (error) {

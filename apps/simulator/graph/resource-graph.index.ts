@@ -16,23 +16,34 @@ interface PendingChange {
   row: GraphRow | undefined;
 }
 
+const CATCH_UP_EVERY = 1000;
+
 /** The lagging copy of all resources that Resource Graph answers from: a change shows some seconds after it happened. */
 export class ResourceGraphIndex {
   readonly #rows = new Map<string, JsonObject>();
   readonly #tables = new Map<string, OrderedKeys>();
   #pending: PendingChange[] = [];
+  #sinceCatchUp = 0;
 
-  constructor(private readonly rowOf: (resource: StoredResource) => GraphRow | undefined) {}
+  constructor(
+    private readonly rowOf: (resource: StoredResource) => GraphRow | undefined,
+    /** Changes of that time and before are visible. */
+    private readonly horizon: () => number,
+  ) {}
 
   /** Rows are made when the change happens: what is shown later is what was true then. */
   observe(change: ResourceChange): void {
     const row = change.after === undefined ? undefined : this.rowOf(change.after);
     this.#pending.push({ key: change.key, at: change.at, row });
+    // Where nobody queries, what waits must not grow for ever.
+    if (++this.#sinceCatchUp >= CATCH_UP_EVERY) this.catchUp();
   }
 
-  /** Takes in what happened before the time given. */
-  catchUp(until: number): void {
+  /** Takes in what has become visible. */
+  catchUp(): void {
+    this.#sinceCatchUp = 0;
     if (this.#pending.length === 0) return;
+    const until = this.horizon();
     // Settled operations report times that lie before changes already noted, so the whole list is looked at.
     const ready = this.#pending.filter((change) => change.at <= until).sort((left, right) => left.at - right.at);
     if (ready.length === 0) return;

@@ -43,8 +43,8 @@ const TABLES = new Set([
 ]);
 
 const bodySchema = z.object({
-  subscriptions: z.array(z.string()).optional(),
-  managementGroups: z.array(z.string()).optional(),
+  subscriptions: z.array(z.string()).nullish(),
+  managementGroups: z.array(z.string()).nullish(),
   query: z.string(),
   options: z
     .object({
@@ -76,7 +76,7 @@ export class ResourceGraphQuery {
       );
     }
     const wanted = this.#subscriptions(subscriptions, correlationId);
-    this.state.graph.catchUp(this.state.now - this.state.settings.indexLagSeconds * 1000);
+    this.state.graph.catchUp();
     const rows = this.#rows(query, wanted, correlationId);
     return { status: 200, body: this.#page(rows, parsed.data, correlationId) };
   }
@@ -100,10 +100,10 @@ export class ResourceGraphQuery {
     }
   }
 
-  #subscriptions(asked: readonly string[] | undefined, correlationId: string): ReadonlySet<string> {
+  #subscriptions(asked: readonly string[] | null | undefined, correlationId: string): ReadonlySet<string> {
     const all = this.state.resources.records(this.state.resources.ofType(SUBSCRIPTION_TYPE).all());
     const known = new Set(all.map((subscription) => subscription.subscriptionId.toLowerCase()));
-    if (asked === undefined || asked.length === 0) return known;
+    if (asked === undefined || asked === null || asked.length === 0) return known;
     const eligible = new Set(asked.map((id) => id.toLowerCase()).filter((id) => known.has(id)));
     if (eligible.size > 0) return eligible;
     const message = `There must be at least one subscription that is eligible to contain resources. Given: '${asked.join(',')}'.`;

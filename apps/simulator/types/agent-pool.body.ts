@@ -2,13 +2,11 @@ import { canonicalHash } from '#libs/kernel/canonical-json.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import * as z from 'zod';
 import type { ArmErrorBody } from '../arm-error.js';
-import { numberAt, objectAt, omit, pick, textAt } from '../json-merge.js';
-import type { StoredResource } from '../resource.store.js';
+import { numberAt, omit, pick, textAt } from '../json-merge.js';
 import type { ResourceWorld } from '../resource-type.descriptor.js';
 import { aksError, invalidParameter, propertyChangeNotAllowed } from './aks.errors.js';
+import { coreUsage } from './core-usage.js';
 import { coresOf } from './vm-size.js';
-
-export const AGENT_POOL_TYPE = 'Microsoft.ContainerService/managedClusters/agentPools';
 
 const NAME_PATTERN = /^[a-z][a-z0-9]{0,11}$/;
 const MAXIMUM_COUNT = 1000;
@@ -158,10 +156,7 @@ export function coreShortage(
 ): ArmErrorBody | undefined {
   const limit = world.coreQuota(subscriptionId, location);
   if (limit === undefined || additional <= 0) return undefined;
-  const used = world
-    .ofSubscription(AGENT_POOL_TYPE, subscriptionId)
-    .filter((pool) => pool.key !== except && locationOf(pool, world) === location)
-    .reduce((sum, pool) => sum + poolCores(objectAt(pool.body, 'properties')), 0);
+  const used = coreUsage(world, subscriptionId, location, except);
   if (used + additional <= limit) return undefined;
   return {
     code: 'QuotaExceeded',
@@ -184,10 +179,6 @@ export function unmarshalError(entity: string, error: z.ZodError): Error {
       target: path,
     },
   );
-}
-
-function locationOf(pool: StoredResource, world: ResourceWorld): string | undefined {
-  return textAt(world.get(pool.parentKey ?? '')?.body, 'location');
 }
 
 function defaultsFor(requested: JsonObject, surroundings: PoolSurroundings): JsonObject {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type JsonObject } from '#libs/kernel/json.js';
 import {
+  type Answer,
   AKS_VERSION,
   CLUSTER_1,
   POOL_1,
@@ -9,6 +10,7 @@ import {
   codeOf,
   itemsOf,
   propertiesOf,
+  textOf,
 } from '../simulated-azure.harness.js';
 import { coresOf } from './vm-size.js';
 
@@ -179,11 +181,25 @@ describe('the quota of cores', () => {
     azure.finishOperations();
     const beyond = await azure.put(POOL_1, AKS_VERSION, { properties: { count: 4 } });
     expect([beyond.status, beyond.body.code]).toEqual([400, 'QuotaExceeded']);
-    expect(String(beyond.body.message)).toContain(
+    expect(textOf(beyond.body.message)).toContain(
       'Current Limit: 12, Current Usage: 12, Additional Required: 2, (Minimum) New Limit Required: 14',
     );
     await azure.control('POST', '/quota', { subscriptionId: SUBSCRIPTION, location: 'eastus', cores: null });
     expect((await azure.put(POOL_1, AKS_VERSION, { properties: { count: 4 } })).status).toBe(200);
+  });
+
+  it('is shown with what is used of it, in any region', async () => {
+    const usages = (location: string): Promise<Answer> =>
+      azure.get(
+        `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Compute/locations/${location}/usages`,
+        '2024-07-01',
+      );
+    await azure.control('POST', '/quota', { subscriptionId: SUBSCRIPTION, location: 'eastus', cores: 12 });
+    expect(itemsOf(await usages('EastUS'))).toEqual([
+      expect.objectContaining({ currentValue: 8, limit: 12, name: expect.objectContaining({ value: 'cores' }) }),
+    ]);
+    expect(itemsOf(await usages('westus'))).toEqual([expect.objectContaining({ currentValue: 0 })]);
+    expect((await usages('moon')).status).toBe(400);
   });
 
   it('never stands in the way of fewer nodes', async () => {

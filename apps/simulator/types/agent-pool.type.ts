@@ -12,7 +12,6 @@ import type {
   WriteRequest,
 } from '../resource-type.descriptor.js';
 import {
-  AGENT_POOL_TYPE,
   POOL_READ_ONLY,
   checkCoreQuota,
   poolChangeState,
@@ -20,6 +19,7 @@ import {
   poolProperties,
   validatePoolName,
 } from './agent-pool.body.js';
+import { AGENT_POOL_TYPE } from './core-usage.js';
 import type { PoolSurroundings } from './agent-pool.body.js';
 import { AKS_API_VERSIONS } from './aks.api-versions.js';
 import { aksError, etagMismatch, operationInProgress } from './aks.errors.js';

@@ -129,6 +129,18 @@ describe('a fleet', () => {
     expect((await azure.get(CLUSTER_1, AKS_VERSION)).status).toBe(200);
   });
 
+  it('that goes away leaves a group alone that somebody else made under the name of its own', async () => {
+    const group = `/subscriptions/${SUBSCRIPTION}/resourceGroups/FL_demo_aks_fleetmng_new_westeurope`;
+    await azure.put(group, RESOURCES_VERSION, { location: 'westeurope' });
+    await azure.put(NEW, FLEET_VERSION, withHub);
+    azure.finishOperations();
+    await azure.send('DELETE', NEW, { version: FLEET_VERSION });
+    azure.finishOperations();
+    expect((await azure.get(NEW, FLEET_VERSION)).status).toBe(404);
+    expect((await azure.get(group, RESOURCES_VERSION)).status).toBe(200);
+    expect((await azure.get(HUB, AKS_VERSION)).status).toBe(404);
+  });
+
   const refused: { reason: string; path: string; body: JsonObject; code: string }[] = [
     {
       reason: 'upper case in its name',

@@ -209,6 +209,12 @@ describe('a managed cluster', () => {
       code: 'K8sVersionNotSupported',
     },
     { reason: 'pools that are no list', path: NEW, body: change({ agentPoolProfiles: {} }), code: 'UnmarshalError' },
+    {
+      reason: 'the node resource group of somebody else',
+      path: NEW,
+      body: change({ nodeResourceGroup: 'demo_aks_fleetmng' }),
+      code: 'InvalidParameter',
+    },
     { reason: 'a bad name', path: `${NEW}-`, body, code: 'InvalidParameter' },
     {
       reason: 'another DNS prefix than before',

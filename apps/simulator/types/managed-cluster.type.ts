@@ -14,7 +14,6 @@ import type {
   WriteRequest,
 } from '../resource-type.descriptor.js';
 import {
-  AGENT_POOL_TYPE,
   checkCoreQuota,
   poolChangeState,
   poolCores,
@@ -22,6 +21,7 @@ import {
   poolProperties,
   validatePoolName,
 } from './agent-pool.body.js';
+import { AGENT_POOL_TYPE } from './core-usage.js';
 import { aksEtag, surroundingsOf } from './agent-pool.type.js';
 import { AKS_API_VERSIONS } from './aks.api-versions.js';
 import { aksError, etagMismatch, invalidParameter, missingParameter, operationInProgress } from './aks.errors.js';
@@ -109,6 +109,7 @@ function planPut(request: WriteRequest): WritePlan {
   checkCoreQuota(world, id.subscriptionId ?? '', location, pools.additionalCores);
   const properties = objectAt(body, 'properties');
   const group = textAt(properties, 'nodeResourceGroup') ?? '';
+  if (existing === undefined) refuseTakenGroup(id, group, world);
   return {
     writes: [
       { id, body, state: existing === undefined ? 'Creating' : updateState(existing, properties) },
@@ -118,6 +119,13 @@ function planPut(request: WriteRequest): WritePlan {
     groups: existing === undefined ? [{ name: group, location, managedBy: id.toString() }] : [],
     merges: [{ id, patch: { properties: hostNames(id, body) } }],
   };
+}
+
+/** AKS wants the node resource group for itself. The words of the refusal are our own. */
+function refuseTakenGroup(id: ArmId, name: string, world: ResourceWorld): void {
+  const group = world.get(`/subscriptions/${id.subscriptionId ?? ''}/resourceGroups/${name}`);
+  if (group === undefined || textAt(group.body, 'managedBy')?.toLowerCase() === id.canonical) return;
+  throw invalidParameter('nodeResourceGroup', `The resource group ${name} exists already.`);
 }
 
 function updateState(existing: StoredResource, properties: JsonObject): string {

@@ -25,7 +25,7 @@ import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { FLEET_NAME_PATTERN, LONGEST_FLEET_NAME } from './default-member-name.js';
 import type { FleetClient } from './fleet.client.js';
-import { FLEET_TYPE, fleetKind, observeFleet } from './fleet.kinds.js';
+import { FLEET_TYPE, fleetKind, fleetMemberKind, observeFleet } from './fleet.kinds.js';
 import { judgeRemoval, verifyRemoval } from './removal.js';
 
 /** The hub runs on one machine of the D4s family, or of one like it. */
@@ -422,7 +422,32 @@ function runDelete(client: FleetClient, context: StepContext<DeleteInput>): Prom
 async function verifyDelete(client: FleetClient, context: OperationContext<DeleteInput>): Promise<Verification> {
   const id = fleetIdOf(context.references);
   const reading = await client.getFleet(id, context);
-  return verifyRemoval(`The fleet ${id.name}`, reading, context.target, client.arm.pollIntervalSeconds);
+  const verification = verifyRemoval(`The fleet ${id.name}`, reading, context.target, client.arm.pollIntervalSeconds);
+  if (verification.verdict !== 'reached') return verification;
+  return { ...verification, absent: [...verification.absent, ...(await membersInIndex(client, id, context))] };
+}
+
+/**
+ * The members of a fleet that is gone, as far as Resource Graph still lists them: gone with it. What the index has
+ * forgotten already, or where it cannot be asked, the next sync from it takes out of the cache.
+ */
+async function membersInIndex(
+  client: FleetClient,
+  fleet: ArmId,
+  context: OperationContext<DeleteInput>,
+): Promise<ResourceTarget[]> {
+  const members: ResourceTarget[] = [];
+  try {
+    for await (const page of client.discoverMembers(fleet.subscriptionId ?? '', context)) {
+      for (const member of page.rows.map(armIdOf)) {
+        if (member.parent?.equals(fleet) !== true) continue;
+        members.push({ uid: member.uid, id: member.toString(), kind: fleetMemberKind.name });
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+  }
+  return members;
 }
 
 interface ListedMember {

@@ -272,6 +272,26 @@ describe('fleet.delete', () => {
     await expect(verify()).resolves.toMatchObject({ verdict: 'reached', absent: [{ id: FLEET_ID, kind: 'Fleet' }] });
   });
 
+  it.each([
+    { graph: undefined, absent: [FLEET_ID], reason: 'the index has forgotten them' },
+    {
+      graph: [MEMBER_ID, `${OTHER_FLEET}/members/m`],
+      absent: [FLEET_ID, MEMBER_ID],
+      reason: 'the index still lists them',
+    },
+    { graph: 'fails' as const, absent: [FLEET_ID], reason: 'the index cannot be asked: the next sync finds out' },
+  ])('tells which members have gone with it: $reason', async ({ graph, absent }) => {
+    const { arm, verify } = world([]);
+    arm.remove(FLEET_ID);
+    if (graph === 'fails') arm.answer('POST', /resourcegraph/i, refusal(403, 'AuthorizationFailed', ''));
+    else if (graph !== undefined) {
+      const data = graph.map((id) => memberBody({}, id));
+      const body = { data, count: data.length, totalRecords: data.length, resultTruncated: 'false' };
+      arm.answer('POST', /resourcegraph/i, { status: 200, body });
+    }
+    await expect(verify()).resolves.toMatchObject({ verdict: 'reached', absent: absent.map((id) => ({ id })) });
+  });
+
   it('has nothing to do for a fleet that is gone', async () => {
     const { arm, step } = world([]);
     arm.remove(FLEET_ID);

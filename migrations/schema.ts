@@ -6,6 +6,7 @@ import { RoleBindingEntity } from '#libs/access/role-binding.entity.js';
 import { TokenEntity } from '#libs/access/token.entity.js';
 import { Database } from '#libs/database/database.js';
 import { migrateSchema } from '#libs/database/schema-migrator.js';
+import { inventoryEntities } from '#libs/inventory/inventory.entities.js';
 import { migrateJobEngine } from '#libs/operations/job-engine.js';
 import { OperationEntity } from '#libs/operations/operation.entity.js';
 import { OperationEventEntity } from '#libs/operations/operation-event.entity.js';
@@ -24,6 +25,7 @@ export const migrations = [
 
 /** What the tables should look like by the code: only the drift check reads them. */
 export const entities: (new () => object)[] = [
+  ...inventoryEntities,
   OperationEntity,
   OperationStepEntity,
   OperationEventEntity,

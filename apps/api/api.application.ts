@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import fastifyHelmet from '@fastify/helmet';
+import type { NestApplicationOptions } from '@nestjs/common';
 import { type IEntryNestModule, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
@@ -32,11 +33,8 @@ export async function createApiApplication(
   logger: Logger,
 ): Promise<NestFastifyApplication> {
   const adapter = new ApiAdapter(settings, logger);
-  const application = await NestFactory.create<NestFastifyApplication>(module, adapter, {
-    logger: new NestLogger(logger),
-    bodyParser: false,
-    abortOnError: false,
-  });
+  const options: NestApplicationOptions = { logger: new NestLogger(logger), bodyParser: false, abortOnError: false };
+  const application = await NestFactory.create<NestFastifyApplication>(module, adapter, options);
   application.useGlobalFilters(new ProblemFilter());
   const instance = adapter.getInstance<FastifyInstance>();
   const routes = new RouteTable();

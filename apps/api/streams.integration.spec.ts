@@ -77,7 +77,11 @@ describe('streams', () => {
         client.signal,
       );
       const text = await readUntil(answer, (read) => read.includes('id: c2'));
-      expect(eventsOf(text)[0]).toMatchObject({ id: 'c1', event: 'change', data: { kind: 'Ship', health: 'Degraded' } });
+      expect(eventsOf(text)[0]).toMatchObject({
+        id: 'c1',
+        event: 'change',
+        data: { kind: 'Ship', health: 'Degraded' },
+      });
       expect(api.changes.queries).toEqual([{ kinds: ['Ship'], after: 'newer' }]);
       client.abort();
       await until(() => api.changes.openStreams === 0);
@@ -90,8 +94,18 @@ describe('streams', () => {
     });
 
     it.each([
-      { path: '/v1/operations/00000000-0000-4000-8000-000000000000/events', headers: {}, status: 404, reason: 'no such operation' },
-      { path: '/v1/operations/{id}/events', headers: { accept: 'application/json' }, status: 406, reason: 'events only' },
+      {
+        path: '/v1/operations/00000000-0000-4000-8000-000000000000/events',
+        headers: {},
+        status: 404,
+        reason: 'no such operation',
+      },
+      {
+        path: '/v1/operations/{id}/events',
+        headers: { accept: 'application/json' },
+        status: 406,
+        reason: 'events only',
+      },
       { path: '/v1/operations/{id}/events', headers: { 'last-event-id': 'ü' }, status: 400, reason: 'no id of ours' },
       { path: '/v1/operations/{id}/events', headers: { authorization: 'Bearer x' }, status: 401, reason: 'no token' },
       { path: '/v1/changes?after=', headers: { accept: 'text/event-stream' }, status: 400, reason: 'an empty cursor' },
@@ -113,7 +127,10 @@ describe('streams', () => {
       const path = `/v1/operations/${operationId}/events`;
       await Promise.all([1, 2, 3].map(() => open(path, {}, client.signal)));
       const answer = await open(path);
-      expect({ status: answer.status, retryAfter: answer.headers.get('retry-after') }).toEqual({ status: 503, retryAfter: '10' });
+      expect({ status: answer.status, retryAfter: answer.headers.get('retry-after') }).toEqual({
+        status: 503,
+        retryAfter: '10',
+      });
       client.abort();
       await until(() => api.operations.openStreams === 0);
       expect((await open(path, {}, AbortSignal.timeout(500))).status).toBe(200);
@@ -121,7 +138,10 @@ describe('streams', () => {
 
     it('do not begin for a HEAD request', async () => {
       api.operations.streamEnds = false;
-      const answer = await fetch(`${address}/v1/operations/${operationId}/events`, { method: 'HEAD', headers: asAdmin });
+      const answer = await fetch(`${address}/v1/operations/${operationId}/events`, {
+        method: 'HEAD',
+        headers: asAdmin,
+      });
       expect(answer.headers.get('content-type')).toContain('text/event-stream');
       expect(api.operations.openStreams).toBe(0);
     });
@@ -133,7 +153,10 @@ describe('streams', () => {
       for (const client of clients.splice(0)) await client.dispose();
     });
 
-    function connect(parameters: { connectionParams?: Record<string, unknown>; headers?: Record<string, string> }): Client {
+    function connect(parameters: {
+      connectionParams?: Record<string, unknown>;
+      headers?: Record<string, string>;
+    }): Client {
       class WithHeaders extends WebSocket {
         constructor(url: string, protocols: string | string[]) {
           super(url, protocols, { headers: parameters.headers ?? {} });
@@ -156,7 +179,9 @@ describe('streams', () => {
     ])('take the token $reason', async ({ parameters }) => {
       const client = connect(parameters);
       const statuses: string[] = [];
-      for await (const { data } of client.iterate({ query: `subscription { operation(id: "${operationId}") { status } }` })) {
+      for await (const { data } of client.iterate({
+        query: `subscription { operation(id: "${operationId}") { status } }`,
+      })) {
         statuses.push((data as { operation: { status: string } }).operation.status);
       }
       expect(statuses).toEqual(['Pending', 'Running', 'Succeeded']);
@@ -166,7 +191,9 @@ describe('streams', () => {
     it('end when the client wants no more', async () => {
       api.operations.streamEnds = false;
       const client = connect({ headers: asAdmin });
-      const results = client.iterate({ query: 'subscription { operations(filter: { type: "ship.dock" }) { id status } }' });
+      const results = client.iterate({
+        query: 'subscription { operations(filter: { type: "ship.dock" }) { id status } }',
+      });
       expect((await results.next()).value.data.operations.status).toBe('Pending');
       expect(api.operations.openStreams).toBe(1);
       await results.return?.();
@@ -177,7 +204,8 @@ describe('streams', () => {
       api.changes.changes = [changeView()];
       const client = connect({ headers: asAdmin });
       const results = client.iterate({
-        query: 'subscription { changes(after: "c0", filter: { kinds: ["Ship"] }) { cursor type changed health healthBefore } }',
+        query:
+          'subscription { changes(after: "c0", filter: { kinds: ["Ship"] }) { cursor type changed health healthBefore } }',
       });
       expect((await results.next()).value.data.changes).toEqual({
         cursor: 'c1',
@@ -194,7 +222,9 @@ describe('streams', () => {
     it('end when the server stops', async () => {
       api.operations.streamEnds = false;
       const client = connect({ headers: asAdmin });
-      const closed = new Promise((resolve) => client.on('closed', (event) => resolve((event as { code: number }).code)));
+      const closed = new Promise((resolve) =>
+        client.on('closed', (event) => resolve((event as { code: number }).code)),
+      );
       const results = client.iterate({ query: 'subscription { operations { id } }' });
       await results.next();
       const began = performance.now();
@@ -205,12 +235,24 @@ describe('streams', () => {
     });
 
     it.each([
-      { query: 'subscription { operation(id: "00000000-0000-4000-8000-000000000000") { id } }', code: 'OPERATION_NOT_FOUND', reason: 'no such operation' },
+      {
+        query: 'subscription { operation(id: "00000000-0000-4000-8000-000000000000") { id } }',
+        code: 'OPERATION_NOT_FOUND',
+        reason: 'no such operation',
+      },
       { query: 'subscription { nothing }', code: 'INVALID_REQUEST', reason: 'an unknown field' },
       { query: 'subscription {', code: 'INVALID_REQUEST', reason: 'a syntax error' },
       { query: `{ a(x: ${'['.repeat(200)}) }`, code: 'QUERY_TOO_COMPLEX', reason: 'brackets without end' },
-      { query: '{ harbours(first: 1000) { nodes { ships(first: 1000) { name } } } }', code: 'QUERY_TOO_COMPLEX', reason: 'a query that asks for too much' },
-      { query: 'subscription { changes(filter: { namespace: "\\u0000" }) { cursor } }', code: 'INVALID_REQUEST', reason: 'NUL in a filter' },
+      {
+        query: '{ harbours(first: 1000) { nodes { ships(first: 1000) { name } } } }',
+        code: 'QUERY_TOO_COMPLEX',
+        reason: 'a query that asks for too much',
+      },
+      {
+        query: 'subscription { changes(filter: { namespace: "\\u0000" }) { cursor } }',
+        code: 'INVALID_REQUEST',
+        reason: 'NUL in a filter',
+      },
     ])('say no with a code: $reason', async ({ query, code }) => {
       const client = connect({ headers: asAdmin });
       const errors = await errorsOf(client, query);
@@ -238,7 +280,10 @@ describe('streams', () => {
       const code = await new Promise((resolve) => {
         const client = connect({ connectionParams });
         client.on('closed', (event) => resolve((event as { code: number }).code));
-        client.subscribe({ query: '{ __typename }' }, { next: () => undefined, error: () => undefined, complete: () => undefined });
+        client.subscribe(
+          { query: '{ __typename }' },
+          { next: () => undefined, error: () => undefined, complete: () => undefined },
+        );
       });
       expect(code).toBe(4403);
     });
@@ -260,7 +305,10 @@ describe('streams', () => {
 
     it.each([
       { frame: 'nonsense', reason: 'no message' },
-      { frame: JSON.stringify({ type: 'subscribe', id: '1', payload: { query: '{ __typename }' } }), reason: 'a subscription before the beginning' },
+      {
+        frame: JSON.stringify({ type: 'subscribe', id: '1', payload: { query: '{ __typename }' } }),
+        reason: 'a subscription before the beginning',
+      },
       { frame: JSON.stringify({ type: 'unheard-of' }), reason: 'an unknown message' },
       { frame: 'x'.repeat(2_000_000), reason: 'a frame over the limit' },
       { frame: Buffer.from([0xff, 0xfe]), reason: 'bytes' },

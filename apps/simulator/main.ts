@@ -17,10 +17,15 @@ try {
     // A second signal finds the default handler again and ends the process at once.
     process.off('SIGTERM', stop);
     process.off('SIGINT', stop);
+    process.off('disconnect', stop);
+    // The channel would keep the process alive.
+    if (process.connected) process.disconnect();
     void simulator.close();
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // Whoever started this process with a channel to it is gone.
+  process.on('disconnect', stop);
 } catch (error) {
   // An address that is taken or not ours is the caller's fault too, and its message says which.
   const cannotListen = error instanceof Error && 'syscall' in error && error.syscall === 'listen';

@@ -9,7 +9,10 @@ import type { Configuration } from '#libs/config/configuration.js';
 import { ReadinessControl } from '#libs/control/readiness.control.js';
 import { Database } from '#libs/database/database.js';
 import { NotificationListener } from '#libs/database/notification.listener.js';
+import { ChangeRepository } from '#libs/inventory/change.repository.js';
+import { InventoryHousekeeping } from '#libs/inventory/inventory.housekeeping.js';
 import { ObservationWriter } from '#libs/inventory/observation.writer.js';
+import { RetentionRepository } from '#libs/inventory/retention.repository.js';
 import { ScopeRepository } from '#libs/inventory/scope.repository.js';
 import { SyncRunner } from '#libs/inventory/sync.runner.js';
 import { SyncScheduler } from '#libs/inventory/sync.scheduler.js';
@@ -30,6 +33,7 @@ import { WorkerMetrics } from './worker.metrics.js';
 /** How often the list of subscriptions is looked at again. */
 const PLAN_INTERVAL_MS = 60_000;
 const PLAN_RETRY_MS = 5_000;
+const HOUSEKEEPING_INTERVAL_MS = 3_600_000;
 const SCOPE_LEASE_SECONDS = 30;
 const SCOPE_POLL_SECONDS = 2;
 
@@ -63,12 +67,15 @@ export class Worker {
       },
     );
     this.#syncs = this.#syncScheduler(house);
-    this.#tasks = [this.#planning(house), ...this.#checkpoints(house)];
+    this.#tasks = [this.#planning(house), this.#housekeeping(house), ...this.#checkpoints(house)];
     this.#health = createHealthServer(house.get(ReadinessControl), this.#metrics.registry);
   }
 
   async start(): Promise<void> {
-    const url = await this.#health.listen({ host: this.#configuration.workerHost, port: this.#configuration.workerPort });
+    const url = await this.#health.listen({
+      host: this.#configuration.workerHost,
+      port: this.#configuration.workerPort,
+    });
     await this.#jobs.start();
     this.#syncs.start();
     for (const task of this.#tasks) task.start();
@@ -129,7 +136,11 @@ export class Worker {
           this.#metrics.syncEnded(scopeKey.split(':', 1)[0] ?? scopeKey, end, durationMs / 1000);
           const fields = { scope: scopeKey, end, ...counts, removed, durationMs: Math.round(durationMs) };
           if (problem === null) this.#logger.debug(fields, 'A sync ended');
-          else this.#logger.warn({ ...fields, code: problem.code, problem: problem.message }, 'A sync did not see everything');
+          else
+            this.#logger.warn(
+              { ...fields, code: problem.code, problem: problem.message },
+              'A sync did not see everything',
+            );
         },
         failed: (error, scopeKey) => this.#logger.error({ err: error, scope: scopeKey }, 'A sync failed unexpectedly'),
       },
@@ -160,6 +171,22 @@ export class Worker {
       retryMs: PLAN_RETRY_MS,
       run: (signal) => planner.plan(signal),
       onFailure: (error) => this.#logger.error({ err: error }, 'The subscriptions could not be listed'),
+    });
+  }
+
+  #housekeeping(house: INestApplicationContext): PeriodicTask {
+    const housekeeping = new InventoryHousekeeping(
+      new RetentionRepository(house.get(Database)),
+      house.get(ChangeRepository),
+      house.get<Clock>(CLOCK),
+      this.#configuration,
+    );
+    return new PeriodicTask({
+      intervalMs: HOUSEKEEPING_INTERVAL_MS,
+      run: async () => {
+        this.#logger.debug({ ...(await housekeeping.run()) }, 'Housekeeping is done');
+      },
+      onFailure: (error) => this.#logger.error({ err: error }, 'Housekeeping failed'),
     });
   }
 

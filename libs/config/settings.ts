@@ -126,6 +126,16 @@ export const settings = {
       'or taken for deleted because of what the index says.',
     default: '120',
   }),
+  historyDays: setting(integer(1, 3_650), {
+    variable: 'HISTORY_DAYS',
+    description: 'How many days back `history` and `asOf` reach; whole months are removed at once.',
+    default: '90',
+  }),
+  changeDays: setting(integer(1, 365), {
+    variable: 'CHANGE_DAYS',
+    description: 'How many days a cursor of the change feed stays usable.',
+    default: '7',
+  }),
   operationConcurrency: setting(integer(1, 500), {
     variable: 'OPERATION_CONCURRENCY',
     description: 'Operations that one worker carries forward at the same moment (waiting ones do not count).',

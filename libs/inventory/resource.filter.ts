@@ -1,7 +1,7 @@
 import { canonicalLocation } from '#libs/kernel/arm-id.js';
 import { canonicalHash } from '#libs/kernel/canonical-json.js';
 import { ControlError } from '#libs/kernel/control-error.js';
-import { decodeCursor, encodeCursor } from '#libs/kernel/page.js';
+import { decodeCursor } from '#libs/kernel/page.js';
 import { isUuid } from '#libs/kernel/resource-uid.js';
 import { HEALTH_STATES } from '#libs/systems/contract/observation.js';
 import type { ResourceFilter, ResourceQuery, ResourceSort, ResourceSortField } from './resource.query.js';
@@ -108,7 +108,7 @@ export class ResourceOrder {
       if (position === key.length - 1) return isUuid(part);
       return position > 0 || this.#sort.type === 'text' || /^-?\d{1,17}$/.test(part);
     });
-    if (isValid) return key as string[];
+    if (isValid) return key;
     throw new ControlError('INVALID_CURSOR', 'The cursor was not issued by this list.', {
       remedy: 'Start again without a cursor.',
     });
@@ -120,8 +120,47 @@ export function listName(query: ResourceQuery, filter: ResourceFilter, asOf: Dat
   return `resources ${canonicalHash([filter, query.sort ?? 'name', asOf]).slice(0, 16)}`;
 }
 
-export function resourceCursor(list: string, key: readonly string[]): string {
-  return encodeCursor(list, key);
+/** Collects the parameters of a statement. */
+export class Parameters {
+  readonly values: unknown[] = [];
+
+  /** @returns how the statement refers to it. */
+  add(value: unknown): string {
+    this.values.push(value);
+    return `$${this.values.length}`;
+  }
+
+  addAll(values: readonly unknown[]): string[] {
+    return values.map((value) => this.add(value));
+  }
+}
+
+/** What a normalised filter asks of a row of this alias; everything but the tags, which each reader finds in its own way. */
+export function conditionsOf(filter: ResourceFilter, alias: string, parameters: Parameters): string[] {
+  const conditions: string[] = [];
+  const add = (value: unknown, condition: (parameter: string) => string): void => {
+    if (value !== undefined) conditions.push(condition(parameters.add(value)));
+  };
+  const oneOf = (values: readonly string[] | undefined, column: string): void => {
+    const [first, ...others] = values ?? [];
+    if (others.length === 0) add(first, (value) => `${alias}.${column} = ${value}`);
+    else add(values, (value) => `${alias}.${column} = ANY(${value}::text[])`);
+  };
+  oneOf(filter.kinds, 'kind');
+  oneOf(filter.health, 'health');
+  add(filter.uids, (value) => `${alias}.uid = ANY(${value}::uuid[])`);
+  add(filter.location, (value) => `${alias}.location = ${value}`);
+  add(filter.subscriptionId, (value) => `${alias}.subscription_id = ${value}`);
+  add(filter.resourceGroup, (value) => `lower(${alias}.resource_group) = ${value}`);
+  add(filter.clusterUid, (value) => `${alias}.cluster_uid = ${value}::uuid`);
+  add(filter.namespace, (value) => `${alias}.namespace = ${value}`);
+  add(filter.name, (value) => `${alias}.name = ${value}`);
+  add(likePattern(filter.q), (value) => `${alias}.name ILIKE ${value}`);
+  return conditions;
+}
+
+function likePattern(part: string | undefined): string | undefined {
+  return part === undefined ? undefined : `%${part.replaceAll(/[\\%_]/g, '\\$&')}%`;
 }
 
 function lower(text: string): string {

@@ -2,11 +2,11 @@ import { ControlError } from '#libs/kernel/control-error.js';
 import { decodeCursor, encodeCursor, MAXIMUM_PAGE_SIZE } from '#libs/kernel/page.js';
 import { isUuid, resourceUid } from '#libs/kernel/resource-uid.js';
 import type { Database } from '#libs/database/database.js';
-import type { SqlResult } from '#libs/database/sql.js';
+import type { Sql } from '#libs/database/sql.js';
 import { databaseJson } from './database-json.js';
 import type { LagSettings } from './freshness.rule.js';
 import { CHANGED_PARTS } from './observation.repository.js';
-import { listName, normaliseFilter, resourceCursor, ResourceOrder } from './resource.filter.js';
+import { conditionsOf, listName, normaliseFilter, Parameters, ResourceOrder } from './resource.filter.js';
 import {
   type GraphQuery,
   MAXIMUM_GRAPH_DEPTH,
@@ -24,13 +24,12 @@ import type {
   ResourceVersionPage,
 } from './resource.record.js';
 import { type ResourceRow, stateColumns, textOrNull, toResourceRecord } from './resource.row.js';
+import { TaggedResourceRepository } from './tagged-resource.repository.js';
 
 const WITH_FRESHNESS = `${stateColumns('r')}, r.changed_at, s.last_complete_at, s.last_complete_source`;
 const SCOPE_OF_ROW = 'LEFT JOIN scope s ON s.key = r.scope_key';
 /** Edges that one step of a graph looks at, for each node that may still be added. */
 const EDGES_A_NODE = 4;
-/** More lists cost more to plan than they save; the tags after these are read from the rows that are left. */
-const TAG_LISTS = 4;
 
 type PageRow = ResourceRow & { cursor_key: string[] };
 
@@ -42,6 +41,8 @@ interface VersionRow extends ResourceRow {
 
 /** Reads the state cache. */
 export class ResourceRepository {
+  readonly #tagged = new TaggedResourceRepository();
+
   constructor(
     private readonly database: Database,
     private readonly settings: LagSettings,
@@ -52,9 +53,12 @@ export class ResourceRepository {
    * @throws ControlError INVALID_CURSOR when the cursor is not one of this list with these filters and this order.
    */
   async page(query: ResourceQuery): Promise<ResourcePage> {
-    return this.#list(query, null, async (filter, order, key) => {
-      const tags = await this.#tagAccess(filter, order);
-      return pageStatement({ filter, order, key, limit: query.limit + 1, tags });
+    return this.#list(query, null, async (wanted) => {
+      if (wanted.filter.tags === undefined) return this.#rows(this.database, pageStatement(wanted));
+      return this.database.snapshot(async (transaction) => {
+        const uids = await this.#tagged.find(transaction, wanted);
+        return this.#rows(transaction, pageStatement({ ...wanted, filter: { uids }, key: null }));
+      });
     });
   }
 
@@ -64,9 +68,12 @@ export class ResourceRepository {
    * @throws ControlError INVALID_CURSOR
    */
   async asOf(query: ResourceQuery, instant: Date): Promise<ResourcePage> {
-    return this.#list(query, instant, async (filter, order, key) => {
-      const tags = await this.#tagAccess(filter, order);
-      return pastStatement({ filter, order, key, limit: query.limit + 1, tags }, instant);
+    return this.#list(query, instant, async (wanted) => {
+      if (wanted.filter.tags === undefined) return this.#rows(this.database, pastStatement(wanted, null, instant));
+      return this.database.snapshot(async (transaction) => {
+        const tagged = await this.#tagged.find(transaction, { ...wanted, unchangedSince: instant });
+        return this.#rows(transaction, pastStatement(wanted, tagged, instant));
+      });
     });
   }
 
@@ -92,7 +99,8 @@ export class ResourceRepository {
 
   /**
    * For each uid the living objects that it is related to in this way, by name. One statement, whose cost grows with the
-   * number of relations of the given objects.
+   * number of relations of the given objects: OFFSET 0 keeps the planner from walking the whole kind for each of them, which
+   * it would do as long as the tables have not been analysed.
    */
   async related(
     uids: readonly string[],
@@ -108,8 +116,12 @@ export class ResourceRepository {
        FROM unnest($1::uuid[]) AS origin (uid)
        CROSS JOIN LATERAL (
          SELECT other.uid, other.name
-         FROM (SELECT DISTINCT ${far} AS uid FROM relation WHERE ${near} = origin.uid AND type = $2) AS ends
-         JOIN resource other USING (uid)
+         FROM (
+           SELECT far_end.uid, far_end.name, far_end.kind, far_end.deleted_at
+           FROM (SELECT DISTINCT ${far} AS uid FROM relation WHERE ${near} = origin.uid AND type = $2) AS ends
+           JOIN resource far_end USING (uid)
+           OFFSET 0
+         ) AS other
          WHERE other.kind = $3 AND other.deleted_at IS NULL
          ORDER BY other.name, other.uid LIMIT $4
        ) AS first
@@ -200,7 +212,7 @@ export class ResourceRepository {
   async #list(
     query: ResourceQuery,
     asOf: Date | null,
-    statementOf: (filter: ResourceFilter, order: ResourceOrder, key: string[] | null) => Promise<Statement>,
+    rowsOf: (wanted: RowsWanted) => Promise<PageRow[]>,
   ): Promise<ResourcePage> {
     checkLimit(query.limit);
     const filter = normaliseFilter(query);
@@ -209,40 +221,19 @@ export class ResourceRepository {
     const cursor = query.cursor ?? null;
     const key = cursor === null ? null : order.decode(list, cursor);
     if (filter === null) return { rows: [], nextCursor: null, freshness: null };
-    const result = await this.#run(await statementOf(filter, order, key));
-    const rows = result.rows.slice(0, query.limit);
+    const found = await rowsOf({ filter, order, key, limit: query.limit + 1 });
+    const rows = found.slice(0, query.limit);
     const last = rows.at(-1);
     const records = rows.map((row) => toResourceRecord(row, this.settings));
     return {
       rows: records,
-      nextCursor: result.rows.length > query.limit && last !== undefined ? resourceCursor(list, last.cursor_key) : null,
+      nextCursor: found.length > query.limit && last !== undefined ? encodeCursor(list, last.cursor_key) : null,
       freshness: rangeOf(records),
     };
   }
 
-  async #run({ text, values, merges }: Statement): Promise<SqlResult<PageRow>> {
-    if (!merges) return this.database.query<PageRow>(text, values);
-    return this.database.transaction(async (transaction) => {
-      await transaction.query(MERGE_ONLY);
-      return transaction.query<PageRow>(text, values);
-    });
-  }
-
-  /** How the rows with the wanted tags are found: see `TagAccess`. */
-  async #tagAccess(filter: ResourceFilter, order: ResourceOrder): Promise<TagAccess> {
-    const tags = Object.entries(filter.tags ?? {});
-    if (tags.length === 0) return 'none';
-    if (order.field === 'name') return 'merge';
-    const { rows } = await this.database.query<{ fewest: string }>(
-      `SELECT min(counted.number) AS fewest
-       FROM unnest($1::text[], $2::text[]) AS wanted (key, value)
-       CROSS JOIN LATERAL (
-         SELECT count(*) AS number
-         FROM (SELECT FROM resource_tag WHERE tag = tag_key(wanted.key, wanted.value) LIMIT $3 + 1) AS some
-       ) AS counted`,
-      [tags.map(([key]) => key), tags.map(([, value]) => value), SORTABLE_ROWS],
-    );
-    return Number(rows[0]?.fewest ?? 0) <= SORTABLE_ROWS ? 'sort' : 'probe';
+  async #rows(sql: Sql, { text, values }: Statement): Promise<PageRow[]> {
+    return (await sql.query<PageRow>(text, values)).rows;
   }
 
   async #edgesOf(uids: readonly string[], query: GraphQuery, limit: number): Promise<RelationEdge[]> {
@@ -259,85 +250,44 @@ export class ResourceRepository {
   }
 }
 
-interface Statement {
-  text: string;
-  values: unknown[];
-  /** Whether the statement joins lists that must be merged in their order: see `MERGE_ONLY`. */
-  merges: boolean;
-}
-
-/**
- * Where tags are wanted, rows are found in one of these ways:
- * - `merge`: in the order by name. A tag is a list in that order, and so is what any other filter leaves: such lists are
- *   merged until the page is full, or the members of a short one looked up in the others.
- * - `sort`: in another order, where a tag is rare. The rows with the tag are sorted.
- * - `probe`: in another order, where the tags are common. The rows are walked in order and looked up in the lists.
- */
-type TagAccess = 'none' | 'merge' | 'sort' | 'probe';
-
-/** What can be sorted within the time that a page may take. */
-const SORTABLE_ROWS = 5_000;
-
-/**
- * For the planner, name and uid are independent of each other, so it expects a join over both to give next to nothing, and
- * would rather hash and sort two lists of a million than merge them and stop after a page.
- */
-const MERGE_ONLY = `
-  SET LOCAL enable_sort = off;
-  SET LOCAL enable_incremental_sort = off;
-  SET LOCAL enable_hashjoin = off;
-  SET LOCAL max_parallel_workers_per_gather = 0`;
-
 interface RowsWanted {
   filter: ResourceFilter;
   order: ResourceOrder;
   key: string[] | null;
   limit: number;
-  tags: TagAccess;
 }
 
-/** Collects the parameters of a statement. */
-class Parameters {
-  readonly values: unknown[] = [];
-
-  /** @returns how the statement refers to it. */
-  add(value: unknown): string {
-    this.values.push(value);
-    return `$${this.values.length}`;
-  }
-
-  addAll(values: readonly unknown[] | null): string[] | null {
-    return values === null ? null : values.map((value) => this.add(value));
-  }
+interface Statement {
+  text: string;
+  values: unknown[];
 }
 
 function pageStatement(wanted: RowsWanted): Statement {
   const { order } = wanted;
   const parameters = new Parameters();
-  const rows = livingRows(wanted, [], order.columns, parameters.addAll(wanted.key), parameters);
   const text = `
-    WITH page AS MATERIALIZED (${rows.text})
+    WITH page AS MATERIALIZED (${livingKeys(wanted, [], parameters)})
     SELECT ${WITH_FRESHNESS}, ${order.keyOf('page')} AS cursor_key
     FROM page JOIN resource r USING (uid) ${SCOPE_OF_ROW}
     ORDER BY ${order.orderBy('page')}`;
-  return { text, values: parameters.values, merges: rows.merges };
+  return { text, values: parameters.values };
 }
 
 /** The present state where it was there already, otherwise the past one. */
-function pastStatement(wanted: RowsWanted, instant: Date): Statement {
-  const { filter, order, limit } = wanted;
+function pastStatement(wanted: RowsWanted, tagged: readonly string[] | null, instant: Date): Statement {
+  const { filter, order, key, limit } = wanted;
   const parameters = new Parameters();
   const at = parameters.add(instant);
-  const key = parameters.addAll(wanted.key);
-  const present = livingRows(wanted, [`r.changed_at <= ${at}`], order.columns, key, parameters);
+  const present = [`r.changed_at <= ${at}`];
+  if (tagged !== null) present.push(`r.uid = ANY(${parameters.add(tagged)}::uuid[])`);
   const past = [
     `v.changed_at <= ${at} AND v.valid_to > ${at}`,
     ...conditionsOf(filter, 'v', parameters),
     ...(filter.tags === undefined ? [] : [`v.tags @> ${parameters.add(databaseJson(filter.tags))}::jsonb`]),
-    ...(key === null ? [] : [order.isAfter('v', key)]),
+    ...(key === null ? [] : [order.isAfter('v', parameters.addAll(key))]),
   ];
   const text = `
-    WITH present AS MATERIALIZED (${present.text})
+    WITH present AS MATERIALIZED (${livingKeys(wanted, present, parameters)})
     SELECT state.*, NULL::timestamptz AS last_complete_at, NULL::text AS last_complete_source,
       ${order.keyOf('state')} AS cursor_key
     FROM (
@@ -347,83 +297,19 @@ function pastStatement(wanted: RowsWanted, instant: Date): Statement {
        WHERE ${past.join(' AND ')} ORDER BY ${order.orderBy('v')} LIMIT ${limit})
     ) AS state
     ORDER BY ${order.orderBy('state')} LIMIT ${limit}`;
-  return { text, values: parameters.values, merges: present.merges };
+  return { text, values: parameters.values };
 }
 
-/** The keys of the living rows: index entries only, since the rows themselves are wide and lie apart. */
-function livingRows(
-  { filter, order, limit, tags: access }: RowsWanted,
-  conditions: readonly string[],
-  columns: readonly string[],
-  key: string[] | null,
+/** The keys of the rows of a page: index entries only, since the rows themselves are wide and lie apart. */
+function livingKeys(
+  { filter, order, key, limit }: RowsWanted,
+  more: readonly string[],
   parameters: Parameters,
-): { text: string; merges: boolean } {
-  const ofRow = [...conditions, ...conditionsOf(filter, 'r', parameters)];
-  const tags = Object.entries(filter.tags ?? {});
-  const tagOf = ([name, value]: [string, string]): string =>
-    `tag_key(${parameters.add(name)}::text, ${parameters.add(value)}::text)`;
-  const lists = tags.slice(0, TAG_LISTS).map((tag, position) => ({ alias: `tag${position}`, tag: tagOf(tag) }));
-  if (tags.length > TAG_LISTS) ofRow.push(`r.tags @> ${parameters.add(databaseJson(filter.tags))}::jsonb`);
-
-  const from: string[] = [];
-  const where: string[] = [];
-  // A tag has living rows only, so a single list can be the whole answer.
-  if (access !== 'merge' || ofRow.length > 0) {
-    from.push('resource r');
-    where.push('r.deleted_at IS NULL', ...ofRow);
-    if (key !== null) where.push(order.isAfter('r', key));
-  }
-  for (const { alias, tag } of lists) {
-    if (access === 'probe') {
-      where.push(
-        `EXISTS (SELECT FROM resource_tag ${alias}
-          WHERE ${alias}.tag = ${tag} AND ${alias}.name = r.name AND ${alias}.uid = r.uid OFFSET 0)`,
-      );
-      continue;
-    }
-    const isFirst = from.length === 0;
-    from.push(
-      isFirst
-        ? `resource_tag ${alias}`
-        : `JOIN resource_tag ${alias} ON (${alias}.name, ${alias}.uid) = (first.name, first.uid)`,
-    );
-    where.push(`${alias}.tag = ${tag}`);
-    // Said of every list, since the planner does not carry a row comparison over to what is joined.
-    if (key !== null && access === 'merge') where.push(order.isAfter(alias, key));
-  }
-  const first = from[0]?.split(' ')[1] ?? 'r';
-  const text = `
-    SELECT ${columns.map((column) => `${first}.${column}`).join(', ')}
-    FROM ${from.join(' ').replaceAll('first.', `${first}.`)}
-    WHERE ${where.join(' AND ')}
-    ORDER BY ${order.orderBy(first)} LIMIT ${limit}`;
-  return { text, merges: access === 'merge' && from.length > 1 };
-}
-
-/** Everything but the tags. */
-function conditionsOf(filter: ResourceFilter, alias: string, parameters: Parameters): string[] {
-  const conditions: string[] = [];
-  const add = (value: unknown, condition: (parameter: string) => string): void => {
-    if (value !== undefined) conditions.push(condition(parameters.add(value)));
-  };
-  const [kind, ...otherKinds] = filter.kinds ?? [];
-  if (otherKinds.length === 0) add(kind, (value) => `${alias}.kind = ${value}`);
-  else add(filter.kinds, (value) => `${alias}.kind = ANY(${value}::text[])`);
-  const [health, ...otherHealth] = filter.health ?? [];
-  if (otherHealth.length === 0) add(health, (value) => `${alias}.health = ${value}`);
-  else add(filter.health, (value) => `${alias}.health = ANY(${value}::text[])`);
-  add(filter.uids, (value) => `${alias}.uid = ANY(${value}::uuid[])`);
-  add(filter.location, (value) => `${alias}.location = ${value}`);
-  add(filter.subscriptionId, (value) => `${alias}.subscription_id = ${value}`);
-  add(filter.resourceGroup, (value) => `lower(${alias}.resource_group) = ${value}`);
-  add(filter.clusterUid, (value) => `${alias}.cluster_uid = ${value}::uuid`);
-  add(filter.namespace, (value) => `${alias}.namespace = ${value}`);
-  add(filter.name, (value) => `${alias}.name = ${value}`);
-  add(
-    filter.q === undefined ? undefined : `%${filter.q.replaceAll(/[\\%_]/g, '\\$&')}%`,
-    (value) => `${alias}.name ILIKE ${value}`,
-  );
-  return conditions;
+): string {
+  const conditions = ['r.deleted_at IS NULL', ...more, ...conditionsOf(filter, 'r', parameters)];
+  if (key !== null) conditions.push(order.isAfter('r', parameters.addAll(key)));
+  return `SELECT ${order.columns.map((column) => `r.${column}`).join(', ')} FROM resource r
+    WHERE ${conditions.join(' AND ')} ORDER BY ${order.orderBy('r')} LIMIT ${limit}`;
 }
 
 function toVersion(row: VersionRow): ResourceVersion {

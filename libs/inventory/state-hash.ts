@@ -49,4 +49,4 @@ function canonicalText(value: Json): string {
   return `{${text}}`;
 }
 
-const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
+const NEEDS_ESCAPE = /["\\\p{Cc}\p{Cs}]/u;

@@ -51,7 +51,7 @@ export async function createEmptyDatabase(): Promise<{ url: Secret; drop: () => 
 }
 
 function administratorUrl(): string {
-  const url = process.env['PILOTHOUSE_TEST_POSTGRES'];
+  const url = process.env.PILOTHOUSE_TEST_POSTGRES;
   if (url === undefined) throw new Error('Integration tests need the Jest project "integration" and its global setup');
   return url;
 }

@@ -12,7 +12,15 @@ import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { createApiApplication } from '../../apps/api/api.application.js';
 import { ApiEdgeModule } from '../../apps/api/api-edge.module.js';
 import { DEFAULT_API_SETTINGS, type ApiSettings } from '../../apps/api/api.settings.js';
-import { ADMIN_TOKEN, FakeAccess, FakeAudit, FakeChanges, FakeOperations, FakeReadiness, FakeResources } from './fake-controls.js';
+import {
+  ADMIN_TOKEN,
+  FakeAccess,
+  FakeAudit,
+  FakeChanges,
+  FakeOperations,
+  FakeReadiness,
+  FakeResources,
+} from './fake-controls.js';
 import { fakeRegistry } from './fake-systems.js';
 
 /** The edges of the API over fakes, in this process. */
@@ -72,7 +80,7 @@ export async function startFakeApi(settings: Partial<ApiSettings> = {}): Promise
   const application = await createApiApplication(FakeApiModule, all, logger);
   return {
     application,
-    instance: application.getHttpAdapter().getInstance() as unknown as FastifyInstance,
+    instance: application.getHttpAdapter().getInstance(),
     resources,
     operations,
     changes,

@@ -6,11 +6,27 @@ import type { AccessControl } from '#libs/control/access.control.js';
 import type { AuditControl, AuditQuery } from '#libs/control/audit.control.js';
 import type { AuditCheckpointView, AuditEventView } from '#libs/control/audit.view.js';
 import type { ChangeControl, ChangePageView, ChangeQuery } from '#libs/control/change.control.js';
-import type { OperationAcceptRequest, OperationControl, OperationQuery, OperationWatchFilter } from '#libs/control/operation.control.js';
-import type { OperationEventView, OperationPageView, OperationTypeView, OperationView } from '#libs/control/operation.view.js';
+import type {
+  OperationAcceptRequest,
+  OperationControl,
+  OperationQuery,
+  OperationWatchFilter,
+} from '#libs/control/operation.control.js';
+import type {
+  OperationEventView,
+  OperationPageView,
+  OperationTypeView,
+  OperationView,
+} from '#libs/control/operation.view.js';
 import type { Readiness, ReadinessControl } from '#libs/control/readiness.control.js';
 import type { ResourceControl, ResourceGetOptions, ResourceListRequest } from '#libs/control/resource.control.js';
-import type { ChangeView, ResourceGraphView, ResourcePageView, ResourceVersionView, ResourceView } from '#libs/control/resource.view.js';
+import type {
+  ChangeView,
+  ResourceGraphView,
+  ResourcePageView,
+  ResourceVersionView,
+  ResourceView,
+} from '#libs/control/resource.view.js';
 import type { RelationField } from '#libs/systems/contract/kind-definition.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 
@@ -43,7 +59,8 @@ export class FakeResources implements Pick<ResourceControl, keyof ResourceContro
 
   addHarbour(name: string, ships: readonly string[], properties: ResourceView['properties'] = {}): ResourceView {
     const harbour = this.#add('Harbour', name, properties);
-    for (const ship of ships) this.#links.push({ ship: this.#add('Ship', ship, { flag: 'NL' }).uid, harbour: harbour.uid });
+    for (const ship of ships)
+      this.#links.push({ ship: this.#add('Ship', ship, { flag: 'NL' }).uid, harbour: harbour.uid });
     return harbour;
   }
 
@@ -84,10 +101,17 @@ export class FakeResources implements Pick<ResourceControl, keyof ResourceContro
 
   findMany(_caller: Caller, uids: readonly string[]): Promise<Map<string, ResourceView>> {
     this.#record('findMany', uids);
-    return Promise.resolve(new Map(this.resources.filter((each) => uids.includes(each.uid)).map((each) => [each.uid, each])));
+    return Promise.resolve(
+      new Map(this.resources.filter((each) => uids.includes(each.uid)).map((each) => [each.uid, each])),
+    );
   }
 
-  related(_caller: Caller, uids: readonly string[], relation: RelationField, limit: number): Promise<Map<string, ResourceView[]>> {
+  related(
+    _caller: Caller,
+    uids: readonly string[],
+    relation: RelationField,
+    limit: number,
+  ): Promise<Map<string, ResourceView[]>> {
     this.#record('related', { uids, relation: relation.name, limit });
     const found = uids.map((uid): [string, ResourceView[]] => {
       const ends = this.#links.flatMap(({ ship, harbour }) => {
@@ -103,7 +127,12 @@ export class FakeResources implements Pick<ResourceControl, keyof ResourceContro
     this.#record('graph', { uid, ...options });
     const root = this.resources.find((resource) => resource.uid === uid);
     if (root === undefined) return Promise.reject(new ControlError('RESOURCE_NOT_FOUND', 'There is no such resource.'));
-    return Promise.resolve({ root: uid, nodes: [root], edges: [{ from: uid, to: uid, type: 'owns' }], truncated: false });
+    return Promise.resolve({
+      root: uid,
+      nodes: [root],
+      edges: [{ from: uid, to: uid, type: 'owns' }],
+      truncated: false,
+    });
   }
 
   history(_caller: Caller, uid: string, options: object): Promise<Page<ResourceVersionView>> {
@@ -155,7 +184,10 @@ export class FakeResources implements Pick<ResourceControl, keyof ResourceContro
 
   #view(resource: ResourceView, view: 'raw' | 'typed'): ResourceView {
     if (view === 'raw') return resource;
-    return { ...resource, properties: this.registry.kind(resource.kind).describe(resource.properties) as ResourceView['properties'] };
+    return {
+      ...resource,
+      properties: this.registry.kind(resource.kind).describe(resource.properties) as ResourceView['properties'],
+    };
   }
 
   #page(page: Page<ResourceView>, view: 'raw' | 'typed'): ResourcePageView {
@@ -200,8 +232,14 @@ export class FakeOperations implements Pick<OperationControl, keyof OperationCon
     this.failure = undefined;
     if (failure !== undefined) return Promise.reject(failure);
     this.accepted.push(request);
-    const replayed = request.idempotencyKey !== undefined && this.accepted.filter((each) => each.idempotencyKey === request.idempotencyKey).length > 1;
-    const operation = operationView({ type: request.type, dryRun: request.dryRun, input: request.input as OperationView['input'] });
+    const replayed =
+      request.idempotencyKey !== undefined &&
+      this.accepted.filter((each) => each.idempotencyKey === request.idempotencyKey).length > 1;
+    const operation = operationView({
+      type: request.type,
+      dryRun: request.dryRun,
+      input: request.input as OperationView['input'],
+    });
     this.operations.set(operation.id, operation);
     return Promise.resolve({ operation, replayed });
   }
@@ -227,7 +265,12 @@ export class FakeOperations implements Pick<OperationControl, keyof OperationCon
     return { ...operation, status: 'Canceling' };
   }
 
-  async *events(caller: Caller, id: string, after: string | undefined, signal: AbortSignal): AsyncGenerator<OperationEventView, void, void> {
+  async *events(
+    caller: Caller,
+    id: string,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<OperationEventView, void, void> {
     await this.get(caller, id);
     this.openStreams++;
     try {
@@ -238,7 +281,11 @@ export class FakeOperations implements Pick<OperationControl, keyof OperationCon
     }
   }
 
-  async *watch(_caller: Caller, _filter: OperationWatchFilter, signal: AbortSignal): AsyncGenerator<OperationView, void, void> {
+  async *watch(
+    _caller: Caller,
+    _filter: OperationWatchFilter,
+    signal: AbortSignal,
+  ): AsyncGenerator<OperationView, void, void> {
     this.openStreams++;
     try {
       for (const event of this.events_) yield event.operation;
@@ -274,7 +321,11 @@ export class FakeChanges implements Pick<ChangeControl, keyof ChangeControl> {
     return Promise.resolve({ items: this.changes, nextCursor: 'next' });
   }
 
-  async *watch(_caller: Caller, query: Omit<ChangeQuery, 'limit'>, signal: AbortSignal): AsyncGenerator<ChangeView, void, void> {
+  async *watch(
+    _caller: Caller,
+    query: Omit<ChangeQuery, 'limit'>,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChangeView, void, void> {
     this.queries.push(query);
     if (this.failure !== undefined) throw this.failure;
     this.openStreams++;

@@ -30,8 +30,8 @@ export const harbourKind: KindDefinition<typeof harbourProperties> = {
   describe: (raw) => {
     describeCalls.count++;
     return {
-      depth: typeof raw['depth'] === 'number' ? raw['depth'] : null,
-      pilots: typeof raw['pilots'] === 'number' ? raw['pilots'] : 0,
+      depth: typeof raw.depth === 'number' ? raw.depth : null,
+      pilots: typeof raw.pilots === 'number' ? raw.pilots : 0,
       authority: { name: rawText(raw, 'authority') ?? 'nobody', public: true },
       marks: { red: 'port' },
       quays: ['north', 'south'],
@@ -77,17 +77,14 @@ const dockInput = z.object({
   tugs: z.int().min(0).max(4).default(1).describe('How many tugs help.'),
   cargo: z
     .object({ name: z.string().describe('What.'), tons: z.number().optional().describe('How much.') })
+    .describe('A piece of cargo.')
     .array()
     .optional()
     .describe('What is unloaded.'),
   labels: z.record(z.string(), z.string()).optional().describe('Labels.'),
 });
 
-function operationOf<Input extends z.ZodObject>(
-  type: string,
-  title: string,
-  input: Input,
-): OperationDefinition<Input> {
+function operationOf<Input extends z.ZodObject>(type: string, title: string, input: Input): OperationDefinition<Input> {
   return {
     type,
     title,
@@ -99,7 +96,9 @@ function operationOf<Input extends z.ZodObject>(
     findings: { QUAY_TAKEN: 'Another ship lies there.' },
     target: () => ({ id: '/subscriptions/x', kind: 'Ship', lock: '/subscriptions/x' }),
     preflight: () => Promise.resolve([]),
-    steps: [{ name: 'sail', description: 'Sails.', run: () => Promise.resolve({ outcome: 'done', message: 'Sailed.' }) }],
+    steps: [
+      { name: 'sail', description: 'Sails.', run: () => Promise.resolve({ outcome: 'done', message: 'Sailed.' }) },
+    ],
     verify: () => Promise.resolve({ verdict: 'reached', result: null, observations: [], absent: [] }),
   };
 }

@@ -68,7 +68,7 @@ export function requirePageSize(first: number): void {
 }
 
 function placeOf(after: string | undefined): { cursor: string | undefined; skip: number } {
-  if (after === undefined || !after.startsWith(PLACE_PREFIX)) return { cursor: after, skip: 0 };
+  if (after?.startsWith(PLACE_PREFIX) !== true) return { cursor: after, skip: 0 };
   const [cursor, skip] = decodeCursor('edge', 2, after.slice(PLACE_PREFIX.length));
   const cursorIsSound = cursor === null || typeof cursor === 'string';
   if (cursorIsSound && typeof skip === 'number' && Number.isInteger(skip) && skip >= 1 && skip <= MAXIMUM_PAGE_SIZE) {

@@ -57,9 +57,9 @@ import { streamedItem, subscriptionSource } from './stream.iterator.js';
 /** How many related objects a query is expected to find where it does not say how many it wants. */
 const EXPECTED_RELATED = 10;
 
-type Fields = GraphQLFieldConfigMap<unknown, GraphqlContext>;
-type Field = GraphQLFieldConfig<unknown, GraphqlContext>;
 type Arguments = Record<string, unknown>;
+type Field = GraphQLFieldConfig<unknown, GraphqlContext, Arguments>;
+type Fields = Record<string, Field>;
 
 /**
  * The executable schema of everything in the registry: a type and a connection for each kind, its relations as fields,
@@ -318,7 +318,11 @@ class GraphqlSchemaBuilder {
     const hasInput = Object.keys(definition.input.shape).length > 0;
     const input = (): GraphQLFieldConfigArgumentMap => ({
       input: required(
-        this.#mapper.inputObjectType(definition.input, `${field.charAt(0).toUpperCase()}${field.slice(1)}Input`),
+        this.#mapper.inputObjectType(
+          definition.input,
+          `${field.charAt(0).toUpperCase()}${field.slice(1)}Input`,
+          `What \`${field}\` takes.`,
+        ),
       ),
     });
     return {
@@ -333,13 +337,13 @@ class GraphqlSchemaBuilder {
         dryRun: { type: GraphQLBoolean, defaultValue: false, description: 'Only makes the checks.' },
       },
       resolve: async (_root, given, { controls, caller, correlationId }) => {
-        const wanted = withoutRefusedNulls(definition.input, given['input'] ?? {});
+        const wanted = withoutRefusedNulls(definition.input, given.input ?? {});
         requireStorableJson(wanted, 'input');
         const accepted = await controls.operations.accept(caller, {
           type: definition.type,
           input: wanted,
-          dryRun: given['dryRun'] === true,
-          idempotencyKey: (given['idempotencyKey'] as string | null | undefined) ?? undefined,
+          dryRun: given.dryRun === true,
+          idempotencyKey: (given.idempotencyKey as string | null | undefined) ?? undefined,
           correlationId,
         });
         return accepted.operation;
@@ -379,7 +383,13 @@ class GraphqlSchemaBuilder {
         type: new GraphQLNonNull(this.#mapper.objectType(change, 'Change')),
         description: 'Every change that matches, as it is seen; with `after` first those that were missed.',
         args: {
-          filter: { type: new GraphQLInputObjectType({ name: 'ChangeFilter', fields: changeFilterArguments() }) },
+          filter: {
+            type: new GraphQLInputObjectType({
+              name: 'ChangeFilter',
+              description: 'Every member that is given must hold.',
+              fields: changeFilterArguments(),
+            }),
+          },
           after: { type: GraphQLString, description: 'The cursor of the last change that was seen.' },
         },
         subscribe: (_root, given, { controls, caller }) => {
@@ -536,7 +546,7 @@ function parsePageArguments(given: Arguments): { first?: number; after?: string 
 
 function withPresentFilter(given: Arguments): Arguments {
   const { filter, ...others } = presentMembers(given);
-  return filter === undefined ? others : { ...others, filter: presentMembers(filter as object) };
+  return filter === undefined ? others : { ...others, filter: presentMembers(filter) };
 }
 
 async function resolveResource({ uid, maxAge }: Arguments, context: GraphqlContext): Promise<ResourceView | null> {
@@ -636,7 +646,7 @@ function sortArgument(): GraphQLFieldConfigArgumentMap {
   };
 }
 
-function changeFilterArguments(): { [name: string]: { type: GraphQLInputType; description: string } } {
+function changeFilterArguments(): Record<string, { type: GraphQLInputType; description: string }> {
   return {
     kinds: { type: stringList(), description: 'Only objects of these kinds.' },
     cluster: { type: GraphQLString, description: 'Only objects in this cluster (uid or ARM id).' },

@@ -20,7 +20,7 @@ import {
   type SubscribePayload,
 } from 'graphql-ws';
 import type { Logger } from 'pino';
-import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { WebSocket, WebSocketServer, type RawData } from 'ws';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { Caller } from '#libs/access/caller.js';
 import { AccessControl } from '#libs/control/access.control.js';
@@ -131,13 +131,14 @@ export class GraphqlSocketServer implements OnModuleInit {
         // Waits until the message is written: a client that does not read stops its own subscriptions only.
         send: (text) =>
           new Promise((resolve, reject) => {
-            if (socket.readyState !== socket.OPEN) {
+            if (socket.readyState !== WebSocket.OPEN) {
               resolve();
               return;
             }
             socket.send(text, (error) => {
-              if (error === undefined || error === null || socket.readyState !== socket.OPEN) resolve();
-              else reject(error);
+              // A socket that closed in the meantime has its own way of telling.
+              if (error && socket.readyState === WebSocket.OPEN) reject(error);
+              else resolve();
             });
           }),
         close: (code, reason) => socket.close(code, reason),
@@ -179,7 +180,7 @@ export class GraphqlSocketServer implements OnModuleInit {
       }
       requireStorableJson(payload.variables ?? {}, 'variables');
       requireBoundedNesting(payload.query);
-      const document = parse(payload.query, { maxTokens: MAXIMUM_TOKENS });
+      const document = parse(payload.query, { maxLexicalTokens: MAXIMUM_TOKENS });
       const faults = validate(schema, document);
       if (faults.length > 0) return faults;
       const operation = getOperationAST(document, payload.operationName);

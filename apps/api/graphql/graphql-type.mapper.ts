@@ -12,13 +12,19 @@ import {
   type GraphQLFieldConfigMap,
   type GraphQLInputFieldConfigMap,
   type GraphQLInputType,
-  type GraphQLNullableType,
+  type GraphQLInterfaceType,
+  type GraphQLScalarType,
   type GraphQLOutputType,
 } from 'graphql';
 import { z } from 'zod';
 import { dateTimeScalar, jsonScalar } from './scalars.js';
 
 const ENUM_VALUE = /^(?!(?:true|false|null)$)[_A-Za-z][_0-9A-Za-z]*$/;
+
+/** What a value has as its type before it is said whether it may be null. */
+type OutputCore =
+  GraphQLScalarType | GraphQLEnumType | GraphQLObjectType | GraphQLInterfaceType | GraphQLList<GraphQLOutputType>;
+type InputCore = GraphQLScalarType | GraphQLEnumType | GraphQLInputObjectType | GraphQLList<GraphQLInputType>;
 
 /**
  * GraphQL types from zod schemas. Objects and enums are named by their `.meta({id})`, or else by the type and field that
@@ -28,10 +34,10 @@ export class GraphqlTypeMapper {
   readonly #outputs = new Map<string, { of: object; type: GraphQLObjectType }>();
   readonly #inputs = new Map<string, { of: object; type: GraphQLInputObjectType }>();
   readonly #enums = new Map<string, { of: object; type: GraphQLEnumType }>();
-  readonly #replacements = new Map<object, GraphQLOutputType & GraphQLNullableType>();
+  readonly #replacements = new Map<object, OutputCore>();
 
   /** Wherever the schema stands in an output, the given type stands instead. */
-  replace(schema: z.core.$ZodType, type: GraphQLOutputType & GraphQLNullableType): void {
+  replace(schema: z.core.$ZodType, type: OutputCore): void {
     this.#replacements.set(schema._zod.def, type);
   }
 
@@ -44,7 +50,7 @@ export class GraphqlTypeMapper {
 
   outputFields(object: z.ZodObject, typeName: string): GraphQLFieldConfigMap<unknown, unknown> {
     const fields: GraphQLFieldConfigMap<unknown, unknown> = {};
-    for (const [name, schema] of Object.entries(object.shape)) {
+    for (const [name, schema] of membersOf(object)) {
       fields[name] = { type: this.output(schema, typeName + pascal(name)), ...descriptionOf(schema) };
     }
     return fields;
@@ -63,45 +69,49 @@ export class GraphqlTypeMapper {
     return nullable ? type : new GraphQLNonNull(type);
   }
 
-  inputObjectType(object: z.ZodObject, name: string): GraphQLInputObjectType {
-    return this.#namedInput(object, name);
+  inputObjectType(object: z.ZodObject, name: string, description: string): GraphQLInputObjectType {
+    return this.#namedInput(object, name, description);
   }
 
-  #outputCore(schema: z.core.$ZodType, name: string): GraphQLOutputType & GraphQLNullableType {
+  #outputCore(schema: z.core.$ZodType, name: string): OutputCore {
     const replacement = this.#replacements.get(schema._zod.def);
     if (replacement !== undefined) return replacement;
-    if (schema instanceof z.ZodObject) {
+    const object = objectOf(schema);
+    if (object !== undefined) {
       const typeName = idOf(schema) ?? name;
       return known(this.#outputs, 'type', typeName, schema, () => {
         return new GraphQLObjectType({
           name: typeName,
           ...descriptionOf(schema),
-          fields: () => this.outputFields(schema, typeName),
+          fields: () => this.outputFields(object, typeName),
         });
       });
     }
-    if (schema instanceof z.ZodArray) return new GraphQLList(this.output(schema.element, name));
+    const element = elementOf(schema);
+    if (element !== undefined) return new GraphQLList(this.output(element, name));
     return this.#leaf(schema, name);
   }
 
-  #inputCore(schema: z.core.$ZodType, name: string): GraphQLInputType & GraphQLNullableType {
-    if (schema instanceof z.ZodObject) {
+  #inputCore(schema: z.core.$ZodType, name: string): InputCore {
+    const object = objectOf(schema);
+    if (object !== undefined) {
       const base = idOf(schema) ?? name;
-      return this.#namedInput(schema, base.endsWith('Input') ? base : `${base}Input`);
+      return this.#namedInput(object, base.endsWith('Input') ? base : `${base}Input`);
     }
-    if (schema instanceof z.ZodArray) return new GraphQLList(this.input(schema.element, name));
+    const element = elementOf(schema);
+    if (element !== undefined) return new GraphQLList(this.input(element, name));
     return this.#leaf(schema, name);
   }
 
-  #namedInput(schema: z.ZodObject, name: string): GraphQLInputObjectType {
+  #namedInput(schema: z.ZodObject, name: string, description?: string): GraphQLInputObjectType {
     const stem = name.replace(/Input$/, '');
     return known(this.#inputs, 'input', name, schema, () => {
       return new GraphQLInputObjectType({
         name,
-        ...descriptionOf(schema),
+        ...(description === undefined ? descriptionOf(schema) : { description }),
         fields: () => {
           const fields: GraphQLInputFieldConfigMap = {};
-          for (const [field, member] of Object.entries(schema.shape)) {
+          for (const [field, member] of membersOf(schema)) {
             fields[field] = { type: this.input(member, stem + pascal(field)), ...descriptionOf(member) };
           }
           return fields;
@@ -110,7 +120,7 @@ export class GraphqlTypeMapper {
     });
   }
 
-  #leaf(schema: z.core.$ZodType, name: string): (GraphQLOutputType & GraphQLInputType) & GraphQLNullableType {
+  #leaf(schema: z.core.$ZodType, name: string): GraphQLScalarType | GraphQLEnumType {
     if (schema instanceof z.ZodEnum) return this.#enum(schema, name);
     if (schema instanceof z.ZodBoolean) return GraphQLBoolean;
     if (schema instanceof z.ZodNumber) return schema.format?.includes('int') ? GraphQLInt : GraphQLFloat;
@@ -123,7 +133,7 @@ export class GraphqlTypeMapper {
     return jsonScalar;
   }
 
-  #enum(schema: z.ZodEnum, name: string): GraphQLEnumType | typeof GraphQLString {
+  #enum(schema: z.ZodEnum, name: string): GraphQLEnumType | GraphQLScalarType {
     const values = schema.options.map(String);
     if (!values.every((value) => ENUM_VALUE.test(value))) return GraphQLString;
     const typeName = idOf(schema) ?? name;
@@ -140,17 +150,30 @@ export class GraphqlTypeMapper {
 /** The input without members that are null where the schema takes them only as absent: GraphQL clients send both. */
 export function withoutRefusedNulls(schema: z.core.$ZodType, value: unknown): unknown {
   const { core } = unwrapped(schema, 'input');
-  if (core instanceof z.ZodArray && Array.isArray(value)) {
-    return value.map((member) => withoutRefusedNulls(core.element, member));
-  }
-  if (!(core instanceof z.ZodObject) || typeof value !== 'object' || value === null) return value;
+  const element = elementOf(core);
+  if (element !== undefined && Array.isArray(value)) return value.map((each) => withoutRefusedNulls(element, each));
+  const object = objectOf(core);
+  if (object === undefined || typeof value !== 'object' || value === null) return value;
+  const schemas = new Map(membersOf(object));
   const members = Object.entries(value).flatMap(([name, member]: [string, unknown]): [string, unknown][] => {
-    const memberSchema: z.core.$ZodType | undefined = core.shape[name];
+    const memberSchema = schemas.get(name);
     if (memberSchema === undefined) return [[name, member]];
     if (member === null && !z.safeParse(memberSchema, null).success) return [];
     return [[name, withoutRefusedNulls(memberSchema, member)]];
   });
   return Object.fromEntries(members);
+}
+
+function objectOf(schema: z.core.$ZodType): z.ZodObject | undefined {
+  return schema instanceof z.ZodObject ? schema : undefined;
+}
+
+function elementOf(schema: z.core.$ZodType): z.core.$ZodType | undefined {
+  return schema instanceof z.ZodArray ? schema.element : undefined;
+}
+
+function membersOf(object: z.ZodObject): [string, z.core.$ZodType][] {
+  return Object.entries<z.core.$ZodType>(object.shape);
 }
 
 /** What is the same type with another description is the same type; anything else under its name is a mistake. */

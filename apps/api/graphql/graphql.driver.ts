@@ -31,10 +31,17 @@ export class GraphqlDriver extends ApolloDriver {
   }
 
   protected override async registerFastify(options: ApolloDriverConfig): Promise<void> {
-    const { schema, context, path = '/graphql', typeDefs: _typeDefs, resolvers: _resolvers, ...others } = options;
+    const { schema, path = '/graphql' } = options;
     if (schema === undefined) throw new TypeError('The GraphQL schema is missing');
-    const contextOf = context as (request: FastifyRequest) => Promise<BaseContext>;
-    const server = new ApolloServer({ ...others, schema });
+    const {
+      typeDefs: _typeDefs,
+      resolvers: _resolvers,
+      context,
+      ...others
+    } = options as Omit<ApolloDriverConfig, 'context'> & {
+      context: (request: FastifyRequest) => Promise<BaseContext>;
+    };
+    const server = new ApolloServer<BaseContext>({ ...others, schema });
     await server.start();
     this.apolloServer = server;
     this.httpAdapterHost.httpAdapter.getInstance<FastifyInstance>().post(path, async (request, reply) => {
@@ -45,7 +52,7 @@ export class GraphqlDriver extends ApolloDriver {
       const body = presentMembers({ query, operationName, variables, extensions });
       const answer = await server.executeHTTPGraphQLRequest({
         httpGraphQLRequest: { method: 'POST', headers, search: '', body },
-        context: () => contextOf(request),
+        context: () => context(request),
       });
       for (const [name, value] of answer.headers) void reply.header(name, value);
       void reply.code(answer.status ?? 200);

@@ -14,7 +14,9 @@ export function queryLimitsPlugin(limits: QueryLimits): ApolloServerPlugin<Graph
           // Undefined where the document does not hold the operation: running it says so.
           if (operation === undefined) return Promise.resolve();
           if (operation.operation === OperationTypeNode.SUBSCRIPTION) {
-            throw refusal(new ControlError('INVALID_REQUEST', 'A subscription is asked for over WebSocket (graphql-ws).'));
+            throw refusal(
+              new ControlError('INVALID_REQUEST', 'A subscription is asked for over WebSocket (graphql-ws).'),
+            );
           }
           try {
             limits.check(document, operation, request.variables ?? {});

@@ -35,7 +35,10 @@ export class ResourceLoaders {
 
   related(relation: RelationField, uid: string, limit: number): Promise<ResourceView[]> {
     let byLimit = this.#related.get(relation);
-    if (byLimit === undefined) this.#related.set(relation, (byLimit = new Map()));
+    if (byLimit === undefined) {
+      byLimit = new Map<number, DataLoader<string, ResourceView[]>>();
+      this.#related.set(relation, byLimit);
+    }
     let loader = byLimit.get(limit);
     if (loader === undefined) {
       loader = new DataLoader(async (uids) => {

@@ -1,4 +1,4 @@
-import { CONTROL_ERRORS, ControlError, type ControlErrorCode } from '#libs/kernel/control-error.js';
+import { CONTROL_ERRORS, type ControlError, type ControlErrorCode } from '#libs/kernel/control-error.js';
 import type { ProblemView } from '../views/view.schemas.js';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json; charset=utf-8';

@@ -13,7 +13,7 @@ describe('problems', () => {
     api = await startFakeApi({ bodyLimitBytes: 2_000 });
     address = await api.listen();
   });
-  afterAll(() => api?.close());
+  afterAll(() => api.close());
   beforeEach(() => {
     api.log.length = 0;
   });
@@ -21,7 +21,13 @@ describe('problems', () => {
   it.each([
     { method: 'GET', url: '/v1/nothing', status: 404, code: 'NOT_FOUND', reason: 'an unknown path' },
     { method: 'GET', url: '/', status: 404, code: 'NOT_FOUND', reason: 'the root has nothing' },
-    { method: 'DELETE', url: '/v1/resources', status: 405, code: 'METHOD_NOT_ALLOWED', reason: 'a known path, another method' },
+    {
+      method: 'DELETE',
+      url: '/v1/resources',
+      status: 405,
+      code: 'METHOD_NOT_ALLOWED',
+      reason: 'a known path, another method',
+    },
     { method: 'GET', url: '/graphql', status: 405, code: 'METHOD_NOT_ALLOWED', reason: 'GraphQL is asked by POST' },
     { method: 'PUT', url: '/v1/operations', status: 405, code: 'METHOD_NOT_ALLOWED', reason: 'operations are not put' },
     { method: 'GET', url: '/v1/%zz', status: 400, code: 'INVALID_REQUEST', reason: 'a URL that cannot be decoded' },
@@ -43,35 +49,131 @@ describe('problems', () => {
 
   it('says which methods a path has', async () => {
     const answer = await api.instance.inject({ method: 'PATCH', url: '/v1/operations', headers: asAdmin });
-    expect(answer.headers['allow']).toBe('GET, HEAD, POST');
+    expect(answer.headers.allow).toBe('GET, HEAD, POST');
   });
 
   it.each([
     { body: '{', headers: JSON_TYPE, status: 400, code: 'MALFORMED_JSON', reason: 'not JSON' },
     { body: '', headers: JSON_TYPE, status: 400, code: 'MALFORMED_JSON', reason: 'nothing' },
     { body: undefined, headers: {}, status: 400, code: 'MALFORMED_JSON', reason: 'nothing, and no type' },
-    { body: Buffer.from([0x22, 0xff, 0x22]), headers: JSON_TYPE, status: 400, code: 'MALFORMED_JSON', reason: 'not UTF-8' },
+    {
+      body: Buffer.from([0x22, 0xff, 0x22]),
+      headers: JSON_TYPE,
+      status: 400,
+      code: 'MALFORMED_JSON',
+      reason: 'not UTF-8',
+    },
     { body: 'null', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'null is JSON but no object' },
     { body: '7', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'a number' },
     { body: '"text"', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'a text' },
     { body: '[]', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'a list' },
     { body: '{"type":7,"input":{}}', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'a wrong type' },
     { body: '{"type":"ship.dock"}', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'no input' },
-    { body: '{"type":"ship.dock","input":[]}', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'a list for an object' },
-    { body: '{"type":"ship.dock","input":{},"x":1}', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'an unknown field' },
-    { body: '{"type":"ship.dock","input":{},"dryRun":"yes"}', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'a text for a flag' },
-    { body: '{"type":"ship.sink","input":{}}', headers: JSON_TYPE, status: 400, code: 'UNKNOWN_OPERATION_TYPE', reason: 'an unknown type' },
-    { body: '{"type":"ship.dock","input":{"a":"\\u0000"}}', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'NUL' },
-    { body: '{"type":"ship.dock","input":{"a":"\\ud800"}}', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'half of a surrogate pair' },
-    { body: '{"type":"ship.dock","input":{"\\u0000":1}}', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'NUL in a name' },
-    { body: '{"type":"ship.dock","input":{"__proto__":{"a":1}}}', headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'a way into the prototype' },
-    { body: `{"type":"ship.dock","input":${'{"a":'.repeat(70)}1${'}'.repeat(70)}}`, headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'absurdly deep' },
-    { body: `${'['.repeat(900)}${']'.repeat(900)}`, headers: JSON_TYPE, status: 400, code: 'INVALID_REQUEST', reason: 'a tower of lists' },
-    { body: JSON.stringify({ type: 'x'.repeat(3000) }), headers: JSON_TYPE, status: 413, code: 'PAYLOAD_TOO_LARGE', reason: 'over the limit' },
-    { body: 'type=ship.dock', headers: { 'content-type': 'application/x-www-form-urlencoded' }, status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', reason: 'a form' },
-    { body: '{}', headers: { 'content-type': 'text/plain' }, status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', reason: 'a text' },
-    { body: '{}', headers: { 'content-type': 'nonsense' }, status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', reason: 'no media type' },
-    { body: '{}', headers: { 'content-type': 'application/jsonx' }, status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', reason: 'nearly JSON' },
+    {
+      body: '{"type":"ship.dock","input":[]}',
+      headers: JSON_TYPE,
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'a list for an object',
+    },
+    {
+      body: '{"type":"ship.dock","input":{},"x":1}',
+      headers: JSON_TYPE,
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'an unknown field',
+    },
+    {
+      body: '{"type":"ship.dock","input":{},"dryRun":"yes"}',
+      headers: JSON_TYPE,
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'a text for a flag',
+    },
+    {
+      body: '{"type":"ship.sink","input":{}}',
+      headers: JSON_TYPE,
+      status: 400,
+      code: 'UNKNOWN_OPERATION_TYPE',
+      reason: 'an unknown type',
+    },
+    {
+      body: '{"type":"ship.dock","input":{"a":"\\u0000"}}',
+      headers: JSON_TYPE,
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'NUL',
+    },
+    {
+      body: '{"type":"ship.dock","input":{"a":"\\ud800"}}',
+      headers: JSON_TYPE,
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'half of a surrogate pair',
+    },
+    {
+      body: '{"type":"ship.dock","input":{"\\u0000":1}}',
+      headers: JSON_TYPE,
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'NUL in a name',
+    },
+    {
+      body: '{"type":"ship.dock","input":{"__proto__":{"a":1}}}',
+      headers: JSON_TYPE,
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'a way into the prototype',
+    },
+    {
+      body: `{"type":"ship.dock","input":${'{"a":'.repeat(70)}1${'}'.repeat(70)}}`,
+      headers: JSON_TYPE,
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'absurdly deep',
+    },
+    {
+      body: `${'['.repeat(900)}${']'.repeat(900)}`,
+      headers: JSON_TYPE,
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'a tower of lists',
+    },
+    {
+      body: JSON.stringify({ type: 'x'.repeat(3000) }),
+      headers: JSON_TYPE,
+      status: 413,
+      code: 'PAYLOAD_TOO_LARGE',
+      reason: 'over the limit',
+    },
+    {
+      body: 'type=ship.dock',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      status: 415,
+      code: 'UNSUPPORTED_MEDIA_TYPE',
+      reason: 'a form',
+    },
+    {
+      body: '{}',
+      headers: { 'content-type': 'text/plain' },
+      status: 415,
+      code: 'UNSUPPORTED_MEDIA_TYPE',
+      reason: 'a text',
+    },
+    {
+      body: '{}',
+      headers: { 'content-type': 'nonsense' },
+      status: 415,
+      code: 'UNSUPPORTED_MEDIA_TYPE',
+      reason: 'no media type',
+    },
+    {
+      body: '{}',
+      headers: { 'content-type': 'application/jsonx' },
+      status: 415,
+      code: 'UNSUPPORTED_MEDIA_TYPE',
+      reason: 'nearly JSON',
+    },
   ])('answers $status $code for a body: $reason', async ({ body, headers, status, code }) => {
     const answer = await api.instance.inject({
       method: 'POST',
@@ -83,18 +185,26 @@ describe('problems', () => {
     expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
   });
 
-  it.each(['application/json; charset=utf-8', 'application/vnd.x+json', 'application/json'])('reads a body of %s', async (type) => {
+  it.each(['application/json; charset=utf-8', 'application/vnd.x+json', 'application/json'])(
+    'reads a body of %s',
+    async (type) => {
+      const answer = await api.instance.inject({
+        method: 'POST',
+        url: '/v1/operations',
+        headers: { ...asAdmin, 'content-type': type },
+        payload: '{"type":"ship.dock","input":{}}',
+      });
+      expect(answer.statusCode).toBe(202);
+    },
+  );
+
+  it('refuses without a token before it reads the body', async () => {
     const answer = await api.instance.inject({
       method: 'POST',
       url: '/v1/operations',
-      headers: { ...asAdmin, 'content-type': type },
-      payload: '{"type":"ship.dock","input":{}}',
+      headers: JSON_TYPE,
+      payload: '{',
     });
-    expect(answer.statusCode).toBe(202);
-  });
-
-  it('refuses without a token before it reads the body', async () => {
-    const answer = await api.instance.inject({ method: 'POST', url: '/v1/operations', headers: JSON_TYPE, payload: '{' });
     expect(answer.statusCode).toBe(401);
     expect(answer.headers['www-authenticate']).toMatch(/^Bearer/);
     expect(answer.json().code).toBe('UNAUTHENTICATED');
@@ -103,7 +213,11 @@ describe('problems', () => {
   it.each([
     { url: '/v1/resources', headers: { authorization: 'Bearer wrong' }, reason: 'an unknown token' },
     { url: '/v1/resources', headers: { authorization: 'Basic YTpi' }, reason: 'another scheme' },
-    { url: '/v1/resources?access_token=admin-token-of-the-test', headers: {}, reason: 'addresses are logged: no token there' },
+    {
+      url: '/v1/resources?access_token=admin-token-of-the-test',
+      headers: {},
+      reason: 'addresses are logged: no token there',
+    },
     { url: '/v1/harbours', headers: {}, reason: 'a route of the registry' },
     { url: '/graphql', headers: {}, reason: 'GraphQL', method: 'POST' },
   ] as const)('answers 401 for $url: $reason', async ({ url, headers, ...rest }) => {
@@ -111,9 +225,12 @@ describe('problems', () => {
     expect({ status: answer.statusCode, code: answer.json().code }).toEqual({ status: 401, code: 'UNAUTHENTICATED' });
   });
 
-  it.each(['/livez', '/readyz', '/metrics', '/openapi.json', '/docs', '/graphiql'])('%s needs no token', async (url) => {
-    expect((await api.instance.inject({ url })).statusCode).toBe(200);
-  });
+  it.each(['/livez', '/readyz', '/metrics', '/openapi.json', '/docs', '/graphiql'])(
+    '%s needs no token',
+    async (url) => {
+      expect((await api.instance.inject({ url })).statusCode).toBe(200);
+    },
+  );
 
   it('tells the correlation id of the sender back, and only a sane one', async () => {
     const sane = await api.instance.inject({ url: '/livez', headers: { 'x-correlation-id': 'trace-1.a_B' } });
@@ -126,11 +243,14 @@ describe('problems', () => {
 
   it('hides what went wrong inside, and logs it under the same id', async () => {
     api.resources.failure = new TypeError('password=hunter2 in row 7');
-    const answer = await api.instance.inject({ url: '/v1/resources', headers: { ...asAdmin, 'x-correlation-id': 'boom' } });
+    const answer = await api.instance.inject({
+      url: '/v1/resources',
+      headers: { ...asAdmin, 'x-correlation-id': 'boom' },
+    });
     expect(answer.statusCode).toBe(500);
     expect(answer.json()).toMatchObject({ code: 'INTERNAL', correlationId: 'boom' });
     expect(answer.body).not.toContain('hunter2');
-    const logged = api.log.find((entry) => entry['correlationId'] === 'boom' && entry['level'] === 50);
+    const logged = api.log.find((entry) => entry.correlationId === 'boom' && entry.level === 50);
     expect(JSON.stringify(logged)).toContain('hunter2');
   });
 
@@ -153,8 +273,14 @@ describe('problems', () => {
       headers: { authorization: `Bearer ${VIEWER_TOKEN}`, ...JSON_TYPE },
       payload: '{"type":"ship.dock","input":{"secret":"in-body"}}',
     });
-    const entry = api.log.find((line) => line['msg'] === 'request');
-    expect(entry).toMatchObject({ method: 'POST', route: '/v1/operations', status: 400, principal: 'viewer', code: 'INVALID_REQUEST' });
+    const entry = api.log.find((line) => line.msg === 'request');
+    expect(entry).toMatchObject({
+      method: 'POST',
+      route: '/v1/operations',
+      status: 400,
+      principal: 'viewer',
+      code: 'INVALID_REQUEST',
+    });
     const text = JSON.stringify(api.log);
     expect(text).not.toContain(VIEWER_TOKEN);
     expect(text).not.toContain('in-body');
@@ -163,7 +289,12 @@ describe('problems', () => {
 
   it.each([
     { text: 'NONSENSE\r\n\r\n', status: 400, code: 'INVALID_REQUEST', reason: 'no HTTP' },
-    { text: `GET /livez HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`, status: 431, code: 'HEADERS_TOO_LARGE', reason: 'a huge header' },
+    {
+      text: `GET /livez HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`,
+      status: 431,
+      code: 'HEADERS_TOO_LARGE',
+      reason: 'a huge header',
+    },
     { text: 'GET /livez HTTP/1.1\r\n\r\n', status: 400, code: undefined, reason: 'no Host; Node refuses it by itself' },
   ])('answers what is hardly HTTP with $status: $reason', async ({ text, status, code }) => {
     const answer = await rawExchange(address, text);

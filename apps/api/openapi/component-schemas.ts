@@ -54,7 +54,7 @@ export class ComponentSchemas {
     }
     // A schema with an id of its own is among the definitions, and only referred to here.
     const reference = { $ref: COMPONENTS + name };
-    return rest['$ref'] === reference.$ref ? reference : this.add(name, rest);
+    return rest.$ref === reference.$ref ? reference : this.add(name, rest);
   }
 }
 

@@ -620,7 +620,7 @@ function jsonBody(schema: SchemaObject): JsonObject {
 }
 
 function query(name: string, description: string, schema: SchemaObject): JsonObject {
-  const list = schema['type'] === 'array' ? { style: 'form', explode: false } : {};
+  const list = schema.type === 'array' ? { style: 'form', explode: false } : {};
   return { name, in: 'query', required: false, description, schema, ...list };
 }
 

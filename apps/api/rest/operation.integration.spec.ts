@@ -8,7 +8,7 @@ describe('operations over REST', () => {
   beforeAll(async () => {
     api = await startFakeApi();
   });
-  afterAll(() => api?.close());
+  afterAll(() => api.close());
   beforeEach(() => {
     api.operations.accepted.length = 0;
     api.operations.operations.clear();
@@ -47,7 +47,11 @@ describe('operations over REST', () => {
 
   it.each([
     { url: '/v1/operations/ship.dock', dryRun: false, reason: 'the body is the input' },
-    { url: '/v1/operations/ship.dock?dryRun=true', dryRun: true, reason: 'whether only the checks are made stands beside it' },
+    {
+      url: '/v1/operations/ship.dock?dryRun=true',
+      dryRun: true,
+      reason: 'whether only the checks are made stands beside it',
+    },
   ])('has a route for each type: $reason', async ({ url, dryRun }) => {
     const answer = await post(url, { ship: 's', harbour: 'h' }, { 'idempotency-key': `typed-${dryRun}` });
     expect(answer.statusCode).toBe(202);
@@ -55,10 +59,34 @@ describe('operations over REST', () => {
   });
 
   it.each([
-    { url: '/v1/operations/ship.sink', body: {}, status: 405, code: 'METHOD_NOT_ALLOWED', reason: 'an unknown type is an id here, which is not posted to' },
-    { url: '/v1/operations/ship.dock?dryRun=yes', body: {}, status: 400, code: 'INVALID_REQUEST', reason: 'a flag is true or false' },
-    { url: '/v1/operations/ship.dock?x=1', body: {}, status: 400, code: 'INVALID_REQUEST', reason: 'an unknown parameter' },
-    { url: '/v1/operations?dryRun=true', body: { type: 'ship.dock', input: {} }, status: 400, code: 'INVALID_REQUEST', reason: 'here it stands in the body: silently doing it would hurt' },
+    {
+      url: '/v1/operations/ship.sink',
+      body: {},
+      status: 405,
+      code: 'METHOD_NOT_ALLOWED',
+      reason: 'an unknown type is an id here, which is not posted to',
+    },
+    {
+      url: '/v1/operations/ship.dock?dryRun=yes',
+      body: {},
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'a flag is true or false',
+    },
+    {
+      url: '/v1/operations/ship.dock?x=1',
+      body: {},
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'an unknown parameter',
+    },
+    {
+      url: '/v1/operations?dryRun=true',
+      body: { type: 'ship.dock', input: {} },
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'here it stands in the body: silently doing it would hurt',
+    },
   ])('answers $status for $url: $reason', async ({ url, body, status, code }) => {
     const answer = await post(url, body);
     expect({ status: answer.statusCode, code: answer.json().code }).toEqual({ status, code });
@@ -76,7 +104,11 @@ describe('operations over REST', () => {
   });
 
   it('refuses who may not', async () => {
-    const answer = await post('/v1/operations', { type: 'ship.dock', input: {} }, { authorization: `Bearer ${VIEWER_TOKEN}` });
+    const answer = await post(
+      '/v1/operations',
+      { type: 'ship.dock', input: {} },
+      { authorization: `Bearer ${VIEWER_TOKEN}` },
+    );
     expect({ status: answer.statusCode, code: answer.json().code }).toEqual({ status: 403, code: 'FORBIDDEN' });
   });
 
@@ -148,7 +180,10 @@ describe('operations over REST', () => {
   });
 
   it('shows the audit log to administrators only', async () => {
-    const answer = await api.instance.inject({ url: '/v1/audit-events', headers: { authorization: `Bearer ${VIEWER_TOKEN}` } });
+    const answer = await api.instance.inject({
+      url: '/v1/audit-events',
+      headers: { authorization: `Bearer ${VIEWER_TOKEN}` },
+    });
     expect(answer.statusCode).toBe(403);
   });
 });

@@ -6,9 +6,12 @@ describe('resources over REST', () => {
   let rotterdam: string;
   beforeAll(async () => {
     api = await startFakeApi();
-    rotterdam = api.resources.addHarbour('rotterdam', ['anna', 'berta'], { depth: 24, unknownToUs: { kept: true } }).uid;
+    rotterdam = api.resources.addHarbour('rotterdam', ['anna', 'berta'], {
+      depth: 24,
+      unknownToUs: { kept: true },
+    }).uid;
   });
-  afterAll(() => api?.close());
+  afterAll(() => api.close());
   beforeEach(() => {
     api.resources.calls.length = 0;
   });
@@ -21,16 +24,28 @@ describe('resources over REST', () => {
     const page = answer.json();
     expect(page.items.map((item: { name: string }) => item.name)).toEqual(['rotterdam', 'anna']);
     expect(page.items[0].properties).toEqual({ depth: 24, unknownToUs: { kept: true } });
-    expect(page).toMatchObject({ partial: true, unavailable: [{ scope: 'sea:1' }], freshness: { oldest: expect.any(String) } });
+    expect(page).toMatchObject({
+      partial: true,
+      unavailable: [{ scope: 'sea:1' }],
+      freshness: { oldest: expect.any(String) },
+    });
     const next = await get(`/v1/resources?limit=2&cursor=${page.nextCursor}`);
     expect(next.json()).toMatchObject({ items: [{ name: 'berta' }], nextCursor: null });
   });
 
   it.each([
     { url: '/v1/resources', request: { kinds: [] }, reason: 'nothing given asks for nothing in particular' },
-    { url: '/v1/resources?kind=Harbour,Ship', request: { kinds: ['Harbour', 'Ship'] }, reason: 'a list is separated by commas' },
+    {
+      url: '/v1/resources?kind=Harbour,Ship',
+      request: { kinds: ['Harbour', 'Ship'] },
+      reason: 'a list is separated by commas',
+    },
     { url: '/v1/resources?kind=Harbour&kind=Ship', request: { kinds: ['Harbour', 'Ship'] }, reason: 'or repeated' },
-    { url: '/v1/resources?health=Healthy,Degraded', request: { kinds: [], health: ['Healthy', 'Degraded'] }, reason: 'health is a list' },
+    {
+      url: '/v1/resources?health=Healthy,Degraded',
+      request: { kinds: [], health: ['Healthy', 'Degraded'] },
+      reason: 'health is a list',
+    },
     {
       url: '/v1/resources?tag.env=prod&tag.a.b%2Fc=d%26e',
       request: { kinds: [], tags: { env: 'prod', 'a.b/c': 'd&e' } },
@@ -115,9 +130,16 @@ describe('resources over REST', () => {
   });
 
   it('answers one object, what is around it, and what it was', async () => {
-    expect((await get(`/v1/resources/${rotterdam}?maxAge=9`)).json()).toMatchObject({ name: 'rotterdam', kind: 'Harbour' });
-    expect((await get(`/v1/resources/${rotterdam}/graph?depth=3&direction=in`)).json()).toMatchObject({ root: rotterdam });
-    expect((await get(`/v1/resources/${rotterdam}/history?limit=5`)).json()).toMatchObject({ items: [{ validTo: null }] });
+    expect((await get(`/v1/resources/${rotterdam}?maxAge=9`)).json()).toMatchObject({
+      name: 'rotterdam',
+      kind: 'Harbour',
+    });
+    expect((await get(`/v1/resources/${rotterdam}/graph?depth=3&direction=in`)).json()).toMatchObject({
+      root: rotterdam,
+    });
+    expect((await get(`/v1/resources/${rotterdam}/history?limit=5`)).json()).toMatchObject({
+      items: [{ validTo: null }],
+    });
     expect(api.resources.calls).toEqual([
       { method: 'get', request: { uid: rotterdam, maxAgeSeconds: 9, view: 'raw' } },
       { method: 'graph', request: { uid: rotterdam, depth: 3, direction: 'in' } },
@@ -134,7 +156,12 @@ describe('resources over REST', () => {
   });
 
   it.each([
-    { url: '/v1/ships/{uid}', status: 404, code: 'RESOURCE_NOT_FOUND', reason: 'an object of another kind is not in this list' },
+    {
+      url: '/v1/ships/{uid}',
+      status: 404,
+      code: 'RESOURCE_NOT_FOUND',
+      reason: 'an object of another kind is not in this list',
+    },
     { url: '/v1/resources/not-a-uid', status: 404, code: 'RESOURCE_NOT_FOUND', reason: 'nothing has such a uid' },
     { url: '/v1/resources/%00', status: 404, code: 'RESOURCE_NOT_FOUND', reason: 'NUL in a path' },
     { url: `/v1/resources/${'x'.repeat(300)}`, status: 404, code: 'NOT_FOUND', reason: 'longer than any id' },
@@ -142,8 +169,18 @@ describe('resources over REST', () => {
     { url: '/v1/resources?kind=Submarine', status: 400, code: 'UNKNOWN_KIND', reason: 'no such kind' },
     { url: '/v1/submarines', status: 404, code: 'NOT_FOUND', reason: 'no such list' },
     { url: '/v1/resources/', status: 404, code: 'NOT_FOUND', reason: 'an empty uid is no uid' },
-    { url: '/v1/resources/{uid}?depth=1', status: 400, code: 'INVALID_REQUEST', reason: 'a parameter of another route' },
-    { url: '/v1/resources/{uid}/graph?direction=up', status: 400, code: 'INVALID_REQUEST', reason: 'no such direction' },
+    {
+      url: '/v1/resources/{uid}?depth=1',
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'a parameter of another route',
+    },
+    {
+      url: '/v1/resources/{uid}/graph?direction=up',
+      status: 400,
+      code: 'INVALID_REQUEST',
+      reason: 'no such direction',
+    },
   ])('answers $status $code for $url: $reason', async ({ url, status, code }) => {
     const answer = await get(url.replace('{uid}', rotterdam));
     expect({ status: answer.statusCode, code: answer.json().code }).toEqual({ status, code });

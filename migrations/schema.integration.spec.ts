@@ -5,15 +5,20 @@ import { hasPendingMigrations } from '#libs/database/schema-migrator.js';
 import { createEmptyDatabase } from '#libs/testing/test-database.js';
 import { entities, migrations, prepareSchema } from './schema.js';
 
-/** What TypeORM would do to make the database look like the entities. */
+/**
+ * What TypeORM would do to make the tables look like the entities. Indexes, foreign keys and checks are the migrations' own:
+ * most of them say more than an entity can, so what TypeORM would drop of them is no drift.
+ */
 async function drift(dataSource: DataSource): Promise<string[]> {
   const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
-  return upQueries.map(({ query }) => query);
+  return upQueries
+    .map(({ query }) => query)
+    .filter((query) => !/^DROP INDEX |^ALTER TABLE \S+ DROP CONSTRAINT /.test(query));
 }
 
 async function publicObjects(dataSource: DataSource): Promise<string[]> {
   const rows: { name: string }[] = await dataSource.query(
-    `SELECT relkind || ' ' || relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    `SELECT relkind::text || ' ' || relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace
      UNION ALL
      SELECT 'f ' || p.oid::regprocedure::text FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
@@ -60,7 +65,8 @@ describe('the schema', () => {
     { reason: 'a column of another type', sql: 'ALTER TABLE scope ALTER COLUMN failures TYPE bigint' },
     { reason: 'a column that may be null', sql: 'ALTER TABLE resource ALTER COLUMN name DROP NOT NULL' },
     { reason: 'a missing column', sql: 'ALTER TABLE relation DROP COLUMN type' },
-    { reason: 'an index that the code does not name', sql: 'CREATE INDEX surplus ON resource (etag)' },
+    { reason: 'another default', sql: 'ALTER TABLE scope ALTER COLUMN failures SET DEFAULT 1' },
+    { reason: 'a missing table', sql: 'DROP TABLE observation_lease' },
   ])('shows drift: $reason', async ({ sql }) => {
     await prepareSchema(dataSource);
     await dataSource.query(sql);
@@ -76,8 +82,8 @@ describe('the schema', () => {
     await prepareSchema(dataSource);
     const complete = await publicObjects(dataSource);
     for (let step = 0; step < migrations.length; step++) await dataSource.undoLastMigration();
-    const left = await publicObjects(dataSource);
-    expect(left.filter((name) => !name.includes('schema_migration'))).toEqual([]);
+    await dataSource.query('DROP TABLE schema_migration');
+    expect(await publicObjects(dataSource)).toEqual([]);
     await prepareSchema(dataSource);
     expect(await publicObjects(dataSource)).toEqual(complete);
   });

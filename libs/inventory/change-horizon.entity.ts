@@ -1,8 +1,7 @@
-import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** The newest change that is no longer kept; one row, or none as long as all are kept. */
 @Entity('change_horizon')
-@Check('change_horizon_is_one_row', 'singleton')
 export class ChangeHorizonEntity {
   @PrimaryColumn('boolean', { default: true, primaryKeyConstraintName: 'change_horizon_pkey' })
   singleton!: boolean;

@@ -3,8 +3,9 @@ import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 /** The change feed: what happened, in the order (transaction, sequence). */
 @Entity('change')
 export class ChangeEntity {
+  /** The transaction that wrote it. The default is written as TypeORM reads it back, without the casts. */
   @PrimaryColumn('bigint', {
-    default: () => '((pg_current_xact_id())::text)::bigint',
+    default: () => '((pg_current_xact_id()))',
     primaryKeyConstraintName: 'change_pkey',
   })
   xid!: string;
@@ -25,28 +26,28 @@ export class ChangeEntity {
   @Column('uuid', { name: 'cluster_uid', nullable: true })
   clusterUid!: string | null;
 
-  @Column('text', { collation: 'C' })
+  @Column({ type: 'text', collation: 'C' })
   type!: string;
 
-  @Column('text', { collation: 'C' })
+  @Column({ type: 'text', collation: 'C' })
   kind!: string;
 
-  @Column('text', { nullable: true, collation: 'C' })
+  @Column({ type: 'text', nullable: true, collation: 'C' })
   namespace!: string | null;
 
-  @Column('text', { name: 'subscription_id', nullable: true, collation: 'C' })
+  @Column({ type: 'text', name: 'subscription_id', nullable: true, collation: 'C' })
   subscriptionId!: string | null;
 
-  @Column('text', { array: true })
+  @Column({ type: 'text', array: true })
   changed!: string[];
 
-  @Column('text', { name: 'provisioning_state_before', nullable: true })
+  @Column({ type: 'text', name: 'provisioning_state_before', nullable: true })
   provisioningStateBefore!: string | null;
 
-  @Column('text', { name: 'provisioning_state' })
+  @Column({ type: 'text', name: 'provisioning_state' })
   provisioningState!: string;
 
-  @Column('text', { name: 'health_before', nullable: true })
+  @Column({ type: 'text', name: 'health_before', nullable: true })
   healthBefore!: string | null;
 
   @Column('text')

@@ -10,6 +10,6 @@ export class ResourceTagEntity {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'resource_tag_pkey' })
   uid!: string;
 
-  @PrimaryColumn('text', { collation: 'C', primaryKeyConstraintName: 'resource_tag_pkey' })
+  @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'resource_tag_pkey' })
   name!: string;
 }

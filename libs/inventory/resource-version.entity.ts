@@ -1,10 +1,7 @@
-import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** The past states of objects, in partitions by the month in which they ended. */
 @Entity('resource_version')
-@Check('resource_version_range', 'valid_from < valid_to')
-@Index('resource_version_by_name', { synchronize: false })
-@Index('resource_version_by_kind', { synchronize: false })
 export class ResourceVersionEntity {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'resource_version_pkey' })
   uid!: string;
@@ -27,40 +24,40 @@ export class ResourceVersionEntity {
   @Column('text')
   source!: string;
 
-  @Column('text', { collation: 'C' })
+  @Column({ type: 'text', collation: 'C' })
   kind!: string;
 
-  @Column('text', { collation: 'C' })
+  @Column({ type: 'text', collation: 'C' })
   name!: string;
 
-  @Column('text', { collation: 'C' })
+  @Column({ type: 'text', collation: 'C' })
   location!: string;
 
-  @Column('text', { name: 'provisioning_state', collation: 'C' })
+  @Column({ type: 'text', name: 'provisioning_state', collation: 'C' })
   provisioningState!: string;
 
-  @Column('text', { collation: 'C' })
+  @Column({ type: 'text', collation: 'C' })
   health!: string;
 
-  @Column('text', { name: 'health_reason', nullable: true })
+  @Column({ type: 'text', name: 'health_reason', nullable: true })
   healthReason!: string | null;
 
-  @Column('text', { nullable: true, collation: 'C' })
+  @Column({ type: 'text', nullable: true, collation: 'C' })
   namespace!: string | null;
 
-  @Column('text', { name: 'subscription_id', nullable: true, collation: 'C' })
+  @Column({ type: 'text', name: 'subscription_id', nullable: true, collation: 'C' })
   subscriptionId!: string | null;
 
-  @Column('text', { name: 'resource_group', nullable: true })
+  @Column({ type: 'text', name: 'resource_group', nullable: true })
   resourceGroup!: string | null;
 
-  @Column('text', { nullable: true })
+  @Column({ type: 'text', nullable: true })
   etag!: string | null;
 
   @Column('text')
   id!: string;
 
-  @Column('text', { name: 'canonical_id' })
+  @Column({ type: 'text', name: 'canonical_id' })
   canonicalId!: string;
 
   @Column('jsonb')

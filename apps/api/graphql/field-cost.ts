@@ -4,6 +4,11 @@ import type { GraphQLField } from 'graphql';
 export type FieldCost =
   /** A list: what is below it counts once for each of `first`, or for each of the number expected where it is not given. */
   | { kind: 'page'; expected: number }
+  /**
+   * What is related to each of many objects: `first` says there how many at most, and rarely how many there are. So a usual
+   * `first` counts as the number expected; what is really loaded is counted while the query runs.
+   */
+  | { kind: 'relation'; expected: number; usual: number }
   /** A layer without weight between a page and its objects. */
   | { kind: 'plumbing' };
 

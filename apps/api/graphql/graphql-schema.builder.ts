@@ -148,7 +148,7 @@ class GraphqlSchemaBuilder {
       type: listOf(target),
       description: relation.description,
       args: { first: pageSizeArgument() },
-      ...withCost({ kind: 'page', expected: EXPECTED_RELATED }),
+      ...withCost({ kind: 'relation', expected: EXPECTED_RELATED, usual: DEFAULT_PAGE_SIZE }),
       resolve: (view, { first }, context) => {
         const limit = (first as number | null | undefined) ?? DEFAULT_PAGE_SIZE;
         requirePageSize(limit);

@@ -6,6 +6,8 @@ import { callerOf } from '../http/request.caller.js';
 import type { GraphqlContext } from './graphql.context.js';
 import type { GraphqlEndpoint } from './graphql.endpoint.js';
 import { graphqlErrorsPlugin } from './graphql-errors.plugin.js';
+import { QueryExecutor } from './query.executor.js';
+import { queryExecutionPlugin } from './query-execution.plugin.js';
 import { queryLimitsPlugin } from './query-limits.plugin.js';
 import { MAXIMUM_TOKENS } from './query.limits.js';
 
@@ -17,7 +19,12 @@ export function graphqlOptions(endpoint: GraphqlEndpoint): Omit<ApolloDriverConf
     context: (request: FastifyRequest): GraphqlContext =>
       endpoint.contextOf(callerOf(request), request.id, () => request.signal),
     // The one for cache hints wraps every resolver: three times the work for answers that nobody may cache.
-    plugins: [ApolloServerPluginCacheControlDisabled(), queryLimitsPlugin(endpoint.limits) as ApolloServerPlugin, graphqlErrorsPlugin() as ApolloServerPlugin],
+    plugins: [
+      ApolloServerPluginCacheControlDisabled(),
+      queryLimitsPlugin(endpoint.limits) as ApolloServerPlugin,
+      queryExecutionPlugin(new QueryExecutor(endpoint.schema)) as ApolloServerPlugin,
+      graphqlErrorsPlugin() as ApolloServerPlugin,
+    ],
     parseOptions: { maxLexicalTokens: MAXIMUM_TOKENS },
     introspection: true,
     csrfPrevention: true,

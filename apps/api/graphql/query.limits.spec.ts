@@ -53,8 +53,18 @@ describe('QueryLimits', () => {
     },
     {
       query: '{ harbours(first: 1) { nodes { ships(first: 100) { name } } } }',
-      cost: 106,
-      reason: 'a number is taken at its word',
+      cost: 11.5,
+      reason: 'a usual page of related objects is a limit, not a number that is there',
+    },
+    {
+      query: '{ harbours(first: 1) { nodes { ships(first: 101) { name } } } }',
+      cost: 107.05,
+      reason: 'more than usual is taken at its word',
+    },
+    {
+      query: '{ harbours(first: 1) { nodes { ships(first: 2) { name } } } }',
+      cost: 3.1,
+      reason: 'less than expected, too',
     },
     {
       query:

@@ -17,6 +17,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { assertNever } from '#libs/kernel/assert-never.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { costOf } from './field-cost.js';
 import { jsonScalar } from './scalars.js';
@@ -164,8 +165,20 @@ class QueryMeasurer {
   #costOf(node: FieldNode, field: GraphQLField<unknown, unknown>, inner: number): number {
     const cost = costOf(field);
     if (cost === undefined) return 1 + inner;
-    if (cost.kind === 'plumbing') return inner;
-    return (this.#firstOf(node) ?? cost.expected) * (1 + inner);
+    const first = this.#firstOf(node);
+    switch (cost.kind) {
+      case 'plumbing':
+        return inner;
+      case 'page':
+        return (first ?? cost.expected) * (1 + inner);
+      case 'relation':
+        return (
+          (first === undefined || first <= cost.usual ? Math.min(first ?? cost.expected, cost.expected) : first) *
+          (1 + inner)
+        );
+      default:
+        return assertNever(cost);
+    }
   }
 
   /** The page size that the query names; what is absurd is refused by the resolver. */

@@ -34,15 +34,15 @@ const allowed = {
   ],
   'apps/worker': [
     'libs/kernel',
+    'libs/config',
     'libs/database',
     'libs/inventory',
     'libs/operations',
     'libs/audit',
     'libs/control',
     'libs/systems/contract',
-    'apps/house',
-    'apps/api/http',
     'libs/azure',
+    'apps/house',
   ],
   'apps/simulator': ['libs/kernel'],
 };

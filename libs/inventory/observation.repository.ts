@@ -113,7 +113,7 @@ const CREATE = `
       NULL, provisioning_state, NULL, health
     FROM created
   )
-  SELECT uid FROM created`;
+  SELECT count(*)::integer AS number FROM created`;
 
 /**
  * An SQL expression: the names of what differs between the rows `b` (before) and `i`. `relations` can only be told by
@@ -201,6 +201,19 @@ const TOMBSTONE = `
 
 /** The statements that put observations into the cache: each does a whole batch. What is to be done is decided elsewhere. */
 export class ObservationRepository {
+  /** What is done after this can be taken back alone, with the locks that it took. */
+  async begin(transaction: Transaction): Promise<void> {
+    await transaction.query('SAVEPOINT inventory_write');
+  }
+
+  async commit(transaction: Transaction): Promise<void> {
+    await transaction.query('RELEASE SAVEPOINT inventory_write');
+  }
+
+  async rollback(transaction: Transaction): Promise<void> {
+    await transaction.query('ROLLBACK TO SAVEPOINT inventory_write');
+  }
+
   /** Without locks: good enough to see that nothing has to be done. */
   async findStates(sql: Sql, uids: readonly string[]): Promise<Map<string, StoredState>> {
     const { rows } = await sql.query<StateRow>(
@@ -236,18 +249,14 @@ export class ObservationRepository {
     return new Map(rows.map((row) => [row.uid, toState(row)]));
   }
 
-  /** @returns the uids that were new; the others have been created by somebody else in the meantime. */
-  async create(
-    transaction: Transaction,
-    states: readonly IncomingState[],
-    scopeKey: string | null,
-  ): Promise<Set<string>> {
-    const { rows } = await transaction.query<{ uid: string }>(CREATE, [
+  /** @returns how many were new; the others have been created by somebody else in the meantime. */
+  async create(transaction: Transaction, states: readonly IncomingState[], scopeKey: string | null): Promise<number> {
+    const { rows } = await transaction.query<{ number: number }>(CREATE, [
       databaseJson(states.map(toRecord)),
       databaseJson(states.flatMap(toClaims)),
       scopeKey,
     ]);
-    return new Set(rows.map((row) => row.uid));
+    return rows[0]?.number ?? 0;
   }
 
   /** The rows must be locked. A row that was deleted comes back to life. */

@@ -13,8 +13,6 @@ import type { Freshness } from './resource.record.js';
 import { stateHash } from './state-hash.js';
 
 const BATCH_SIZE = 500;
-/** A row that loses the race to create an object is looked at again; it cannot lose it twice but to a purge. */
-const ROUNDS = 5;
 
 export interface ApplyOptions {
   /** The scope whose run has seen the objects; null for a direct observation (one object asked for, an operation's result, a watch). */
@@ -56,23 +54,18 @@ export class ObservationWriter {
       ignored: observations.length - incoming.length,
     };
     for (const { uid } of incoming) options.seen?.add(uid);
-    let guarded = false;
-    for (let start = 0; start < incoming.length; start += BATCH_SIZE) {
-      const batch = incoming.slice(start, start + BATCH_SIZE);
-      const known = await this.#repository.findStates(transaction, uidsOf(batch));
-      const pending = batch.filter((state) => {
-        const decision = this.#decide(state, known.get(state.uid), options.scopeKey);
-        if (decision !== 'unchanged' && decision !== 'ignore') return true;
-        counts[decision === 'ignore' ? 'ignored' : 'unchanged']++;
-        return false;
-      });
-      if (pending.length === 0) continue;
-      if (!guarded) await options.beforeWrite?.(transaction);
-      guarded = true;
-      await this.#write(transaction, pending, known.size > 0, options.scopeKey, counts);
-    }
-    if (counts.created + counts.updated > 0) await this.#repository.notify(transaction);
-    return counts;
+    const known = await this.#repository.findStates(transaction, uidsOf(incoming));
+    const pending = incoming.filter((state) => {
+      const decision = this.#decide(state, known.get(state.uid), options.scopeKey);
+      if (decision !== 'unchanged' && decision !== 'ignore') return true;
+      counts[decision === 'ignore' ? 'ignored' : 'unchanged']++;
+      return false;
+    });
+    if (pending.length === 0) return counts;
+    await options.beforeWrite?.(transaction);
+    const written = await this.#write(transaction, pending, known.size > 0, options.scopeKey);
+    if (written.created + written.updated > 0) await this.#repository.notify(transaction);
+    return sum(counts, written);
   }
 
   /**
@@ -108,66 +101,87 @@ export class ObservationWriter {
     return gone.length;
   }
 
-  /** Rows are locked and created in the order of their uids, so two writers wait for each other but never in a circle. */
+  /**
+   * First the rows that exist are locked, then the others are created, both in the order of their uids: so two writers wait
+   * for each other, but never in a circle. Whoever loses the race to create an object lets go of everything before looking
+   * again, since that object is now one that exists, and its turn was earlier.
+   */
   async #write(
     transaction: Transaction,
-    states: readonly IncomingState[],
+    pending: readonly IncomingState[],
     someExist: boolean,
     scopeKey: string | null,
-    counts: ApplyCounts,
-  ): Promise<void> {
-    let pending = states;
-    for (let round = 0; pending.length > 0; round++) {
-      if (round === ROUNDS)
-        throw new Error('Objects are neither there nor can they be created: the isolation level is too high');
+  ): Promise<ApplyCounts> {
+    // Each lost race leaves at least one object less to create.
+    for (let round = 0; round <= pending.length; round++) {
+      await this.#repository.begin(transaction);
       const known =
         someExist || round > 0
           ? await this.#repository.lockStates(transaction, uidsOf(pending))
           : new Map<string, StoredState>();
-      const created: IncomingState[] = [];
-      const replaced: Replacement[] = [];
-      const touched: IncomingState[] = [];
-      const adopted: string[] = [];
-      for (const state of pending) {
-        const stored = known.get(state.uid);
-        // Decided again, since the first look was taken without a lock.
-        const decision = this.#decide(state, stored, scopeKey);
-        switch (decision) {
-          case 'create':
-            created.push(state);
-            break;
-          case 'revive':
-          case 'replace':
-            counts[decision === 'revive' ? 'created' : 'updated']++;
-            replaced.push({ ...state, changedAt: startOfState(state.observation, stored) });
-            break;
-          case 'touch':
-            counts.unchanged++;
-            touched.push(state);
-            break;
-          case 'adopt':
-          case 'adopt unseen':
-            counts[decision === 'adopt' ? 'unchanged' : 'ignored']++;
-            adopted.push(state.uid);
-            break;
-          case 'unchanged':
-            counts.unchanged++;
-            break;
-          case 'ignore':
-            counts.ignored++;
-            break;
-          default:
-            assertNever(decision);
-        }
+      const written = await this.#writeLocked(transaction, pending, known, scopeKey);
+      if (written !== 'lost a race') {
+        await this.#repository.commit(transaction);
+        return written;
       }
-      if (replaced.length > 0) await this.#repository.replace(transaction, replaced, scopeKey);
-      if (touched.length > 0) await this.#repository.touch(transaction, touched);
-      if (adopted.length > 0 && scopeKey !== null) await this.#repository.adopt(transaction, adopted, scopeKey);
-      const fresh =
-        created.length > 0 ? await this.#repository.create(transaction, created, scopeKey) : new Set<string>();
-      counts.created += fresh.size;
-      pending = fresh.size === created.length ? [] : created.filter((state) => !fresh.has(state.uid));
+      await this.#repository.rollback(transaction);
     }
+    throw new Error('Objects are neither there nor can they be created: is the isolation level above read committed?');
+  }
+
+  async #writeLocked(
+    transaction: Transaction,
+    pending: readonly IncomingState[],
+    known: ReadonlyMap<string, StoredState>,
+    scopeKey: string | null,
+  ): Promise<ApplyCounts | 'lost a race'> {
+    const counts: ApplyCounts = { created: 0, updated: 0, unchanged: 0, ignored: 0 };
+    const created: IncomingState[] = [];
+    const replaced: Replacement[] = [];
+    const touched: IncomingState[] = [];
+    const adopted: string[] = [];
+    for (const state of pending) {
+      const stored = known.get(state.uid);
+      // Decided again, since the first look was taken without a lock.
+      const decision = this.#decide(state, stored, scopeKey);
+      switch (decision) {
+        case 'create':
+          counts.created++;
+          created.push(state);
+          break;
+        case 'revive':
+        case 'replace':
+          counts[decision === 'revive' ? 'created' : 'updated']++;
+          replaced.push({ ...state, changedAt: startOfState(state.observation, stored) });
+          break;
+        case 'touch':
+          counts.unchanged++;
+          touched.push(state);
+          break;
+        case 'adopt':
+        case 'adopt unseen':
+          counts[decision === 'adopt' ? 'unchanged' : 'ignored']++;
+          adopted.push(state.uid);
+          break;
+        case 'unchanged':
+          counts.unchanged++;
+          break;
+        case 'ignore':
+          counts.ignored++;
+          break;
+        default:
+          assertNever(decision);
+      }
+    }
+    // Creating comes before changing: whoever creates an object that is known here already waits for its row only if that
+    // has been changed, not if it is just locked.
+    for (const batch of batchesOf(created)) {
+      if ((await this.#repository.create(transaction, batch, scopeKey)) < batch.length) return 'lost a race';
+    }
+    for (const batch of batchesOf(replaced)) await this.#repository.replace(transaction, batch, scopeKey);
+    for (const batch of batchesOf(touched)) await this.#repository.touch(transaction, batch);
+    if (adopted.length > 0 && scopeKey !== null) await this.#repository.adopt(transaction, adopted, scopeKey);
+    return counts;
   }
 
   #decide(incoming: IncomingState, stored: StoredState | undefined, scopeKey: string | null): Decision {
@@ -219,6 +233,21 @@ export class ObservationWriter {
 
 function uidsOf(states: readonly IncomingState[]): string[] {
   return states.map((state) => state.uid);
+}
+
+function batchesOf<T>(items: readonly T[]): T[][] {
+  const batches: T[][] = [];
+  for (let start = 0; start < items.length; start += BATCH_SIZE) batches.push(items.slice(start, start + BATCH_SIZE));
+  return batches;
+}
+
+function sum(left: ApplyCounts, right: ApplyCounts): ApplyCounts {
+  return {
+    created: left.created + right.created,
+    updated: left.updated + right.updated,
+    unchanged: left.unchanged + right.unchanged,
+    ignored: left.ignored + right.ignored,
+  };
 }
 
 /** The states of an object follow each other without a gap and without an overlap, whatever the clocks say. */

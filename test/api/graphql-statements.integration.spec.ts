@@ -65,16 +65,14 @@ class Estate {
       return original(text, values, name);
     };
     try {
-      const answer = await this.application
-        .getHttpAdapter()
-        .getInstance<FastifyInstance>()
-        .inject({
-          method: 'POST',
-          url: '/graphql',
-          headers: { authorization: `Bearer ${TOKEN}` },
-          payload: { query },
-        });
-      const body = answer.json<{ data: { fleets: { nodes: { members: unknown[] }[] } }; errors?: unknown }>();
+      const instance = this.application.getHttpAdapter().getInstance() as FastifyInstance;
+      const answer = await instance.inject({
+        method: 'POST',
+        url: '/graphql',
+        headers: { authorization: `Bearer ${TOKEN}` },
+        payload: { query },
+      });
+      const body = answer.json() as { data: { fleets: { nodes: { members: unknown[] }[] } }; errors?: unknown };
       expect(body.errors).toBeUndefined();
       return { data: body.data, statements };
     } finally {
@@ -93,8 +91,8 @@ class Estate {
     const registry = this.application.get(SystemRegistry);
     const writer = this.application.get(ObservationWriter);
     const context = { signal: new AbortController().signal, correlationId: 'collect' };
-    const { body } = { body: await this.simulator.app.inject({ url: '/_simulator/health' }) };
-    const ids = body
+    const health = await this.simulator.app.inject({ url: '/_simulator/health' });
+    const ids = health
       .json<{ subscriptions: { subscriptionId: string }[] }>()
       .subscriptions.map((each) => each.subscriptionId);
     for (const collector of registry.collectors) {

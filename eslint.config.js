@@ -68,14 +68,11 @@ export default tseslint.config(
   {
     files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
     languageOptions: {
-      globals: {
-        process: 'readonly',
-        console: 'readonly',
-        module: 'readonly',
-        URL: 'readonly',
-        require: 'readonly',
-        __dirname: 'readonly',
-      },
+      globals: Object.fromEntries(
+        ['Buffer', 'URL', '__dirname', 'console', 'module', 'performance', 'process', 'require', 'setTimeout'].map(
+          (name) => [name, 'readonly'],
+        ),
+      ),
     },
   },
 );

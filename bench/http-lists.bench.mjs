@@ -32,7 +32,7 @@ function start(file, environment, words = []) {
 }
 
 async function until(look) {
-  for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
     if (await look().catch(() => false)) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
@@ -44,11 +44,14 @@ const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 function send({ port, path: route, body }) {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${TOKEN}`, ...(body && { 'content-type': 'application/json' }) };
-    const call = request({ host: '127.0.0.1', port, path: route, agent, headers, method: body ? 'POST' : 'GET' }, (answer) => {
-      const chunks = [];
-      answer.on('data', (chunk) => chunks.push(chunk));
-      answer.on('end', () => resolve({ status: answer.statusCode, text: Buffer.concat(chunks).toString('utf8') }));
-    });
+    const call = request(
+      { host: '127.0.0.1', port, path: route, agent, headers, method: body ? 'POST' : 'GET' },
+      (answer) => {
+        const chunks = [];
+        answer.on('data', (chunk) => chunks.push(chunk));
+        answer.on('end', () => resolve({ status: answer.statusCode, text: Buffer.concat(chunks).toString('utf8') }));
+      },
+    );
     call.on('error', reject);
     call.end(body);
   });
@@ -88,7 +91,9 @@ try {
   await until(async () => (await send({ port: API, path: '/readyz' })).status === 200);
   start('dist/apps/worker/main.js', house);
   start('bench/bare-server.mjs', { DATABASE_URL: url, PORT: String(BARE) });
-  await until(async () => JSON.parse((await send({ port: API, path: '/v1/resources?limit=1' })).text).partial === false);
+  await until(
+    async () => JSON.parse((await send({ port: API, path: '/v1/resources?limit=1' })).text).partial === false,
+  );
   await until(async () => (await send({ port: BARE, path: '/rows' })).status === 200);
 
   const targets = {
@@ -96,7 +101,11 @@ try {
     'REST, 100 rows, raw': { port: API, path: '/v1/resources?kind=ManagedCluster&limit=100' },
     'REST, 100 rows, typed': { port: API, path: '/v1/managed-clusters?limit=100' },
     'GraphQL, 100 rows': { port: API, path: '/graphql', body: JSON.stringify({ query: FLAT }) },
-    'GraphQL, 20 fleets -> members -> cluster -> pools': { port: API, path: '/graphql', body: JSON.stringify({ query: NESTED }) },
+    'GraphQL, 20 fleets -> members -> cluster -> pools': {
+      port: API,
+      path: '/graphql',
+      body: JSON.stringify({ query: NESTED }),
+    },
   };
   for (const [name, target] of Object.entries(targets)) {
     const { status, text } = await send(target);

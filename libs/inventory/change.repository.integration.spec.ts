@@ -196,12 +196,12 @@ describe('ChangeRepository.after', () => {
 
   it('shows every change exactly once to a reader that follows many writers', async () => {
     const committed = new Set<string>();
-    let isWriting = true;
+    const writing = new AbortController();
     const reading = (async () => {
       const seen: string[] = [];
       let cursor: string | null = null;
       for (;;) {
-        const last = !isWriting;
+        const last = writing.signal.aborted;
         const page: ChangePage = await changes.after(cursor, {}, 7);
         seen.push(...page.changes.map((change) => change.uid));
         cursor = page.nextCursor;
@@ -221,7 +221,7 @@ describe('ChangeRepository.after', () => {
         }
       }),
     );
-    isWriting = false;
+    writing.abort();
     const seen = await reading;
     expect([...seen].sort()).toEqual([...committed].sort());
   });

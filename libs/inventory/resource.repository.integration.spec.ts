@@ -491,7 +491,7 @@ describe('the past', () => {
     await bury('a', 20);
     await apply(at(30, 30));
     const { rows } = await resources.asOf({ limit: 10 }, secondsLater(seconds));
-    expect(rows.map((row) => row.properties['size'])).toEqual(sizes);
+    expect(rows.map((row) => row.properties.size)).toEqual(sizes);
   });
 
   it('filters, orders and pages the past as it was', async () => {

@@ -61,7 +61,7 @@ describe('RetentionRepository', () => {
       null,
       10,
     );
-    expect(history.map((version) => version.properties['size'])).toEqual([3, 2, 1]);
+    expect(history.map((version) => version.properties.size)).toEqual([3, 2, 1]);
   });
 
   it('drops the months that ended before, and keeps a state that was still true after', async () => {

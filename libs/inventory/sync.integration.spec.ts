@@ -47,7 +47,6 @@ function scopeOf(id: string): CollectionScope {
 }
 
 function complete(...batches: Observation[][]): Script {
-  // eslint-disable-next-line @typescript-eslint/require-await
   return async function* () {
     yield* batches;
     return { state: 'complete' };

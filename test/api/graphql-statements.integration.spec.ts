@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { readConfiguration } from '#libs/config/configuration.js';
 import { Database } from '#libs/database/database.js';
@@ -25,6 +24,11 @@ const ESTATE_QUERY = `{
     }
   }
 }`;
+
+interface EstateAnswer {
+  data: { fleets: { nodes: { members: unknown[] }[] } };
+  errors?: unknown;
+}
 
 /** The API over a real database that holds a simulated estate. */
 class Estate {
@@ -57,7 +61,7 @@ class Estate {
   }
 
   /** What the query answers, and the statements that it took. */
-  async ask(query: string): Promise<{ data: { fleets: { nodes: { members: unknown[] }[] } }; statements: string[] }> {
+  async ask(query: string): Promise<{ data: EstateAnswer['data']; statements: string[] }> {
     const statements: string[] = [];
     const original = this.database.query.bind(this.database);
     this.database.query = (text, values, name) => {
@@ -65,14 +69,14 @@ class Estate {
       return original(text, values, name);
     };
     try {
-      const instance = this.application.getHttpAdapter().getInstance() as FastifyInstance;
+      const instance = this.application.getHttpAdapter().getInstance();
       const answer = await instance.inject({
         method: 'POST',
         url: '/graphql',
         headers: { authorization: `Bearer ${TOKEN}` },
         payload: { query },
       });
-      const body = answer.json() as { data: { fleets: { nodes: { members: unknown[] }[] } }; errors?: unknown };
+      const body = answer.json<EstateAnswer>();
       expect(body.errors).toBeUndefined();
       return { data: body.data, statements };
     } finally {

@@ -69,7 +69,8 @@ export default tseslint.config(
     files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
     languageOptions: {
       globals: Object.fromEntries(
-        ['Buffer', 'URL', '__dirname', 'console', 'module', 'performance', 'process', 'require', 'setTimeout'].map(
+        ['AbortController',
+          'Buffer', 'URL', '__dirname', 'console', 'module', 'performance', 'process', 'require', 'setTimeout'].map(
           (name) => [name, 'readonly'],
         ),
       ),

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { Authenticator } from '#libs/access/authenticator.js';
 import { readConfiguration } from '#libs/config/configuration.js';
 import { shutDownGracefully } from '../house/graceful-shutdown.js';
 import { createLogger } from '../house/logger.js';
@@ -18,6 +19,11 @@ async function main(): Promise<void> {
   };
   const application = await createApiApplication(ApiModule.register(configuration, settings, logger), settings, logger);
   await openHouse(application);
+  // Only here: a worker needs no tokens, and its silence about them must take none away.
+  await application.get(Authenticator).configure([
+    { name: 'administrator', role: 'admin', token: configuration.adminToken },
+    { name: 'viewer', role: 'viewer', token: configuration.viewerToken },
+  ]);
   await application.listen(configuration.port, configuration.host);
   logger.info({ url: await application.getUrl() }, 'The API listens');
   shutDownGracefully(

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { delay } from '#libs/kernel/clock.js';
 import { EmbeddedPostgres } from '#libs/database/embedded-postgres.js';
@@ -13,8 +14,8 @@ import { EmbeddedPostgres } from '#libs/database/embedded-postgres.js';
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
 /** A process that dies is started again; one that keeps dying is not. */
-const RESTARTS = 5;
-const RESTART_WINDOW_MS = 60_000;
+const RESTARTS = 10;
+const RESTART_WINDOW_MS = 120_000;
 
 const apps = path.resolve(import.meta.dirname, '..');
 const data = path.resolve(process.env.PILOTHOUSE_DATA ?? '.data');
@@ -28,6 +29,8 @@ interface Service {
   environment: Record<string, string>;
   healthUrl: string;
   process?: ChildProcess;
+  /** Has been healthy once: from then on it is started again when it dies. */
+  ready: boolean;
   deaths: number[];
 }
 
@@ -37,6 +40,8 @@ const postgres = new EmbeddedPostgres({ directory: path.join(data, 'postgres'), 
 
 async function start(): Promise<void> {
   await mkdir(data, { recursive: true });
+  await beTheOnlyOne();
+  for (const port of [apiPort, simulatorPort]) await requireFreePort(port);
   const token = process.env.PILOTHOUSE_TOKEN ?? (await kept('token', () => randomBytes(24).toString('base64url')));
   const signingKey = await kept('audit-signing-key.pem', () =>
     generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
@@ -51,6 +56,7 @@ async function start(): Promise<void> {
         SIMULATOR_STATE_FILE: process.env.SIMULATOR_STATE_FILE ?? path.join(data, 'simulator.json'),
       },
       healthUrl: `${simulatorUrl}/_simulator/health`,
+      ready: false,
       deaths: [],
     }),
   ]);
@@ -69,9 +75,27 @@ async function start(): Promise<void> {
     PILOTHOUSE_TOKEN: token,
     DATABASE_URL: url.reveal(),
   };
-  await launch({ name: 'api', environment, healthUrl: `${apiUrl}/readyz`, deaths: [] });
-  await launch({ name: 'worker', environment, healthUrl: `${apiUrl}/readyz`, deaths: [] });
+  await launch({ name: 'api', environment, healthUrl: `${apiUrl}/readyz`, ready: false, deaths: [] });
+  await launch({ name: 'worker', environment, healthUrl: `${apiUrl}/readyz`, ready: false, deaths: [] });
+  keepDatabase().catch((error: unknown) => {
+    console.error(Error.isError(error) ? error.message : error);
+    void stop(1);
+  });
   console.log(greeting(token, Date.now() - began));
+}
+
+/** A database that ended by itself comes back at the same address; the others wait for it. */
+async function keepDatabase(): Promise<void> {
+  while (stopping === undefined) {
+    await postgres.exited();
+    if (isStopping()) return;
+    console.error('The database ended unexpectedly.');
+    await postgres.start();
+  }
+}
+
+function isStopping(): boolean {
+  return stopping !== undefined;
 }
 
 async function launch(service: Service): Promise<void> {
@@ -84,9 +108,11 @@ async function launch(service: Service): Promise<void> {
       throw new Error(`The ${service.name} did not get ready within ${START_TIMEOUT_MS / 1000} s`);
     await delay(100);
   }
+  service.ready = true;
 }
 
 function spawnService(service: Service): void {
+  if (stopping !== undefined) return;
   // A process group of its own: Ctrl-C reaches only this process, which then stops the others in order.
   const child = spawn(process.execPath, ['--enable-source-maps', path.join(apps, service.name, 'main.js')], {
     detached: true,
@@ -99,8 +125,9 @@ function spawnService(service: Service): void {
     const now = Date.now();
     service.deaths = [...service.deaths.filter((at) => at > now - RESTART_WINDOW_MS), now];
     console.error(`The ${service.name} ended unexpectedly (${signal ?? `code ${String(code)}`}).`);
-    if (service.deaths.length > RESTARTS) void stop(1);
-    else spawnService(service);
+    if (!service.ready || service.deaths.length > RESTARTS) void stop(1);
+    // What it stands on may be coming back: a restart of the database takes a moment.
+    else setTimeout(() => spawnService(service), Math.min(250 * 2 ** service.deaths.length, 10_000));
   });
 }
 
@@ -112,6 +139,32 @@ async function stop(code: number): Promise<void> {
   })();
   await stopping;
   process.exit(code);
+}
+
+/** Two at once on the same data would stop each other's database. */
+async function beTheOnlyOne(): Promise<void> {
+  const file = path.join(data, 'quickstart.pid');
+  const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''), 10);
+  if (Number.isInteger(pid) && pid !== process.pid && (await isQuickStart(pid))) {
+    throw new Error(`It is already running on ${data} (process ${pid}).`);
+  }
+  await writeFile(file, String(process.pid));
+}
+
+async function isQuickStart(pid: number): Promise<boolean> {
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return commandLine.includes('quickstart');
+}
+
+async function requireFreePort(port: number): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', () =>
+      reject(new Error(`Port ${port} of 127.0.0.1 is taken; PORT and SIMULATOR_PORT choose others.`)),
+    );
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  await new Promise((resolve) => server.close(resolve));
 }
 
 async function stopService(service: Service): Promise<void> {

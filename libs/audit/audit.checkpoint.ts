@@ -41,6 +41,14 @@ export class AuditSigner {
 
 /** Whether the checkpoint was signed by the holder of the key that it names. */
 export function hasValidSignature(checkpoint: AuditCheckpoint): boolean {
-  const key = createPublicKey({ key: Buffer.from(checkpoint.publicKey, 'base64'), type: 'spki', format: 'der' });
+  let key: KeyObject;
+  try {
+    key = createPublicKey({ key: Buffer.from(checkpoint.publicKey, 'base64'), type: 'spki', format: 'der' });
+  } catch (error) {
+    // What is no key has signed nothing.
+    if (Error.isError(error)) return false;
+    throw error;
+  }
+  if (key.asymmetricKeyType !== 'ed25519') return false;
   return verify(null, Buffer.from(checkpointText(checkpoint)), key, Buffer.from(checkpoint.signature, 'base64'));
 }

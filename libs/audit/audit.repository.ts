@@ -1,4 +1,5 @@
 import type { JsonObject } from '#libs/kernel/json.js';
+import { databaseJson } from '#libs/database/database-json.js';
 import type { Sql, Transaction } from '#libs/database/sql.js';
 import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
 import { auditHash, CHAIN_START, type AuditEntry, type AuditEvent, type AuditOutcome } from './audit.event.js';
@@ -53,7 +54,8 @@ export class AuditRepository {
     );
     const head = rows[0]!;
     const unhashed = {
-      ...entry,
+      // What is hashed must be what the database gives back.
+      ...(JSON.parse(databaseJson(entry)) as AuditEntry),
       sequence: Number(head.sequence) + 1,
       at: head.at.toISOString(),
       previousHash: head.hash,

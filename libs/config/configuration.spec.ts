@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { Secret } from '#libs/kernel/secret.js';
 import { ConfigurationError, readConfiguration } from './configuration.js';
@@ -36,6 +37,21 @@ describe('readConfiguration', () => {
     },
     { reason: 'a key that is none', environment: { AUDIT_SIGNING_KEY: 'abc' }, names: ['AUDIT_SIGNING_KEY'] },
     {
+      reason: 'a fixed token for the real Azure',
+      environment: { ARM_TOKEN: 'x' },
+      names: ['ARM_TOKEN'],
+    },
+    {
+      reason: 'one token for two roles',
+      environment: { PILOTHOUSE_TOKEN: 'same', PILOTHOUSE_VIEWER_TOKEN: 'same' },
+      names: ['PILOTHOUSE_TOKEN'],
+    },
+    {
+      reason: 'a database URL that is none',
+      environment: { DATABASE_URL: 'postgres://a b:x' },
+      names: ['DATABASE_URL'],
+    },
+    {
       reason: 'several faults are told at once',
       environment: { PORT: '-1', LOG_LEVEL: 'loud', OPERATION_CONCURRENCY: '1.5' },
       names: ['PORT', 'LOG_LEVEL', 'OPERATION_CONCURRENCY'],
@@ -69,8 +85,8 @@ describe('readConfiguration', () => {
   });
 
   it('reads a signing key whose line breaks are written out', () => {
-    const key = '-----BEGIN PRIVATE KEY-----\\nabc\\n-----END PRIVATE KEY-----';
-    const { auditSigningKey } = readConfiguration({ ...minimal, AUDIT_SIGNING_KEY: key });
-    expect(auditSigningKey?.reveal().split('\n')).toHaveLength(3);
+    const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const { auditSigningKey } = readConfiguration({ ...minimal, AUDIT_SIGNING_KEY: pem.replaceAll('\n', '\\n') });
+    expect(auditSigningKey?.reveal()).toBe(pem);
   });
 });

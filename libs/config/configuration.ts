@@ -4,6 +4,8 @@ import { settings } from './settings.js';
 
 type Settings = typeof settings;
 
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
+
 /** Keys with a default or `required` always have a value. */
 type AlwaysThere = Exclude<keyof Settings, 'adminToken' | 'viewerToken' | 'armToken' | 'auditSigningKey'>;
 
@@ -41,6 +43,19 @@ export function readConfiguration(environment: Readonly<Record<string, string | 
     const shown = each.secret ? '' : ` (it is "${text}")`;
     for (const issue of parsed.error.issues) faults.push(`${each.variable}${shown}: ${issue.message}`);
   }
+  if (faults.length === 0) faults.push(...contradictions(values as Configuration));
   if (faults.length > 0) throw new ConfigurationError(faults);
   return values as Configuration;
+}
+
+/** What is wrong between keys that are each valid. */
+function contradictions({ adminToken, viewerToken, armToken, armEndpoint }: Configuration): string[] {
+  const faults: string[] = [];
+  if (adminToken !== undefined && adminToken.reveal() === viewerToken?.reveal()) {
+    faults.push('PILOTHOUSE_TOKEN and PILOTHOUSE_VIEWER_TOKEN are the same: a token can have one role only.');
+  }
+  if (armToken !== undefined && !LOOPBACK.test(new URL(armEndpoint).hostname)) {
+    faults.push('ARM_TOKEN is allowed only where ARM_ENDPOINT is on loopback.');
+  }
+  return faults;
 }

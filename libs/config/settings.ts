@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import { Secret } from '#libs/kernel/secret.js';
 import { setting } from './setting.js';
@@ -7,6 +8,16 @@ const SUBSCRIPTION = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 const text = z.string().trim();
 const secretText = text.transform((value) => new Secret(value));
 const port = z.coerce.number('must be a number').int().min(0).max(65_535);
+
+function isEd25519Key(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).asymmetricKeyType === 'ed25519';
+  } catch (error) {
+    // Whatever the parser has to say would quote the key.
+    if (Error.isError(error)) return false;
+    throw error;
+  }
+}
 
 function integer(minimum: number, maximum: number) {
   return z.coerce.number('must be a number').int('must be a whole number').min(minimum).max(maximum);
@@ -21,7 +32,10 @@ const bearerToken = text
 /** Every key there is. The configuration's type, the faults at boot and docs/configuration.md all come from here. */
 export const settings = {
   databaseUrl: setting(
-    text.regex(/^postgres(ql)?:\/\//, 'must start with postgres://').transform((value) => new Secret(value)),
+    text
+      .regex(/^postgres(ql)?:\/\//, 'must start with postgres://')
+      .refine((value) => URL.canParse(value), 'is no URL')
+      .transform((value) => new Secret(value)),
     {
       variable: 'DATABASE_URL',
       description: 'The Postgres database (16 or newer), `postgres://user:password@host:port/name`.',
@@ -154,7 +168,7 @@ export const settings = {
   auditSigningKey: setting(
     text
       .transform((value) => value.replaceAll('\\n', '\n'))
-      .refine((value) => value.startsWith('-----BEGIN PRIVATE KEY-----'), 'must be a PKCS #8 private key in PEM')
+      .refine(isEd25519Key, 'must be an Ed25519 private key (PKCS #8) in PEM')
       .transform((value) => new Secret(value)),
     {
       variable: 'AUDIT_SIGNING_KEY',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { ArmId } from '#libs/kernel/arm-id.js';
+import { encodeCursor } from '#libs/kernel/page.js';
 import type { Caller } from '#libs/access/caller.js';
 import { AuditRepository } from '#libs/audit/audit.repository.js';
 import { verifyAudit } from '#libs/audit/audit.verifier.js';
@@ -201,7 +202,26 @@ describe('OperationControl', () => {
       ['operation.ended', 'canceled', 'ada'],
     ]);
     await expect(control.cancel(viewer, operation.id, 'c')).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    expect((await trailOf(operation.id)).at(-1)).toEqual(['operation.cancel-denied', 'denied', 'vera']);
     await expect(control.cancel(admin, randomUUID(), 'c')).rejects.toMatchObject({ code: 'OPERATION_NOT_FOUND' });
+  });
+
+  it('leaves the turn that is under way alone when a cancellation comes in', async () => {
+    const { operation } = await accept();
+    const { database } = test;
+    const jobs = () =>
+      database.query<{ locked_by: string | null }>('SELECT locked_by FROM graphile_worker.jobs WHERE key = $1', [
+        `operation:${operation.id}`,
+      ]);
+    await database.query(
+      `UPDATE graphile_worker._private_jobs SET locked_at = now(), locked_by = 'a worker' WHERE key = $1`,
+      [`operation:${operation.id}`],
+    );
+    await database.query(`UPDATE operation SET status = 'Running', started_at = now() WHERE id = $1`, [operation.id]);
+    expect(await control.cancel(admin, operation.id, 'c')).toMatchObject({ status: 'Canceling' });
+    expect((await jobs()).rows).toEqual([{ locked_by: 'a worker' }]);
+    await finish(operation.id);
+    expect(await control.get(viewer, operation.id)).toMatchObject({ status: 'Canceled' });
   });
 
   it('says that it is too late to cancel what has ended', async () => {
@@ -245,17 +265,19 @@ describe('OperationControl', () => {
 
   it('shows what changes to whoever watches, and only what they asked for', async () => {
     const reader = new AbortController();
-    const seen: string[] = [];
+    const seen: { id: string; status: string }[] = [];
+    const { operation } = await accept();
     const watching = (async () => {
-      for await (const operation of control.watch(viewer, { status: ['Succeeded'] }, reader.signal)) {
-        seen.push(operation.id);
-        reader.abort();
+      for await (const { id, status } of control.watch(viewer, { status: ['Succeeded'] }, reader.signal)) {
+        seen.push({ id, status });
+        // The news of an earlier operation may still be on its way.
+        if (id === operation.id) reader.abort();
       }
     })();
-    const { operation } = await accept();
     await finish(operation.id);
     await watching;
-    expect(seen).toEqual([operation.id]);
+    expect(seen.at(-1)?.id).toBe(operation.id);
+    expect(new Set(seen.map(({ status }) => status))).toEqual(new Set(['Succeeded']));
   });
 
   it('lists page by page, newest first, and refuses a forged cursor', async () => {
@@ -263,6 +285,10 @@ describe('OperationControl', () => {
     const first = await control.list(viewer, { limit: 2 });
     const second = await control.list(viewer, { limit: 2, cursor: first.nextCursor! });
     expect([...first.items, ...second.items].map((item) => item.id)).toEqual(all.slice(0, 4));
+    for (const at of ['+275760-09-13T00:00:00.000Z', '2026-02-31T00:00:00+00:00', '2026-01-01']) {
+      const cursor = encodeCursor('operations', [at, randomUUID()]);
+      await expect(control.list(viewer, { cursor })).rejects.toMatchObject({ code: 'INVALID_CURSOR' });
+    }
     await expect(control.list(viewer, { cursor: 'nonsense' })).rejects.toMatchObject({ code: 'INVALID_CURSOR' });
     await expect(control.list(viewer, { type: 'make.coffee' })).rejects.toMatchObject({
       code: 'UNKNOWN_OPERATION_TYPE',

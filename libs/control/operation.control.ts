@@ -14,6 +14,7 @@ import type { OperationRecord } from '#libs/operations/operation.record.js';
 import type { OperationFilter, OperationRepository } from '#libs/operations/operation.repository.js';
 import { hasEnded, type OperationStatus } from '#libs/operations/operation.status.js';
 import type { OperationDefinition } from '#libs/systems/contract/operation-definition.js';
+import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { auditEntryOf } from './operation.audit.js';
 import type { OperationEventView, OperationPageView, OperationTypeView, OperationView } from './operation.view.js';
@@ -41,6 +42,8 @@ export interface OperationQuery {
 export type OperationWatchFilter = Pick<OperationQuery, 'status' | 'type' | 'target'>;
 
 const EVENTS_AT_ONCE = 100;
+/** As Postgres prints a time in JSON; the sessions are in UTC. */
+const PRINTED_TIME = /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\+00:00$/;
 
 /** Starting, following and stopping changes. */
 export class OperationControl {
@@ -64,7 +67,8 @@ export class OperationControl {
     request: OperationAcceptRequest,
   ): Promise<{ operation: OperationView; replayed: boolean }> {
     const definition = this.registry.operation(request.type);
-    await this.#authorise(caller, definition, request.correlationId);
+    const subject = { type: definition.type, id: null, target: null };
+    await this.#authorise(caller, 'operation.denied', subject, request.correlationId);
     const prepared = this.acceptor.prepare({
       definition,
       input: request.input,
@@ -120,8 +124,7 @@ export class OperationControl {
    * @throws ControlError OPERATION_NOT_FOUND, NOT_CANCELABLE
    */
   async cancel(caller: Caller, id: string, correlationId: string): Promise<OperationView> {
-    const definition = this.registry.operation((await this.#find(id)).type);
-    await this.#authorise(caller, definition, correlationId);
+    await this.#authorise(caller, 'operation.cancel-denied', await this.#find(id), correlationId);
     return this.database.transaction(async (transaction) => {
       const canceled = await this.operations.cancelPending(transaction, id);
       if (canceled !== undefined) {
@@ -132,7 +135,7 @@ export class OperationControl {
         await this.audit.append(transaction, {
           ...auditEntryOf(canceled),
           ...actorOf(caller),
-          details: { canceledBy: caller.name },
+          correlationId,
         });
         return operationView(canceled);
       }
@@ -140,7 +143,7 @@ export class OperationControl {
       const operation = await this.operations.find(id, transaction);
       if (operation === undefined) throw notFound(id);
       if (requested) {
-        await this.jobs.schedule(transaction, id, 0);
+        await this.jobs.bringForward(transaction, id);
         await this.audit.append(transaction, {
           ...auditEntryOf(operation),
           ...actorOf(caller),
@@ -213,20 +216,26 @@ export class OperationControl {
   }
 
   /** What was refused is on record, too. */
-  async #authorise(caller: Caller, definition: OperationDefinition, correlationId: string): Promise<void> {
+  async #authorise(
+    caller: Caller,
+    action: 'operation.denied' | 'operation.cancel-denied',
+    subject: { type: string; id: string | null; target: ResourceTarget | null },
+    correlationId: string,
+  ): Promise<void> {
+    const permission = this.registry.findOperation(subject.type)?.permission ?? subject.type;
     try {
-      authorise(caller, 'operate', `do ${definition.type} (${definition.permission})`);
+      authorise(caller, 'operate', `do ${subject.type} (${permission})`);
     } catch (error) {
       if (error instanceof ControlError) {
         const entry: AuditEntry = {
           ...actorOf(caller),
-          action: 'operation.denied',
+          action,
           outcome: 'denied',
-          operationId: null,
-          operationType: definition.type,
-          target: null,
+          operationId: subject.id,
+          operationType: subject.type,
+          target: subject.target,
           correlationId,
-          details: { permission: definition.permission },
+          details: { permission },
         };
         await this.database.transaction((transaction) => this.audit.append(transaction, entry));
       }
@@ -267,10 +276,18 @@ function notFound(id: string): ControlError {
   return new ControlError('OPERATION_NOT_FOUND', `There is no operation "${id.slice(0, 100)}".`);
 }
 
+/** A day that is in no calendar would be refused by Postgres only. */
+function isPrintedTime(text: string): boolean {
+  const time = new Date(text);
+  return (
+    PRINTED_TIME.test(text) && !Number.isNaN(time.getTime()) && time.toISOString().slice(0, 19) === text.slice(0, 19)
+  );
+}
+
 function positionOf(cursor: string | undefined): { createdAt: string; id: string } | null {
   if (cursor === undefined) return null;
   const [createdAt, id] = decodeCursor('operations', 2, cursor);
-  if (typeof createdAt === 'string' && !Number.isNaN(Date.parse(createdAt)) && typeof id === 'string' && isUuid(id)) {
+  if (typeof createdAt === 'string' && isPrintedTime(createdAt) && typeof id === 'string' && isUuid(id)) {
     return { createdAt, id };
   }
   throw new ControlError('INVALID_CURSOR', 'The cursor was not issued by this list.');

@@ -29,6 +29,8 @@ export function createDataSource(settings: DataSourceSettings): DataSource {
     // A connection that the server or a restart closed while idle is no fault: the pool makes a new one.
     poolErrorHandler: () => undefined,
     extra: {
+      // Times that Postgres itself turns into text (in JSON, in cursors) look the same everywhere.
+      options: '-c timezone=UTC',
       statement_timeout: settings.statementTimeoutMs,
       idle_in_transaction_session_timeout: 60_000,
       connectionTimeoutMillis: 10_000,

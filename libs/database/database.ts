@@ -88,6 +88,20 @@ export class Database implements Sql {
   }
 }
 
+/** SQLSTATE classes of faults that pass: connections, rollbacks, resources, an operator's intervention. */
+const PASSING_CLASSES = new Set(['08', '40', '53', '57']);
+/** What pg and its pool say without a code when a connection is gone or none is free. */
+const PASSING_MESSAGES =
+  /not queryable|Connection terminated|timeout exceeded when trying to connect|Client was closed/i;
+
+/** Whether it is a fault of the database, or of the way to it, that may be gone at the next attempt. */
+export function isPassingDatabaseFault(error: unknown): boolean {
+  if (!Error.isError(error)) return false;
+  const state = sqlState(error) ?? '';
+  if ('severity' in error) return PASSING_CLASSES.has(state.slice(0, 2));
+  return PASSING_MESSAGES.test(error.message) || /^(ECONN|EPIPE|ETIMEDOUT)/.test(state);
+}
+
 /** The SQLSTATE of a database error, undefined for anything else. */
 export function sqlState(error: unknown): string | undefined {
   return Error.isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

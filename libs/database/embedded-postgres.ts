@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { access, chmod, chown, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, chown, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -40,6 +40,7 @@ type Launch =
 export class EmbeddedPostgres {
   #server: ChildProcess | undefined;
   #url: Secret | undefined;
+  #port: number | undefined;
 
   constructor(private readonly settings: EmbeddedPostgresSettings) {}
 
@@ -67,7 +68,9 @@ export class EmbeddedPostgres {
     if (!(await exists(path.join(data, 'PG_VERSION')))) await this.#initialise(bin, launch, home, data, password);
     await stopLeftover(data);
 
-    const port = await freePort();
+    // The same after a crash: whoever holds the URL finds it back.
+    this.#port ??= await freePort();
+    const port = this.#port;
     this.#server = start(launch, path.join(bin, 'postgres'), [
       ...['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
       ...['-c', 'max_connections=200', '-c', 'shared_buffers=128MB', '-c', 'timezone=UTC', '-c', 'log_timezone=UTC'],
@@ -84,6 +87,13 @@ export class EmbeddedPostgres {
     return this.#url;
   }
 
+  /** Resolves when the server ends, by `stop` or by itself. */
+  async exited(): Promise<void> {
+    const server = this.#server;
+    if (server?.exitCode !== null || server.signalCode !== null) return;
+    await new Promise((resolve) => server.once('exit', resolve));
+  }
+
   /** Fast shutdown: open transactions are rolled back, the cluster is left consistent. */
   async stop(): Promise<void> {
     const server = this.#server;
@@ -96,21 +106,25 @@ export class EmbeddedPostgres {
   }
 
   async #initialise(bin: string, launch: Launch, home: string, data: string, password: Secret): Promise<void> {
-    // An initialisation that was cut short leaves a directory that initdb would refuse.
-    await rm(data, { recursive: true, force: true });
+    // What an initialisation that was cut short left behind must never be taken for a cluster.
+    const fresh = `${data}.new`;
+    await rm(fresh, { recursive: true, force: true });
     const passwordFile = path.join(home, 'initial-password');
     await writeFile(passwordFile, password.reveal(), { mode: 0o600 });
     if (launch.how === 'as another user') await chown(passwordFile, NOBODY, NOBODY);
-    const options = ['-D', data, '-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8'];
+    const options = ['-D', fresh, '-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8'];
     const child = start(launch, path.join(bin, 'initdb'), [
       ...options,
       ...['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
       ...(this.settings.throwAway === true ? ['--no-sync'] : []),
     ]);
+    // So that `stop` ends it, too.
+    this.#server = child;
     const log = collectLog(child);
     const code = await new Promise((resolve) => child.once('exit', resolve));
     await rm(passwordFile, { force: true });
-    if (code !== 0) throw new Error(`initdb failed with code ${String(code)}: ${log()}`);
+    if (code === 0) await rename(fresh, data);
+    else throw new Error(`initdb failed with code ${String(code)}: ${log()}`);
   }
 }
 

@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { delay } from '#libs/kernel/clock.js';
 import type { Secret } from '#libs/kernel/secret.js';
 
+const CONNECT_TIMEOUT_MS = 10_000;
 const FIRST_RECONNECT_MS = 100;
 const LONGEST_RECONNECT_MS = 5_000;
 
@@ -56,12 +57,18 @@ export class NotificationListener {
         connectionString: this.url.reveal(),
         application_name: 'pilothouse-listen',
         keepAlive: true,
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       });
       const ended = new Promise<void>((resolve) => client.once('end', resolve));
       client.on('error', (error) => this.onFailure(error));
       client.on('notification', ({ channel, payload }) => this.#dispatch(channel, payload ?? ''));
       try {
         await client.connect();
+        // Stopped while it was connecting: nobody else knows this connection.
+        if (this.#stop.signal.aborted) {
+          await client.end();
+          break;
+        }
         for (const channel of this.#handlers.keys()) await client.query(`LISTEN ${quoted(channel)}`);
         this.#client = client;
         wait = FIRST_RECONNECT_MS;

@@ -1,7 +1,7 @@
 import type { Sql, Transaction } from '#libs/database/sql.js';
 import type { Observation, ObservationSource } from '#libs/systems/contract/observation.js';
 import { CHANGE_CHANNEL } from './change.repository.js';
-import { databaseJson } from './database-json.js';
+import { databaseJson } from '#libs/database/database-json.js';
 import type { Freshness } from './resource.record.js';
 
 /** What the cache holds of an object, as far as it decides about a new observation. */

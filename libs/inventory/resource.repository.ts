@@ -3,7 +3,7 @@ import { decodeCursor, encodeCursor, MAXIMUM_PAGE_SIZE } from '#libs/kernel/page
 import { isUuid, resourceUid } from '#libs/kernel/resource-uid.js';
 import type { Database } from '#libs/database/database.js';
 import type { Sql } from '#libs/database/sql.js';
-import { databaseJson } from './database-json.js';
+import { databaseJson } from '#libs/database/database-json.js';
 import type { LagSettings } from './freshness.rule.js';
 import { CHANGED_PARTS } from './observation.repository.js';
 import { conditionsOf, listName, normaliseFilter, Parameters, ResourceOrder } from './resource.filter.js';

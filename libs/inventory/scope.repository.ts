@@ -2,7 +2,7 @@ import type { StoredProblem } from '#libs/kernel/control-error.js';
 import type { Database } from '#libs/database/database.js';
 import type { Sql, Transaction } from '#libs/database/sql.js';
 import type { CollectionScope } from '#libs/systems/contract/collector.js';
-import { databaseJson } from './database-json.js';
+import { databaseJson } from '#libs/database/database-json.js';
 import type { Freshness } from './resource.record.js';
 
 /** Told when a scope has become due, with an empty payload. */

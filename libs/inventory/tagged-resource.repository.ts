@@ -1,5 +1,5 @@
 import type { Transaction } from '#libs/database/sql.js';
-import { databaseJson } from './database-json.js';
+import { databaseJson } from '#libs/database/database-json.js';
 import { conditionsOf, Parameters, type ResourceOrder } from './resource.filter.js';
 import type { ResourceFilter } from './resource.query.js';
 

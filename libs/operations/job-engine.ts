@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Logger, makeWorkerUtils, run, type Runner, type WorkerEvents } from 'graphile-worker';
 import { z } from 'zod';
+import { delay } from '#libs/kernel/clock.js';
 import type { Database } from '#libs/database/database.js';
 import { JobQueueRepository, RUN_OPERATION_TASK } from './job-queue.repository.js';
 import type { OperationRepository } from './operation.repository.js';
@@ -15,6 +16,8 @@ const BEAT_MS = 1_000;
 /** An open operation without a job for so long is given one. */
 const ABANDONED_SECONDS = 30;
 const SWEEP_EVERY_BEATS = 10;
+const FIRST_RELAUNCH_MS = 250;
+const LONGEST_RELAUNCH_MS = 5_000;
 
 export interface JobEngineSettings {
   /** Operations that this process carries forward at the same time. */
@@ -40,10 +43,14 @@ export async function migrateJobEngine(database: Database): Promise<void> {
 
 /** Runs the jobs of operations with graphile-worker, and notices workers that have died. */
 export class JobEngine {
+  /** No more work is taken. */
+  readonly #ending = new AbortController();
+  /** What runs must come to its end. */
   readonly #stopping = new AbortController();
   readonly #processes: WorkerProcessRepository;
   readonly #jobs = new JobQueueRepository();
   #runner: Runner | undefined;
+  #supervision: Promise<void> | undefined;
   #poolId: string | undefined;
   #beating: NodeJS.Timeout | undefined;
   #beats = 0;
@@ -59,7 +66,44 @@ export class JobEngine {
     this.#processes = new WorkerProcessRepository(database);
   }
 
+  /** Resolves when the engine has taken up its work; from then on it is started again whenever it fails. */
   async start(): Promise<void> {
+    const first = await this.#launch();
+    this.#supervision = this.#supervise(first);
+    await this.#beatOnce();
+    this.#beating = setInterval(() => {
+      this.#beat = this.#beat
+        .then(() => this.#beatOnce())
+        .catch((error: unknown) => {
+          this.log.error('The heartbeat of the worker failed', { err: error });
+        });
+    }, BEAT_MS);
+  }
+
+  /** Whether jobs are being taken: false while the engine is started again after a failure. */
+  get isRunning(): boolean {
+    return this.#runner !== undefined;
+  }
+
+  /**
+   * Lets the running turns save where they are, gives their jobs back, and resolves when nothing runs any more. The heart
+   * beats to the end: without it the other workers would take over what still runs here.
+   */
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    const grace = setTimeout(
+      () => this.#stopping.abort(new Error('The worker is stopping')),
+      this.settings.shutdownGraceMs,
+    );
+    await this.#runner?.stop();
+    await this.#supervision;
+    clearTimeout(grace);
+    clearInterval(this.#beating);
+    await this.#beat;
+    if (this.#poolId !== undefined) await this.#processes.remove(this.#poolId);
+  }
+
+  async #launch(): Promise<Runner> {
     const events: WorkerEvents = new EventEmitter();
     events.on('pool:create', ({ workerPool }) => {
       this.#poolId = workerPool.id;
@@ -80,27 +124,25 @@ export class JobEngine {
         },
       },
     });
-    await this.#beatOnce();
-    this.#beating = setInterval(() => {
-      this.#beat = this.#beat
-        .then(() => this.#beatOnce())
-        .catch((error: unknown) => {
-          this.log.error('The heartbeat of the worker failed', { err: error });
-        });
-    }, BEAT_MS);
+    return this.#runner;
   }
 
-  /** Lets the running turns save where they are, gives their jobs back, and resolves when nothing runs any more. */
-  async stop(): Promise<void> {
-    clearInterval(this.#beating);
-    await this.#beat;
-    const grace = setTimeout(
-      () => this.#stopping.abort(new Error('The worker is stopping')),
-      this.settings.shutdownGraceMs,
-    );
-    await this.#runner?.stop();
-    clearTimeout(grace);
-    if (this.#poolId !== undefined) await this.#processes.remove(this.#poolId);
+  /** graphile-worker gives up when the database goes away while it ends a job; the next attempt finds it back. */
+  async #supervise(first: Runner): Promise<void> {
+    const { signal } = this.#ending;
+    let runner: Runner | undefined = first;
+    for (let pauseMs = FIRST_RELAUNCH_MS; !signal.aborted; pauseMs = Math.min(pauseMs * 2, LONGEST_RELAUNCH_MS)) {
+      try {
+        runner ??= await this.#launch();
+        await runner.promise;
+      } catch (error) {
+        this.log.error('The job engine failed and is started again', { err: error });
+      }
+      runner = undefined;
+      this.#runner = undefined;
+      // Only the stop ends the pause early.
+      await delay(pauseMs, signal).catch(() => undefined);
+    }
   }
 
   async #beatOnce(): Promise<void> {

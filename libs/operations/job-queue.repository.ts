@@ -17,6 +17,15 @@ export class JobQueueRepository {
     );
   }
 
+  /** A waiting job runs now. One that is running is left alone: a second one would take its operation over. */
+  async bringForward(sql: Sql, operationId: string): Promise<void> {
+    await sql.query(
+      `SELECT FROM graphile_worker.reschedule_jobs(
+         ARRAY(SELECT id FROM graphile_worker.jobs WHERE key = 'operation:' || $1 AND locked_at IS NULL), run_at => now())`,
+      [operationId],
+    );
+  }
+
   /** Jobs that are due and not taken, and the age of the oldest in seconds: for the metrics. */
   async measureBacklog(sql: Sql): Promise<{ due: number; oldestSeconds: number }> {
     const { rows } = await sql.query<{ due: number; oldest: number }>(

@@ -31,6 +31,7 @@ class World {
   readonly tokensSeen: (string | undefined)[] = [];
   readonly ends: OperationRecord[] = [];
   observed = 0;
+  cacheFault: Error | undefined;
   applied = 0;
 
   async step(context: StepContext<{ thing: string }>): Promise<StepOutcome> {
@@ -95,6 +96,7 @@ describe('operations', () => {
           world.ends.push(operation);
         },
         applyObservations: async () => {
+          if (world.cacheFault !== undefined) throw world.cacheFault;
           world.applied += 1;
         },
         observeTarget: async () => {
@@ -510,6 +512,64 @@ describe('operations', () => {
     ])('refuse one that is $reason', ({ key }) => {
       expect(() => prepare(key, 'x')).toThrow(expect.objectContaining({ code: 'INVALID_IDEMPOTENCY_KEY' }));
     });
+  });
+
+  it('end with what Azure said, also where Postgres could not store it', async () => {
+    world.answers = [new ControlError('AZURE_REJECTED', 'broken\u0000text \ud800', { externalCode: 'Bad\u0000' })];
+    const operation = await accept();
+    expect(await run(operation.id)).toBe('ended');
+    expect(await find(operation.id)).toMatchObject({
+      status: 'Failed',
+      error: { message: 'broken\ufffdtext \ufffd', externalCode: 'Bad\ufffd' },
+    });
+  });
+
+  it('end also when the cache cannot take what was seen', async () => {
+    world.cacheFault = new TypeError('the cache is broken');
+    const operation = await accept();
+    expect(await run(operation.id)).toBe('ended');
+    expect(await find(operation.id)).toMatchObject({ status: 'Succeeded' });
+    expect(unexpected).toEqual([world.cacheFault]);
+    expect(world.ends).toHaveLength(1);
+  });
+
+  it('end, and free their target, when this version does not know them', async () => {
+    const operation = await accept({ thing: 'unknown' });
+    await test.database.query(`UPDATE operation SET type = 'old.type' WHERE id = $1`, [operation.id]);
+    expect(await run(operation.id)).toBe('ended');
+    expect(await find(operation.id)).toMatchObject({ status: 'Failed', error: { code: 'INTERNAL' } });
+    const next = await accept({ thing: 'unknown' });
+    expect(await run(next.id)).toBe('ended');
+    expect((await find(next.id)).status).toBe('Succeeded');
+  });
+
+  it('see work through that is known to go on, also after a look that failed', async () => {
+    world.answers = [waiting('t'), new ControlError('AZURE_UNAVAILABLE', 'Busy.', { retry: { kind: 'backoff' } })];
+    const operation = await accept();
+    await run(operation.id);
+    await run(operation.id);
+    await test.database.transaction((transaction) => operations.requestCancel(transaction, operation.id));
+    expect(await run(operation.id)).toBe('ended');
+    expect((await find(operation.id)).status).toBe('Succeeded');
+    expect(world.tokensSeen).toEqual([undefined, 't', 't']);
+  });
+
+  it('do not wait longer than they may take, whatever Azure asks for', async () => {
+    world.answers = [new ControlError('AZURE_THROTTLED', 'Later.', { retry: { kind: 'after', seconds: 86_400 } })];
+    const operation = await accept();
+    await run(operation.id);
+    const { runAfter, deadlineAt } = await find(operation.id);
+    expect(runAfter.getTime()).toBeLessThanOrEqual(deadlineAt.getTime() + 1_000);
+  });
+
+  it('save their findings together with the end that these bring', async () => {
+    world.findings = [{ code: 'BROKEN', severity: 'error', message: 'Broken.', evidence: {} }];
+    const operation = await accept();
+    await run(operation.id);
+    const events = await operations.findEvents(operation.id, 0, 100);
+    const failed = events.filter((event) => event.operation.steps[0]?.status === 'Failed');
+    expect(failed[0]?.operation.findings).toHaveLength(1);
+    expect(await run(operation.id)).toBe('not-ours');
   });
 
   it('that nobody looks after are found', async () => {

@@ -1,6 +1,7 @@
 import type { StoredProblem } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { Secret } from '#libs/kernel/secret.js';
+import { databaseJson, databaseText } from '#libs/database/database-json.js';
 import type { Sql, Transaction } from '#libs/database/sql.js';
 import type { Finding } from '#libs/systems/contract/finding.js';
 import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
@@ -147,8 +148,8 @@ export class OperationRepository {
         operation.target.id,
         operation.target.kind,
         operation.lockKey,
-        JSON.stringify(operation.input),
-        JSON.stringify(operation.references),
+        databaseJson(operation.input),
+        databaseJson(operation.references),
         operation.principalId,
         operation.requestedBy,
         operation.correlationId,
@@ -303,7 +304,7 @@ export class OperationRepository {
         claim.operation.id,
         step.name,
         step.status,
-        step.message,
+        databaseText(step.message),
         step.countAttempt ? 1 : 0,
         step.resumeToken?.reveal() ?? null,
         step.waitReason ?? null,
@@ -311,7 +312,10 @@ export class OperationRepository {
     );
     // A poll that brought nothing new is no event: a long wait would otherwise fill the log.
     if (rows[0]?.changed === true) {
-      await transaction.query(`UPDATE operation SET message = $2 WHERE id = $1`, [claim.operation.id, step.message]);
+      await transaction.query(`UPDATE operation SET message = $2 WHERE id = $1`, [
+        claim.operation.id,
+        databaseText(step.message),
+      ]);
       await this.#appendEvent(transaction, claim.operation.id);
     }
     return true;
@@ -322,21 +326,21 @@ export class OperationRepository {
     if (!(await this.#hold(transaction, claim))) return false;
     await transaction.query(`UPDATE operation SET findings = $2 WHERE id = $1`, [
       claim.operation.id,
-      JSON.stringify(findings),
+      databaseJson(findings),
     ]);
     return true;
   }
 
-  /** Running -> Waiting until `seconds` from now. @returns false when the claim is no longer valid. */
-  async park(transaction: Transaction, claim: OperationClaim, seconds: number): Promise<boolean> {
-    if (!(await this.#hold(transaction, claim))) return false;
-    const { rowCount } = await transaction.query(
+  /** Running -> Waiting until `seconds` from now. @returns the status; undefined when the claim is no longer valid. */
+  async park(transaction: Transaction, claim: OperationClaim, seconds: number): Promise<OperationStatus | undefined> {
+    if (!(await this.#hold(transaction, claim))) return undefined;
+    const { rows } = await transaction.query<{ status: OperationStatus }>(
       `UPDATE operation SET run_after = now() + make_interval(secs => $2),
          status = CASE WHEN status = 'Canceling' THEN status ELSE 'Waiting' END
-       WHERE id = $1`,
+       WHERE id = $1 RETURNING status`,
       [claim.operation.id, seconds],
     );
-    return rowCount === 1;
+    return rows[0]?.status;
   }
 
   /**
@@ -383,8 +387,12 @@ export class OperationRepository {
     return rows[0]?.status;
   }
 
-  /** The operation that may start now that this lock is free. */
+  /**
+   * The operation that may start now that this lock is free. Whoever is about to claim one of them waits for this
+   * transaction, and so sees its end.
+   */
   async findNextPending(transaction: Transaction, lockKey: string): Promise<string | undefined> {
+    await transaction.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [lockKey]);
     const { rows } = await transaction.query<{ id: string }>(
       `SELECT id FROM operation WHERE lock_key = $1 AND status = 'Pending' ORDER BY created_at, id LIMIT 1`,
       [lockKey],
@@ -423,7 +431,7 @@ export class OperationRepository {
   async #end(transaction: Transaction, id: string, end: OperationEnd): Promise<OperationRecord | undefined> {
     await transaction.query(
       `UPDATE operation SET status = $2, error = $3, result = $4, message = $5, ended_at = now() WHERE id = $1`,
-      [id, end.status, nullableJson(end.error), nullableJson(end.result), end.message],
+      [id, end.status, nullableJson(end.error), nullableJson(end.result), databaseText(end.message)],
     );
     await transaction.query(
       `UPDATE operation_step SET resume_token = NULL, wait_reason = NULL, ended_at = CASE WHEN started_at IS NULL THEN NULL ELSE now() END,
@@ -437,9 +445,11 @@ export class OperationRepository {
 
   async #say(transaction: Transaction, id: string, message: string): Promise<void> {
     const { rowCount } = await transaction.query(
-      `UPDATE operation SET message = $2, run_after = now() WHERE id = $1 AND message IS DISTINCT FROM $2`,
+      `UPDATE operation SET message = $2 WHERE id = $1 AND message IS DISTINCT FROM $2`,
       [id, message],
     );
+    // It has been looked at, also where there is nothing new to say.
+    await transaction.query(`UPDATE operation SET run_after = now() WHERE id = $1`, [id]);
     if (rowCount === 1) await this.#appendEvent(transaction, id);
   }
 
@@ -455,7 +465,7 @@ export class OperationRepository {
 }
 
 function nullableJson(value: unknown): string | null {
-  return value === null || value === undefined ? null : JSON.stringify(value);
+  return value === null || value === undefined ? null : databaseJson(value);
 }
 
 function recordOf(row: PictureRow): OperationRecord {

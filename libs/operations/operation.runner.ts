@@ -1,7 +1,7 @@
 import { ControlError, storedProblem } from '#libs/kernel/control-error.js';
-import type { Database } from '#libs/database/database.js';
+import { type Database, isPassingDatabaseFault } from '#libs/database/database.js';
 import type { Transaction } from '#libs/database/sql.js';
-import { blocks } from '#libs/systems/contract/finding.js';
+import { blocks, type Finding } from '#libs/systems/contract/finding.js';
 import type {
   OperationContext,
   OperationDefinition,
@@ -75,7 +75,13 @@ export class OperationRunner {
 
   async #turn(claim: OperationClaim, signal: AbortSignal): Promise<RunOutcome> {
     const { operation } = claim;
-    const definition = this.registry.operation(operation.type);
+    const definition = this.registry.findOperation(operation.type);
+    if (definition === undefined || !hasStepsOf(operation, definition)) {
+      const error = new ControlError('INTERNAL', `This version does not know ${operation.type} as it was accepted.`, {
+        remedy: 'It was accepted by another version of Pilothouse; look at the target and ask again.',
+      });
+      return this.#fail(claim, error, signal);
+    }
     const secondsLeft = (operation.deadlineAt.getTime() - Date.now()) / 1000;
     if (secondsLeft <= 0) {
       return this.#fail(
@@ -127,31 +133,25 @@ export class OperationRunner {
   async #preflight(claim: OperationClaim, definition: OperationDefinition, signal: AbortSignal): Promise<Turn> {
     return this.#guarded(claim, PREFLIGHT_STEP, signal, async () => {
       const findings = await definition.preflight(contextOf(claim, signal));
-      const blocking = blocks(findings);
+      if (blocks(findings)) {
+        const faults = findings.filter((finding) => finding.severity === 'error');
+        const remedies = faults.flatMap((finding) => finding.remedy ?? []);
+        const error = new ControlError('PREFLIGHT_FAILED', faults.map((finding) => finding.message).join(' '), {
+          externalCode: faults.map((finding) => finding.code).join(','),
+          ...(remedies.length === 0 ? {} : { remedy: remedies.join(' ') }),
+        });
+        return { next: 'leave', outcome: await this.#fail(claim, error, signal, PREFLIGHT_STEP, findings) };
+      }
       const saved = await this.database.transaction(async (transaction) => {
         if (!(await this.operations.saveFindings(transaction, claim, findings))) return false;
         return this.operations.saveStep(transaction, claim, {
           name: PREFLIGHT_STEP,
-          status: blocking ? 'Failed' : 'Succeeded',
-          message: blocking ? 'A check found a fault.' : `Checked: ${findings.length} findings.`,
+          status: 'Succeeded',
+          message: `Checked: ${findings.length} findings.`,
           countAttempt: true,
         });
       });
-      if (!saved) return { next: 'leave', outcome: 'not-ours' };
-      if (!blocking) return CONTINUE;
-      const faults = findings.filter((finding) => finding.severity === 'error');
-      const remedies = faults.flatMap((finding) => finding.remedy ?? []);
-      return {
-        next: 'leave',
-        outcome: await this.#fail(
-          claim,
-          new ControlError('PREFLIGHT_FAILED', faults.map((finding) => finding.message).join(' '), {
-            externalCode: faults.map((finding) => finding.code).join(','),
-            ...(remedies.length === 0 ? {} : { remedy: remedies.join(' ') }),
-          }),
-          signal,
-        ),
-      };
+      return saved ? CONTINUE : { next: 'leave', outcome: 'not-ours' };
     });
   }
 
@@ -256,12 +256,15 @@ export class OperationRunner {
     try {
       return await work();
     } catch (error) {
+      // A look that failed does not end the work that is known to go on.
+      const goesOn = claim.resumeTokens.has(name) || stepOf(claim.operation, name).waitReason === 'work';
+      const reason = goesOn ? 'work' : 'retry';
       if (signal.aborted) {
         // The worker is stopping. Whatever the step did is found by the next one, which observes before it acts.
         return this.#park(claim, 0, {
           name,
           status: 'Waiting',
-          waitReason: 'retry',
+          waitReason: reason,
           message: 'The worker was stopped; another goes on.',
           countAttempt: false,
         });
@@ -272,12 +275,12 @@ export class OperationRunner {
         return this.#park(claim, this.#pauseAfter(error, attempts), {
           name,
           status: 'Waiting',
-          waitReason: 'retry',
+          waitReason: reason,
           message: `Will be tried again: ${error.message}`,
           countAttempt: true,
         });
       }
-      if (isDatabaseFault(error)) throw error;
+      if (isPassingDatabaseFault(error)) throw error;
       this.log.unexpected(claim.operation, error);
       const fault = new ControlError('INTERNAL', 'The step failed for a reason that Pilothouse does not know.', {
         remedy: `Report it with the correlation id ${claim.operation.correlationId}.`,
@@ -303,10 +306,15 @@ export class OperationRunner {
   }
 
   async #park(claim: OperationClaim, seconds: number, change: StepChange): Promise<Turn> {
+    const secondsLeft = (claim.operation.deadlineAt.getTime() - Date.now()) / 1000;
+    const pause = Math.max(0, Math.min(seconds, secondsLeft));
     const saved = await this.database.transaction(async (transaction) => {
-      if (!(await this.operations.park(transaction, claim, seconds))) return false;
+      const status = await this.operations.park(transaction, claim, pause);
+      if (status === undefined) return false;
       await this.operations.saveStep(transaction, claim, change);
-      await this.jobs.schedule(transaction, claim.operation.id, seconds);
+      // A cancellation that came in meanwhile takes effect at once, unless work is to be seen through.
+      const stopsNext = status === 'Canceling' && change.waitReason !== 'work';
+      await this.jobs.schedule(transaction, claim.operation.id, stopsNext ? 0 : pause);
       return true;
     });
     return { next: 'leave', outcome: saved ? 'parked' : 'not-ours' };
@@ -333,13 +341,20 @@ export class OperationRunner {
     return this.#end(claim, { status: 'Canceled', error: null, result: null, message }, seen);
   }
 
-  async #fail(claim: OperationClaim, error: ControlError, signal: AbortSignal, step?: string): Promise<RunOutcome> {
+  async #fail(
+    claim: OperationClaim,
+    error: ControlError,
+    signal: AbortSignal,
+    step?: string,
+    findings?: readonly Finding[],
+  ): Promise<RunOutcome> {
     const seen = await this.#observe(claim.operation, signal);
     return this.#end(
       claim,
       { status: 'Failed', error: storedProblem(error), result: null, message: error.message },
       seen,
       step === undefined ? undefined : { name: step, status: 'Failed', message: error.message, countAttempt: true },
+      findings,
     );
   }
 
@@ -349,8 +364,8 @@ export class OperationRunner {
     try {
       return await this.ports.observeTarget(operation.target, operation.correlationId, signal);
     } catch (error) {
-      if (!(error instanceof ControlError)) throw error;
-      this.log.notRefreshed(operation, error);
+      if (error instanceof ControlError) this.log.notRefreshed(operation, error);
+      else this.log.unexpected(operation, error);
       return undefined;
     }
   }
@@ -360,8 +375,32 @@ export class OperationRunner {
     end: OperationEnd,
     seen?: OperationObservations,
     lastStep?: StepChange,
+    findings?: readonly Finding[],
   ): Promise<RunOutcome> {
-    const ended = await this.database.transaction(async (transaction: Transaction) => {
+    let ended: OperationRecord | undefined;
+    try {
+      ended = await this.#endOnce(claim, end, seen, lastStep, findings);
+    } catch (error) {
+      // The truth about the operation must not wait for a cache that cannot take what was seen: the next sync brings it.
+      if (seen === undefined || isPassingDatabaseFault(error)) throw error;
+      this.log.unexpected(claim.operation, error);
+      ended = await this.#endOnce(claim, end, undefined, lastStep, findings);
+    }
+    if (ended === undefined) return 'not-ours';
+    this.log.ended(ended);
+    return 'ended';
+  }
+
+  async #endOnce(
+    claim: OperationClaim,
+    end: OperationEnd,
+    seen: OperationObservations | undefined,
+    lastStep: StepChange | undefined,
+    findings: readonly Finding[] | undefined,
+  ): Promise<OperationRecord | undefined> {
+    return this.database.transaction(async (transaction: Transaction) => {
+      if (findings !== undefined && !(await this.operations.saveFindings(transaction, claim, findings)))
+        return undefined;
       if (lastStep !== undefined && !(await this.operations.saveStep(transaction, claim, lastStep))) return undefined;
       const operation = await this.operations.end(transaction, claim, end);
       if (operation === undefined) return undefined;
@@ -371,9 +410,6 @@ export class OperationRunner {
       await this.ports.recordEnd(transaction, operation);
       return operation;
     });
-    if (ended === undefined) return 'not-ours';
-    this.log.ended(ended);
-    return 'ended';
   }
 
   async #startNext(transaction: Transaction, operation: OperationRecord): Promise<void> {
@@ -401,6 +437,11 @@ function stepOf(operation: OperationRecord, name: string): OperationStepRecord {
   return step;
 }
 
+function hasStepsOf(operation: OperationRecord, definition: OperationDefinition): boolean {
+  if (operation.dryRun) return true;
+  return definition.steps.every((step) => operation.steps.some((record) => record.name === step.name));
+}
+
 function namesOf(steps: readonly OperationStepRecord[]): string {
   return steps.map((step) => step.name).join(', ');
 }
@@ -414,12 +455,4 @@ function applyTo(step: OperationStepRecord, change: StepChange): void {
 
 function planOf(definition: OperationDefinition): { plan: { step: string; description: string }[] } {
   return { plan: definition.steps.map((step) => ({ step: step.name, description: step.description })) };
-}
-
-/** An error of Postgres or of the connection to it: pg gives both a `severity` or a system code. */
-function isDatabaseFault(error: unknown): boolean {
-  if (!Error.isError(error)) return false;
-  return (
-    'severity' in error || ('code' in error && 'syscall' in error) || error.message.includes('Connection terminated')
-  );
 }

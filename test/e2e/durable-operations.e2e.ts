@@ -115,6 +115,35 @@ describe('durable operations', () => {
     expect(await countOf('demo-aks02')).toBe(1);
   });
 
+  it('survive a database that is killed and comes back', async () => {
+    await settle(4);
+    const before = await puts();
+    const { body } = await stack.startOperation('aks.nodePool.scale', { nodePool: pool('demo-aks02'), count: 3 });
+    await stack.until('the PUT', async () => (await puts()) === before + 1);
+    process.kill(stack.postgres.processId!, 'SIGKILL');
+    await stack.postgres.exited();
+    const down = await stack.api('/readyz', { token: null });
+    expect(down).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
+    await stack.postgres.start();
+    await stack.until(
+      'the API to be ready again',
+      async () => (await stack.api('/readyz', { token: null })).status === 200,
+    );
+    expect(await stack.endOf(body.id)).toMatchObject({ status: 'Succeeded' });
+    expect(await puts()).toBe(before + 1);
+    expect(await countOf('demo-aks02')).toBe(3);
+  });
+
+  it('need no token in the worker, whose silence takes none away', async () => {
+    await stack.kill('worker', 'SIGTERM');
+    await stack.run('worker', { PILOTHOUSE_TOKEN: '', PILOTHOUSE_VIEWER_TOKEN: '' });
+    const { body } = await stack.api('/v1/operations', {
+      method: 'POST',
+      body: { type: 'aks.nodePool.scale', input: { nodePool: pool('demo-aks02'), count: 3 }, dryRun: true },
+    });
+    expect(await stack.endOf(body.id)).toMatchObject({ status: 'Succeeded' });
+  });
+
   it('fail with Azure’s own reason, and the cache shows what is really there', async () => {
     await stack.simulator('/operations/fail-next', {
       method: 'POST',

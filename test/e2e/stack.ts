@@ -135,9 +135,17 @@ export class Stack {
     for (;;) {
       const found = await look();
       if (found !== undefined && found !== false) return found;
-      if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}\n${this.output.slice(-4_000)}`);
+      if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}\n${this.#events().slice(-4_000)}`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+  }
+
+  /** What the processes wrote, requests left out. */
+  #events(): string {
+    return this.output
+      .split('\n')
+      .filter((line) => !line.includes('"msg":"request"'))
+      .join('\n');
   }
 
   /** Ends a process, and resolves when it has ended. */

@@ -58,6 +58,10 @@ export class SystemRegistry {
     return this.#kindByArmType.get(armType.toLowerCase());
   }
 
+  findOperation(type: string): OperationDefinition | undefined {
+    return this.#operationByType.get(type);
+  }
+
   /** @throws ControlError UNKNOWN_OPERATION_TYPE */
   operation(type: string): OperationDefinition {
     const operation = this.#operationByType.get(type);

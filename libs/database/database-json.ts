@@ -10,3 +10,8 @@ export function databaseJson(value: unknown): string {
   if (!text.includes('\\u0000') && !text.includes('\\ud')) return text;
   return text.replaceAll(UNSTORABLE, '$1\\ufffd');
 }
+
+/** The same for a text of its own. */
+export function databaseText(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd');
+}

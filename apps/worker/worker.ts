@@ -68,7 +68,7 @@ export class Worker {
     );
     this.#syncs = this.#syncScheduler(house);
     this.#tasks = [this.#planning(house), this.#housekeeping(house), ...this.#checkpoints(house)];
-    this.#health = createHealthServer(house.get(ReadinessControl), this.#metrics.registry);
+    this.#health = createHealthServer(house.get(ReadinessControl), this.#jobs, this.#metrics.registry);
   }
 
   async start(): Promise<void> {

@@ -9,7 +9,7 @@ import { ObservationLeaseRepository } from './observation-lease.repository.js';
 import type { ObservationWriter } from './observation.writer.js';
 import type { ResourceRepository } from './resource.repository.js';
 import { SCOPE_ENDED_CHANNEL, type ScopeRecord, type ScopeRepository } from './scope.repository.js';
-import { WakeUp } from './wake-up.js';
+import { WakeSignal } from '#libs/kernel/wake-signal.js';
 
 const OBSERVE_TIMEOUT_MS = 30_000;
 /** Longer than an observation may take: the lease of a living holder does not run out. */
@@ -88,8 +88,8 @@ export class ReadThrough {
     const keys = scopes.filter((scope) => !isFresh(scope)).map((scope) => scope.key);
     if (keys.length === 0) return { stale: [] };
 
-    const ended = new WakeUp();
-    const unsubscribe = this.listener.on(SCOPE_ENDED_CHANNEL, () => ended.raise());
+    const ended = new WakeSignal();
+    const unsubscribe = this.listener.on(SCOPE_ENDED_CHANNEL, () => ended.wake());
     try {
       const askedAt = await this.scopes.markDue(keys);
       const deadline = performance.now() + options.timeoutMs;
@@ -101,7 +101,7 @@ export class ReadThrough {
         });
         const left = deadline - performance.now();
         if (left <= 0 || stale.every((scope) => hasRunSince(scope, askedAt))) return { stale };
-        await ended.wait(Math.min(left, SCOPE_POLL_MS), options.signal);
+        await ended.sleep(options.signal, Math.min(left, SCOPE_POLL_MS));
         options.signal.throwIfAborted();
       }
     } finally {

@@ -1,7 +1,7 @@
 import type { NotificationListener } from '#libs/database/notification.listener.js';
 import { SCOPE_CHANNEL, type ScopeClaim, type ScopeRepository } from './scope.repository.js';
 import type { SyncReport, SyncRunner } from './sync.runner.js';
-import { WakeUp } from './wake-up.js';
+import { WakeSignal } from '#libs/kernel/wake-signal.js';
 
 export interface SyncSchedulerSettings {
   /** Who claims: unique to this process. */
@@ -23,7 +23,7 @@ export interface SyncObserver {
 
 /** Claims due scopes and runs them, a few at a time, until it is stopped. Any number of processes may do so. */
 export class SyncScheduler {
-  readonly #wakeUp = new WakeUp();
+  readonly #wakeUp = new WakeSignal();
   readonly #running = new Set<Promise<void>>();
   #stop = new AbortController();
   #loop: Promise<void> | undefined;
@@ -40,7 +40,7 @@ export class SyncScheduler {
   start(): void {
     if (this.#loop !== undefined) return;
     this.#stop = new AbortController();
-    this.#unsubscribe = this.listener.on(SCOPE_CHANNEL, () => this.#wakeUp.raise());
+    this.#unsubscribe = this.listener.on(SCOPE_CHANNEL, () => this.#wakeUp.wake());
     this.#loop = this.#run(this.#stop.signal);
   }
 
@@ -60,11 +60,11 @@ export class SyncScheduler {
       for (const claim of claims) {
         const work = this.#work(claim, stop).finally(() => {
           this.#running.delete(work);
-          this.#wakeUp.raise();
+          this.#wakeUp.wake();
         });
         this.#running.add(work);
       }
-      await this.#wakeUp.wait(this.settings.pollSeconds * 1000 * (0.9 + 0.2 * Math.random()), stop);
+      await this.#wakeUp.sleep(stop, this.settings.pollSeconds * 1000 * (0.9 + 0.2 * Math.random()));
     }
   }
 

@@ -65,7 +65,7 @@ export class NotificationListener {
       try {
         await client.connect();
         // Stopped while it was connecting: nobody else knows this connection.
-        if (this.#stop.signal.aborted) {
+        if (this.#isStopping()) {
           await client.end();
           break;
         }
@@ -87,6 +87,10 @@ export class NotificationListener {
       wait = Math.min(wait * 2, LONGEST_RECONNECT_MS);
     }
     first.resolve();
+  }
+
+  #isStopping(): boolean {
+    return this.#stop.signal.aborted;
   }
 
   #report(error: unknown): void {

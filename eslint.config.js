@@ -69,10 +69,18 @@ export default tseslint.config(
     files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
     languageOptions: {
       globals: Object.fromEntries(
-        ['AbortController',
-          'Buffer', 'URL', '__dirname', 'console', 'module', 'performance', 'process', 'require', 'setTimeout'].map(
-          (name) => [name, 'readonly'],
-        ),
+        [
+          'AbortController',
+          'Buffer',
+          'URL',
+          '__dirname',
+          'console',
+          'module',
+          'performance',
+          'process',
+          'require',
+          'setTimeout',
+        ].map((name) => [name, 'readonly']),
       ),
     },
   },

@@ -12,6 +12,7 @@ import { EmbeddedPostgres } from '#libs/database/embedded-postgres.js';
  */
 
 const START_TIMEOUT_MS = 60_000;
+const FIRST_SYNC_MS = 15_000;
 const STOP_TIMEOUT_MS = 15_000;
 /** A process that dies is started again; one that keeps dying is not. */
 const RESTARTS = 10;
@@ -75,13 +76,26 @@ async function start(): Promise<void> {
     PILOTHOUSE_TOKEN: token,
     DATABASE_URL: url.reveal(),
   };
-  await launch({ name: 'api', environment, healthUrl: `${apiUrl}/readyz`, ready: false, deaths: [] });
-  await launch({ name: 'worker', environment, healthUrl: `${apiUrl}/readyz`, ready: false, deaths: [] });
+  const healthUrl = `${apiUrl}/readyz`;
+  await Promise.all(
+    ['api', 'worker'].map((name) => launch({ name, environment, healthUrl, ready: false, deaths: [] })),
+  );
+  await firstSync(token);
   keepDatabase().catch((error: unknown) => {
     console.error(Error.isError(error) ? error.message : error);
     void stop(1);
   });
   console.log(greeting(token, Date.now() - began));
+}
+
+/** The first answers should not be empty; an estate that cannot be seen completely must not keep the greeting back. */
+async function firstSync(token: string): Promise<void> {
+  const headers = { authorization: `Bearer ${token}` };
+  for (const deadline = Date.now() + FIRST_SYNC_MS; Date.now() < deadline && !isStopping();) {
+    const answer = await fetch(`${apiUrl}/v1/resources?limit=1`, { headers, signal: AbortSignal.timeout(5_000) });
+    if ((await answer.text()).includes('"partial":false')) return;
+    await delay(100);
+  }
 }
 
 /** A database that ended by itself comes back at the same address; the others wait for it. */

@@ -10,17 +10,20 @@ import { inventoryEntities } from '#libs/inventory/inventory.entities.js';
 import { migrateJobEngine } from '#libs/operations/job-engine.js';
 import { OperationEntity } from '#libs/operations/operation.entity.js';
 import { OperationEventEntity } from '#libs/operations/operation-event.entity.js';
+import { OperationSecretEntity } from '#libs/operations/operation-secret.entity.js';
 import { OperationStepEntity } from '#libs/operations/operation-step.entity.js';
 import { WorkerProcessEntity } from '#libs/operations/worker-process.entity.js';
 import { CreateInventory1764000000000 } from './1764000000000-create-inventory.migration.js';
 import { CreateOperations1764000100000 } from './1764000100000-create-operations.migration.js';
 import { CreateAuditAndAccess1764000200000 } from './1764000200000-create-audit-and-access.migration.js';
+import { CreateClusterWatchAndSecrets1764100000000 } from './1764100000000-create-cluster-watch-and-secrets.migration.js';
 
 /** In the order of their names' timestamps; a released one is never changed. */
 export const migrations = [
   CreateInventory1764000000000,
   CreateOperations1764000100000,
   CreateAuditAndAccess1764000200000,
+  CreateClusterWatchAndSecrets1764100000000,
 ];
 
 /** What the tables should look like by the code: only the drift check reads them. */
@@ -29,6 +32,7 @@ export const entities: (new () => object)[] = [
   OperationEntity,
   OperationStepEntity,
   OperationEventEntity,
+  OperationSecretEntity,
   WorkerProcessEntity,
   AuditEventEntity,
   AuditCheckpointEntity,

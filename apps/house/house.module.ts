@@ -21,6 +21,8 @@ import { ObservationWriter } from '#libs/inventory/observation.writer.js';
 import { ReadThrough } from '#libs/inventory/read-through.js';
 import { ResourceRepository } from '#libs/inventory/resource.repository.js';
 import { ScopeRepository } from '#libs/inventory/scope.repository.js';
+import { WatchedClusterRepository } from '#libs/inventory/watched-cluster.repository.js';
+import { SecretVault } from '#libs/kernel/secret-vault.js';
 import { systemClock } from '#libs/kernel/clock.js';
 import { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
 import { OperationAcceptor } from '#libs/operations/operation.acceptor.js';
@@ -71,6 +73,7 @@ export class HouseModule {
           inject: [AKS_SYSTEM, FLEET_SYSTEM],
           useFactory: (...systems: System[]) => new SystemRegistry(systems),
         },
+        { provide: SecretVault, useFactory: () => new SecretVault(configuration.encryptionKeys) },
         ...inventory(configuration),
         {
           provide: OperationRepository,
@@ -104,6 +107,7 @@ export class HouseModule {
         SystemRegistry,
         ResourceRepository,
         ScopeRepository,
+        WatchedClusterRepository,
         ChangeRepository,
         ObservationWriter,
         ReadThrough,
@@ -111,6 +115,7 @@ export class HouseModule {
         JobQueueRepository,
         AuditRepository,
         Authenticator,
+        SecretVault,
         AccessControl,
         AuditControl,
         ChangeControl,
@@ -131,6 +136,11 @@ function inventory(configuration: Configuration): NonNullable<DynamicModule['pro
       useFactory: (database: Database) => new ResourceRepository(database, settings),
     },
     { provide: ScopeRepository, inject: [Database], useFactory: (database: Database) => new ScopeRepository(database) },
+    {
+      provide: WatchedClusterRepository,
+      inject: [Database],
+      useFactory: (database: Database) => new WatchedClusterRepository(database),
+    },
     {
       provide: ChangeRepository,
       inject: [Database],
@@ -167,9 +177,13 @@ function controls(): NonNullable<DynamicModule['providers']> {
     },
     {
       provide: OperationAcceptor,
-      inject: [OperationRepository, JobQueueRepository, ReferenceResolver],
-      useFactory: (operations: OperationRepository, jobs: JobQueueRepository, references: ReferenceResolver) =>
-        new OperationAcceptor(operations, jobs, (text, kinds) => references.resolve(text, kinds)),
+      inject: [OperationRepository, JobQueueRepository, ReferenceResolver, SecretVault],
+      useFactory: (
+        operations: OperationRepository,
+        jobs: JobQueueRepository,
+        references: ReferenceResolver,
+        vault: SecretVault,
+      ) => new OperationAcceptor(operations, jobs, (text, kinds) => references.resolve(text, kinds), vault),
     },
     {
       provide: OperationWatcher,

@@ -20,9 +20,9 @@ export function operationPorts(
       if (uids.length > 0) await writer.tombstone(transaction, uids, { observedAt: new Date(), source: 'OPERATION' });
     },
     observeTarget: async (target, correlationId, signal) => {
-      const collector = registry.findCollectorOfKind(target.kind);
-      if (collector === undefined) return { observations: [], absent: [] };
-      const seen = await collector.observe(target, { correlationId, signal });
+      const observer = registry.findObserverOfKind(target.kind);
+      if (observer === undefined) return { observations: [], absent: [] };
+      const seen = await observer.observe(target, { correlationId, signal });
       return seen.state === 'present'
         ? { observations: seen.observations, absent: [] }
         : { observations: [], absent: [target] };

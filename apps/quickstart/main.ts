@@ -47,6 +47,7 @@ async function start(): Promise<void> {
   const signingKey = await kept('audit-signing-key.pem', () =>
     generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   );
+  const encryptionKey = await kept('encryption-key', () => randomBytes(32).toString('base64'));
   const began = Date.now();
   const [url] = await Promise.all([
     postgres.start(),
@@ -71,6 +72,7 @@ async function start(): Promise<void> {
     WORKER_PORT: '0',
     LOG_LEVEL: 'warn',
     AUDIT_SIGNING_KEY: signingKey,
+    ENCRYPTION_KEYS: encryptionKey,
     ...given(process.env),
     PORT: String(apiPort),
     PILOTHOUSE_TOKEN: token,

@@ -33,7 +33,7 @@ class FakeScopes implements Pick<ScopeRepository, 'ensure'> {
 
 describe('ScopePlanner', () => {
   const registry = new SystemRegistry(
-    ['aks', 'fleet'].map((name) => ({ name, kinds: [], collectors: [collector(name)], operations: [] })),
+    ['aks', 'fleet'].map((name) => ({ name, kinds: [], collectors: [collector(name)], watchers: [], operations: [] })),
   );
   const { signal } = new AbortController();
 

@@ -11,6 +11,9 @@ export class WorkerMetrics {
   readonly #duration: Histogram<'type'>;
   readonly #syncs: Counter<'collector' | 'outcome'>;
   readonly #syncDuration: Histogram<'collector'>;
+  readonly #watchedObjects: Counter<'stream'>;
+  readonly #watchDelay: Histogram<'stream'>;
+  readonly #watchFailures: Counter<'stream'>;
 
   constructor(database: Database, jobs: JobQueueRepository, operations: OperationRepository) {
     const registers = [this.registry];
@@ -39,6 +42,25 @@ export class WorkerMetrics {
       help: 'From the claim of a scope to the end of its run.',
       labelNames: ['collector'],
       buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registers,
+    });
+    this.#watchedObjects = new Counter({
+      name: 'pilothouse_watched_objects_total',
+      help: 'Objects of clusters that this worker brought into the cache after a change, by stream.',
+      labelNames: ['stream'],
+      registers,
+    });
+    this.#watchDelay = new Histogram({
+      name: 'pilothouse_watch_delay_seconds',
+      help: 'From the arrival of a change in a cluster to its commit in the cache.',
+      labelNames: ['stream'],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    });
+    this.#watchFailures = new Counter({
+      name: 'pilothouse_watch_failures_total',
+      help: 'Interruptions of watches that lasted, by stream.',
+      labelNames: ['stream'],
       registers,
     });
     new Gauge({
@@ -74,4 +96,19 @@ export class WorkerMetrics {
     this.#syncs.inc({ collector, outcome });
     this.#syncDuration.observe({ collector }, seconds);
   }
+
+  watchApplied(scopeKey: string, objects: number, seconds: number): void {
+    const stream = streamOf(scopeKey);
+    this.#watchedObjects.inc({ stream }, objects);
+    this.#watchDelay.observe({ stream }, Math.max(0, seconds));
+  }
+
+  watchFailed(scopeKey: string): void {
+    this.#watchFailures.inc({ stream: streamOf(scopeKey) });
+  }
+}
+
+/** `kubernetes/pods:{cluster uid}`: without the cluster, of which there may be thousands. */
+function streamOf(scopeKey: string): string {
+  return scopeKey.slice(0, scopeKey.lastIndexOf(':'));
 }

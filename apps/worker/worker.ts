@@ -10,13 +10,18 @@ import { ReadinessControl } from '#libs/control/readiness.control.js';
 import { Database } from '#libs/database/database.js';
 import { NotificationListener } from '#libs/database/notification.listener.js';
 import { ChangeRepository } from '#libs/inventory/change.repository.js';
+import { ClusterWatchPlanner } from '#libs/inventory/cluster-watch.planner.js';
+import { ClusterWatchScheduler } from '#libs/inventory/cluster-watch.scheduler.js';
 import { InventoryHousekeeping } from '#libs/inventory/inventory.housekeeping.js';
 import { ObservationWriter } from '#libs/inventory/observation.writer.js';
+import { ResourceRepository } from '#libs/inventory/resource.repository.js';
 import { RetentionRepository } from '#libs/inventory/retention.repository.js';
 import { ScopeRepository } from '#libs/inventory/scope.repository.js';
 import { SyncRunner } from '#libs/inventory/sync.runner.js';
 import { SyncScheduler } from '#libs/inventory/sync.scheduler.js';
+import { WatchedClusterRepository } from '#libs/inventory/watched-cluster.repository.js';
 import type { Clock } from '#libs/kernel/clock.js';
+import { SecretVault } from '#libs/kernel/secret-vault.js';
 import { JobEngine } from '#libs/operations/job-engine.js';
 import { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
 import { OperationRepository } from '#libs/operations/operation.repository.js';
@@ -36,6 +41,10 @@ const PLAN_RETRY_MS = 5_000;
 const HOUSEKEEPING_INTERVAL_MS = 3_600_000;
 const SCOPE_LEASE_SECONDS = 30;
 const SCOPE_POLL_SECONDS = 2;
+/** How often the cache is looked at for clusters that are new, stopped or gone. */
+const WATCH_PLAN_INTERVAL_MS = 2_000;
+const CLUSTER_LEASE_SECONDS = 15;
+const CLUSTER_POLL_SECONDS = 1;
 
 /** A worker process: it syncs scopes and carries operations forward. Any number of them share the work. */
 export class Worker {
@@ -44,6 +53,7 @@ export class Worker {
   readonly #metrics: WorkerMetrics;
   readonly #jobs: JobEngine;
   readonly #syncs: SyncScheduler;
+  readonly #watches: ClusterWatchScheduler;
   readonly #tasks: PeriodicTask[];
   readonly #health: FastifyInstance;
 
@@ -67,7 +77,13 @@ export class Worker {
       },
     );
     this.#syncs = this.#syncScheduler(house);
-    this.#tasks = [this.#planning(house), this.#housekeeping(house), ...this.#checkpoints(house)];
+    this.#watches = this.#watchScheduler(house);
+    this.#tasks = [
+      this.#planning(house),
+      this.#watchPlanning(house),
+      this.#housekeeping(house),
+      ...this.#checkpoints(house),
+    ];
     this.#health = createHealthServer(house.get(ReadinessControl), this.#jobs, this.#metrics.registry);
   }
 
@@ -78,12 +94,18 @@ export class Worker {
     });
     await this.#jobs.start();
     this.#syncs.start();
+    this.#watches.start();
     for (const task of this.#tasks) task.start();
     this.#logger.info({ health: url }, 'The worker works');
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#tasks.map((task) => task.stop()), this.#syncs.stop(), this.#jobs.stop()]);
+    await Promise.all([
+      ...this.#tasks.map((task) => task.stop()),
+      this.#syncs.stop(),
+      this.#watches.stop(),
+      this.#jobs.stop(),
+    ]);
     await this.#health.close();
   }
 
@@ -112,6 +134,7 @@ export class Worker {
             'The target of an ended operation could not be read; the next sync will',
           ),
       },
+      house.get(SecretVault),
       { maximumBackoffSeconds: this.#configuration.operationBackoffSeconds },
     );
   }
@@ -171,6 +194,57 @@ export class Worker {
       retryMs: PLAN_RETRY_MS,
       run: (signal) => planner.plan(signal),
       onFailure: (error) => this.#logger.error({ err: error }, 'The subscriptions could not be listed'),
+    });
+  }
+
+  #watchScheduler(house: INestApplicationContext): ClusterWatchScheduler {
+    return new ClusterWatchScheduler(
+      {
+        database: house.get(Database),
+        registry: house.get(SystemRegistry),
+        scopes: house.get(ScopeRepository),
+        clusters: house.get(WatchedClusterRepository),
+        writer: house.get(ObservationWriter),
+        listener: house.get(NotificationListener),
+        clock: house.get<Clock>(CLOCK),
+        observer: {
+          applied: (scopeKey, objects, milliseconds) =>
+            this.#metrics.watchApplied(scopeKey, objects, milliseconds / 1000),
+          failed: (scopeKey, problem) => {
+            this.#metrics.watchFailed(scopeKey);
+            this.#logger.warn(
+              { scope: scopeKey, code: problem.code, problem: problem.message },
+              'A watch was interrupted; it will be begun again',
+            );
+          },
+          unexpected: (scopeKey, error) =>
+            this.#logger.error({ err: error, scope: scopeKey }, 'A watch failed unexpectedly'),
+        },
+        failed: (error) => this.#logger.error({ err: error }, 'The watched clusters could not be looked at'),
+      },
+      {
+        owner: `worker-${randomUUID()}`,
+        concurrency: this.#configuration.watchConcurrency,
+        leaseSeconds: CLUSTER_LEASE_SECONDS,
+        pollSeconds: CLUSTER_POLL_SECONDS,
+      },
+    );
+  }
+
+  #watchPlanning(house: INestApplicationContext): PeriodicTask {
+    const planner = new ClusterWatchPlanner({
+      database: house.get(Database),
+      registry: house.get(SystemRegistry),
+      resources: house.get(ResourceRepository),
+      scopes: house.get(ScopeRepository),
+      clusters: house.get(WatchedClusterRepository),
+      writer: house.get(ObservationWriter),
+      clock: house.get<Clock>(CLOCK),
+    });
+    return new PeriodicTask({
+      intervalMs: WATCH_PLAN_INTERVAL_MS,
+      run: (signal) => planner.plan(signal),
+      onFailure: (error) => this.#logger.error({ err: error }, 'The clusters to be watched could not be listed'),
     });
   }
 

@@ -165,6 +165,30 @@ export const settings = {
     description: 'Milliseconds that requests and steps under way get to end when the process is told to stop.',
     default: '10000',
   }),
+  encryptionKeys: setting(
+    text.transform((value, context) => {
+      const keys = value.split(/[\s,]+/).filter((key) => key !== '');
+      for (const [index, key] of keys.entries()) {
+        if (Buffer.from(key, 'base64').length !== 32) context.addIssue(`key ${index + 1} is not 32 bytes in base64`);
+      }
+      return keys.map((key) => new Secret(key));
+    }),
+    {
+      variable: 'ENCRYPTION_KEYS',
+      description:
+        'The keys (32 bytes in base64 each, separated by commas) that the secret inputs of open operations ' +
+        'are sealed with. The first one seals, all of them open; put a new one in front to change the key, ' +
+        'and drop the old one when no operation from before is open any more. Without any, such inputs are not accepted. ' +
+        '`openssl rand -base64 32` makes one.',
+      default: '',
+      secret: true,
+    },
+  ),
+  watchConcurrency: setting(integer(0, 10_000), {
+    variable: 'WATCH_CONCURRENCY',
+    description: 'Clusters that one worker watches at most; several workers share the clusters among them.',
+    default: '200',
+  }),
   auditSigningKey: setting(
     text
       .transform((value) => value.replaceAll('\\n', '\n'))

@@ -39,9 +39,11 @@ function outcomeOf(status: OperationStatus): AuditOutcome {
 }
 
 function endDetails(operation: OperationRecord): JsonObject {
+  const outputs = operation.steps.flatMap((step) => (step.output === null ? [] : [[step.name, step.output] as const]));
   return {
     message: operation.message,
     ...(operation.error === null ? {} : { error: { code: operation.error.code, message: operation.error.message } }),
     findings: operation.findings.map(({ code, severity }) => ({ code, severity })),
+    ...(outputs.length === 0 ? {} : { outputs: Object.fromEntries(outputs) }),
   };
 }

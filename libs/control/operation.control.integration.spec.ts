@@ -1,3 +1,5 @@
+import { Secret } from '#libs/kernel/secret.js';
+import { SecretVault } from '#libs/kernel/secret-vault.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
@@ -55,6 +57,8 @@ const admin: Caller = { principalId: randomUUID(), name: 'ada', role: 'admin' };
 const operator: Caller = { principalId: randomUUID(), name: 'otto', role: 'operator' };
 const viewer: Caller = { principalId: randomUUID(), name: 'vera', role: 'viewer' };
 
+const vault = new SecretVault([new Secret(Buffer.alloc(32, 7).toString('base64'))]);
+
 describe('OperationControl', () => {
   let test: TestDatabase;
   let listener: NotificationListener;
@@ -71,6 +75,7 @@ describe('OperationControl', () => {
         name: 'test',
         kinds: [kind('Thing', 'Test.Things/things'), kind('Gadget', 'Test.Things/gadgets')],
         collectors: [],
+        watchers: [],
         operations: [definition],
       },
     ]);
@@ -80,7 +85,7 @@ describe('OperationControl', () => {
     const references = new ReferenceResolver(registry, {
       find: async (uid) => (uid === KNOWN_UID ? { uid, id: THING, kind: 'Thing' } : undefined),
     });
-    const acceptor = new OperationAcceptor(operations, jobs, (text, kinds) => references.resolve(text, kinds));
+    const acceptor = new OperationAcceptor(operations, jobs, (text, kinds) => references.resolve(text, kinds), vault);
     control = new OperationControl(
       database,
       registry,
@@ -104,6 +109,7 @@ describe('OperationControl', () => {
         observeTarget: async () => ({ observations: [], absent: [] }),
       },
       { unexpected: () => undefined, ended: () => undefined, notRefreshed: () => undefined },
+      vault,
       { maximumBackoffSeconds: 1 },
     );
     await listener.start();

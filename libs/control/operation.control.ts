@@ -315,6 +315,7 @@ export function operationView(operation: OperationRecord): OperationView {
       endedAt: step.endedAt?.toISOString() ?? null,
       attempts: step.attempts,
       message: step.message,
+      output: step.output,
     })),
     findings: operation.findings,
     error: operation.error,
@@ -338,6 +339,7 @@ function operationTypeView(definition: OperationDefinition): OperationTypeView {
     timeoutSeconds: definition.timeoutSeconds,
     inputSchema: z.toJSONSchema(z.strictObject(definition.input.shape), { io: 'input' }) as JsonObject,
     references: Object.fromEntries(Object.entries(definition.references).map(([field, kinds]) => [field, [...kinds]])),
+    secretFields: [...(definition.secretFields ?? [])],
     steps: definition.steps.map(({ name, description }) => ({ name, description })),
     findings: Object.entries(definition.findings).map(([code, description]) => ({ code, description })),
   };

@@ -34,6 +34,8 @@ export interface OperationStepView {
   endedAt: string | null;
   attempts: number;
   message: string | null;
+  /** What the step has done in detail, where it has more to say than a message. */
+  output: Json;
 }
 
 export interface OperationPageView {
@@ -56,8 +58,10 @@ export interface OperationTypeView {
   timeoutSeconds: number;
   /** JSON Schema 2020-12 of `input`. */
   inputSchema: JsonObject;
-  /** Input fields that take a uid or an ARM id, and the kinds each may name. */
+  /** Input fields that take a uid or an id, and the kinds each may name. */
   references: Record<string, string[]>;
+  /** Input fields that are write-only: they are shown nowhere again. */
+  secretFields: string[];
   steps: { name: string; description: string }[];
   findings: { code: string; description: string }[];
 }

@@ -1,4 +1,4 @@
-import { ArmId } from '#libs/kernel/arm-id.js';
+import { parseResourceId } from '#libs/kernel/resource-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { isUuid } from '#libs/kernel/resource-uid.js';
 import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
@@ -9,7 +9,7 @@ export interface KnownResources {
   find(uid: string): Promise<ResourceTarget | undefined>;
 }
 
-/** Wherever an input names a resource, its uid and its ARM id are both accepted: here they become one thing. */
+/** Wherever an input names a resource, its uid and its id are both accepted: here they become one thing. */
 export class ReferenceResolver {
   constructor(
     private readonly registry: SystemRegistry,
@@ -17,18 +17,18 @@ export class ReferenceResolver {
   ) {}
 
   /**
-   * An ARM id need not be in the cache (it may be new): its type says what it is. A uid must be.
+   * An id need not be in the cache (it may be new): its type says what it is. A uid must be.
    * @throws ControlError RESOURCE_NOT_FOUND, INVALID_REQUEST when it is not of one of the kinds.
    */
   async resolve(text: string, kinds: readonly string[]): Promise<ResourceTarget> {
-    const target = isUuid(text) ? await this.#byUid(text) : this.#byArmId(text);
+    const target = isUuid(text) ? await this.#byUid(text) : this.#byId(text);
     if (kinds.includes(target.kind)) return target;
     throw new ControlError('INVALID_REQUEST', `It names a ${target.kind}; wanted is: ${kinds.join(' or ')}.`);
   }
 
-  /** The uid of what a uid or an ARM id names, known or not. @throws ControlError INVALID_REQUEST for anything else. */
+  /** The uid of what a uid or an id names, known or not. @throws ControlError INVALID_REQUEST for anything else. */
   uidOf(text: string): string {
-    return isUuid(text) ? text.toLowerCase() : ArmId.parse(text).uid;
+    return isUuid(text) ? text.toLowerCase() : parseResourceId(text).uid;
   }
 
   async #byUid(uid: string): Promise<ResourceTarget> {
@@ -37,10 +37,10 @@ export class ReferenceResolver {
     throw new ControlError('RESOURCE_NOT_FOUND', `There is no resource with the uid ${uid}.`);
   }
 
-  #byArmId(text: string): ResourceTarget {
-    const id = ArmId.parse(text);
-    const kind = this.registry.findKindByArmType(id.type);
+  #byId(text: string): ResourceTarget {
+    const id = parseResourceId(text);
+    const kind = this.registry.findKindOf(id);
     if (kind !== undefined) return { uid: id.uid, id: id.toString(), kind: kind.name };
-    throw new ControlError('INVALID_REQUEST', `Pilothouse does not know the ARM type ${id.type}.`);
+    throw new ControlError('INVALID_REQUEST', `Pilothouse does not know what kind of object this names: ${text}`);
   }
 }

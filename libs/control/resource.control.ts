@@ -1,8 +1,8 @@
-import { ArmId } from '#libs/kernel/arm-id.js';
 import { ageInSeconds, type Clock } from '#libs/kernel/clock.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { DEFAULT_PAGE_SIZE, MAXIMUM_PAGE_SIZE, type Page } from '#libs/kernel/page.js';
+import { parseResourceId } from '#libs/kernel/resource-id.js';
 import { isUuid } from '#libs/kernel/resource-uid.js';
 import type { Caller } from '#libs/access/caller.js';
 import { authorise } from '#libs/access/permission.js';
@@ -16,7 +16,7 @@ import {
 import type { FreshnessRange, ResourceRecord } from '#libs/inventory/resource.record.js';
 import type { ResourceRepository } from '#libs/inventory/resource.repository.js';
 import type { ScopeRecord, ScopeRepository } from '#libs/inventory/scope.repository.js';
-import type { RelationField } from '#libs/systems/contract/kind-definition.js';
+import { kindsOf, type RelationField } from '#libs/systems/contract/kind-definition.js';
 import type { HealthState } from '#libs/systems/contract/observation.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import type { ReferenceResolver } from './reference.resolver.js';
@@ -42,7 +42,7 @@ export interface ResourceListRequest {
   location?: string;
   subscription?: string;
   resourceGroup?: string;
-  /** A uid or an ARM id. */
+  /** A uid or an id. */
   cluster?: string;
   namespace?: string;
   health?: HealthState[];
@@ -83,12 +83,13 @@ export class ResourceControl {
     for (const kind of request.kinds) this.registry.kind(kind);
     const kinds = request.kinds.length === 0 ? null : request.kinds;
     const subscriptionId = request.subscription?.toLowerCase() ?? null;
+    const clusterUid = request.cluster === undefined ? null : this.references.uidOf(request.cluster);
     const query = {
       ...(kinds === null ? {} : { kinds }),
       location: request.location,
       subscriptionId: subscriptionId ?? undefined,
       resourceGroup: request.resourceGroup,
-      clusterUid: request.cluster === undefined ? undefined : this.references.uidOf(request.cluster),
+      clusterUid: clusterUid ?? undefined,
       namespace: request.namespace,
       health: request.health,
       name: request.name,
@@ -113,14 +114,14 @@ export class ResourceControl {
       request.maxAgeSeconds === undefined
         ? []
         : (
-            await this.readThrough.ensureScopesFresh({ kinds, subscriptionId }, request.maxAgeSeconds, {
+            await this.readThrough.ensureScopesFresh({ kinds, subscriptionId, clusterUid }, request.maxAgeSeconds, {
               signal: signal ?? new AbortController().signal,
               timeoutMs: FRESHNESS_TIMEOUT_MS,
             })
           ).stale;
     const [page, scopes] = await Promise.all([
       this.resources.page(query),
-      this.scopes.findForKinds(kinds, subscriptionId),
+      this.scopes.findForKinds(kinds, subscriptionId, clusterUid),
     ]);
     const unavailable = unavailableOf(scopes, new Set(stale.map((scope) => scope.key)), kinds ?? []);
     return {
@@ -141,26 +142,26 @@ export class ResourceControl {
   }
 
   /** A page of one or none. With `maxAgeSeconds` also what the cache has not seen yet is asked for. */
-  async findByArmId(
+  async findById(
     caller: Caller,
     id: string,
     options: Omit<ResourceGetOptions, 'kind'>,
     signal?: AbortSignal,
   ): Promise<ResourcePageView> {
     authorise(caller, 'read', 'read resources');
-    const armId = ArmId.parse(id);
-    let record = await this.resources.findByCanonicalId(armId.canonical);
+    const resourceId = parseResourceId(id);
+    let record = await this.resources.findByCanonicalId(resourceId.canonical);
     if (record !== null) {
       record = await this.#fresh(record, options.maxAgeSeconds, signal);
     } else if (options.maxAgeSeconds !== undefined) {
-      const kind = this.registry.findKindByArmType(armId.type);
+      const kind = this.registry.findKindOf(resourceId);
       if (kind !== undefined) {
         await this.readThrough.ensureFresh(
-          { uid: armId.uid, id, kind: kind.name },
+          { uid: resourceId.uid, id, kind: kind.name },
           options.maxAgeSeconds,
           callOf(signal),
         );
-        record = await this.resources.findByCanonicalId(armId.canonical);
+        record = await this.resources.findByCanonicalId(resourceId.canonical);
       }
     }
     const rows = record === null ? [] : [record];
@@ -183,7 +184,7 @@ export class ResourceControl {
     limit: number,
   ): Promise<Map<string, ResourceView[]>> {
     authorise(caller, 'read', 'read resources');
-    const related = await this.resources.related(uids, relation, limit);
+    const related = await this.resources.related(uids, { ...relation, kinds: kindsOf(relation) }, limit);
     const now = this.clock.now();
     return new Map(
       [...related].map(([uid, records]) => [uid, records.map((record) => this.#view(record, 'raw', now))]),
@@ -364,6 +365,6 @@ function invalid(path: string, message: string): ControlError {
 
 function notFound(uid: string): ControlError {
   return new ControlError('RESOURCE_NOT_FOUND', `There is no resource with the uid "${uid.slice(0, 100)}".`, {
-    remedy: 'GET /v1/resources lists what there is; ?id= finds a resource by its ARM id.',
+    remedy: 'GET /v1/resources lists what there is; ?id= finds a resource by its id.',
   });
 }

@@ -6,6 +6,7 @@ import { ResourceTagEntity } from './resource-tag.entity.js';
 import { ResourceVersionEntity } from './resource-version.entity.js';
 import { ResourceEntity } from './resource.entity.js';
 import { ScopeEntity } from './scope.entity.js';
+import { WatchedClusterEntity } from './watched-cluster.entity.js';
 
 export const inventoryEntities: (new () => object)[] = [
   ResourceEntity,
@@ -15,5 +16,6 @@ export const inventoryEntities: (new () => object)[] = [
   ChangeEntity,
   ChangeHorizonEntity,
   ScopeEntity,
+  WatchedClusterEntity,
   ObservationLeaseEntity,
 ];

@@ -79,7 +79,9 @@ afterAll(async () => {
 
 /** As another process would have it: nothing is shared but the database. */
 function makeProcess(): ReadThrough {
-  const registry = new SystemRegistry([{ name: 'things', kinds: [], collectors: [owner], operations: [] }]);
+  const registry = new SystemRegistry([
+    { name: 'things', kinds: [], collectors: [owner], watchers: [], operations: [] },
+  ]);
   return new ReadThrough(test.database, registry, resources, scopes, writer, listener, systemClock);
 }
 
@@ -218,7 +220,7 @@ describe('ReadThrough.ensureFresh', () => {
 });
 
 describe('ReadThrough.ensureScopesFresh', () => {
-  const wanted = { kinds: ['Thing'], subscriptionId: null };
+  const wanted = { kinds: ['Thing'], subscriptionId: null, clusterUid: null };
   const scopeOf = (id: string): CollectionScope => ({
     key: `things:${id}`,
     collector: 'things',

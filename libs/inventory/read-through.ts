@@ -72,19 +72,19 @@ export class ReadThrough {
   }
 
   /**
-   * Has every scope run that these kinds (null: any) of this subscription (null: any) may lie in and whose last complete
-   * run is older than this, and waits until they have, or for `timeoutMs`.
+   * Has every scope run that these kinds of this subscription and this cluster (null: any) may lie in and whose last
+   * complete run is older than this, and waits until they have, or for `timeoutMs`.
    * @returns the scopes that are still not that fresh: they run yet, or could not see everything.
    */
   async ensureScopesFresh(
-    wanted: { kinds: readonly string[] | null; subscriptionId: string | null },
+    wanted: { kinds: readonly string[] | null; subscriptionId: string | null; clusterUid: string | null },
     maxAgeSeconds: number,
     options: { signal: AbortSignal; timeoutMs: number },
   ): Promise<{ stale: ScopeRecord[] }> {
     const oldest = this.clock.now().getTime() - maxAgeSeconds * 1000;
     const isFresh = (scope: ScopeRecord): boolean =>
       scope.lastCompleteAt !== null && scope.lastCompleteAt.getTime() >= oldest;
-    const scopes = await this.scopes.findForKinds(wanted.kinds, wanted.subscriptionId);
+    const scopes = await this.scopes.findForKinds(wanted.kinds, wanted.subscriptionId, wanted.clusterUid);
     const keys = scopes.filter((scope) => !isFresh(scope)).map((scope) => scope.key);
     if (keys.length === 0) return { stale: [] };
 
@@ -151,8 +151,8 @@ export class ReadThrough {
     oldest: number,
     abandoned: AbortSignal,
   ): Promise<ReadThroughOutcome> {
-    const collector = this.registry.findCollectorOfKind(target.kind);
-    if (collector === undefined)
+    const observer = this.registry.findObserverOfKind(target.kind);
+    if (observer === undefined)
       throw new ControlError('UNKNOWN_KIND', `Nothing can observe the kind "${target.kind}".`);
     const timeout = AbortSignal.timeout(OBSERVE_TIMEOUT_MS);
     const signal = AbortSignal.any([abandoned, timeout]);
@@ -163,7 +163,7 @@ export class ReadThrough {
         if (await this.#isSeenSince(target.uid, oldest)) return 'refreshed';
       }
       try {
-        const result = await collector.observe(target, { signal, correlationId });
+        const result = await observer.observe(target, { signal, correlationId });
         return await this.database.transaction(async (transaction) => {
           if (result.state === 'absent') {
             await this.writer.tombstone(transaction, [target.uid], { observedAt: result.observedAt, source: 'ARM' });

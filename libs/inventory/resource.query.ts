@@ -64,8 +64,8 @@ export interface RelatedQuery {
   type: RelationType;
   /** `outgoing`: the objects that the relation leads to. */
   direction: 'outgoing' | 'incoming';
-  /** The kind at the other end. */
-  kind: string;
+  /** The kinds at the other end. */
+  kinds: readonly string[];
 }
 
 export interface ChangeFilter {

@@ -348,7 +348,7 @@ describe('ResourceRepository.related', () => {
     await bury('gone', 500);
     const members = await resources.related(
       [uid('f1'), uid('f2'), uid('f1'), 'nonsense'],
-      { type: 'memberOf', direction: 'incoming', kind: 'FleetMember' },
+      { type: 'memberOf', direction: 'incoming', kinds: ['FleetMember'] },
       2,
     );
     expect([...members].map(([key, records]) => [key, names(records)])).toEqual([
@@ -358,7 +358,7 @@ describe('ResourceRepository.related', () => {
     ]);
     const fleets = await resources.related(
       [uid('m1'), uid('unknown-fleet')],
-      { type: 'memberOf', direction: 'outgoing', kind: 'Fleet' },
+      { type: 'memberOf', direction: 'outgoing', kinds: ['Fleet'] },
       10,
     );
     expect([...fleets.values()].map(names)).toEqual([['f1'], []]);
@@ -369,7 +369,7 @@ describe('ResourceRepository.related', () => {
       anObservation('a', { relations: [aClaim('owns', 'a', 'b')] }),
       anObservation('b', { relations: [aClaim('owns', 'a', 'b')] }),
     );
-    const owned = await resources.related([uid('a')], { type: 'owns', direction: 'outgoing', kind: 'Thing' }, 10);
+    const owned = await resources.related([uid('a')], { type: 'owns', direction: 'outgoing', kinds: ['Thing'] }, 10);
     expect(names(owned.get(uid('a'))!)).toEqual(['b']);
   });
 });

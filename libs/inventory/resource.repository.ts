@@ -23,6 +23,7 @@ import type {
   ResourceVersion,
   ResourceVersionPage,
 } from './resource.record.js';
+import type { RelationType } from '#libs/systems/contract/observation.js';
 import { type ResourceRow, stateColumns, textOrNull, toResourceRecord } from './resource.row.js';
 import { TaggedResourceRepository } from './tagged-resource.repository.js';
 
@@ -110,25 +111,19 @@ export class ResourceRepository {
     const related = new Map<string, ResourceRecord[]>(uids.map((uid) => [uid, []]));
     const known = [...related.keys()].filter(isUuid);
     if (known.length === 0) return related;
-    const [near, far] = query.direction === 'outgoing' ? ['from_uid', 'to_uid'] : ['to_uid', 'from_uid'];
     const { rows } = await this.database.query<ResourceRow & { origin: string }>(
       `SELECT origin.uid AS origin, ${WITH_FRESHNESS}
        FROM unnest($1::uuid[]) AS origin (uid)
        CROSS JOIN LATERAL (
          SELECT other.uid, other.name
-         FROM (
-           SELECT far_end.uid, far_end.name, far_end.kind, far_end.deleted_at
-           FROM (SELECT DISTINCT ${far} AS uid FROM relation WHERE ${near} = origin.uid AND type = $2) AS ends
-           JOIN resource far_end USING (uid)
-           OFFSET 0
-         ) AS other
-         WHERE other.kind = $3 AND other.deleted_at IS NULL
-         ORDER BY other.name, other.uid LIMIT $4
+         FROM (${farEnds(query)}) AS other
+         WHERE other.kind = ANY($2::text[]) AND other.deleted_at IS NULL
+         ORDER BY other.name, other.uid LIMIT $3
        ) AS first
        JOIN resource r ON r.uid = first.uid ${SCOPE_OF_ROW}
        ORDER BY origin.uid, first.name, first.uid`,
-      [known, query.type, query.kind, limitPerUid],
-      `inventory.related.${query.direction}`,
+      [known, query.kinds, limitPerUid, ...(query.type === LOCATED_IN ? [] : [query.type])],
+      `inventory.related.${query.type === LOCATED_IN ? LOCATED_IN : 'claimed'}.${query.direction}`,
     );
     for (const row of rows) related.get(row.origin)?.push(toResourceRecord(row, this.settings));
     return related;
@@ -238,9 +233,13 @@ export class ResourceRepository {
 
   async #edgesOf(uids: readonly string[], query: GraphQuery, limit: number): Promise<RelationEdge[]> {
     const from = `SELECT e.from_uid, e.to_uid, e.type FROM relation e JOIN resource r ON r.uid = e.to_uid
-      WHERE e.from_uid = ANY($1::uuid[]) AND r.deleted_at IS NULL`;
+      WHERE e.from_uid = ANY($1::uuid[]) AND r.deleted_at IS NULL
+      UNION ALL SELECT r.uid, r.cluster_uid, '${LOCATED_IN}' FROM resource r
+      WHERE r.uid = ANY($1::uuid[]) AND r.cluster_uid IS NOT NULL`;
     const to = `SELECT e.from_uid, e.to_uid, e.type FROM relation e JOIN resource r ON r.uid = e.from_uid
-      WHERE e.to_uid = ANY($1::uuid[]) AND r.deleted_at IS NULL`;
+      WHERE e.to_uid = ANY($1::uuid[]) AND r.deleted_at IS NULL
+      UNION ALL SELECT r.uid, r.cluster_uid, '${LOCATED_IN}' FROM resource r
+      WHERE r.cluster_uid = ANY($1::uuid[]) AND r.deleted_at IS NULL`;
     const text = { out: from, in: to, both: `${from} UNION ${to}` }[query.direction];
     const { rows } = await this.database.query<{ from_uid: string; to_uid: string; type: RelationEdge['type'] }>(
       `SELECT DISTINCT from_uid, to_uid, type FROM (${text}) AS edges ORDER BY from_uid, type, to_uid LIMIT $2`,
@@ -248,6 +247,25 @@ export class ResourceRepository {
     );
     return rows.map((row) => ({ fromUid: row.from_uid, toUid: row.to_uid, type: row.type }));
   }
+}
+
+/** The relation that needs no claim: it is the column `cluster_uid`. */
+const LOCATED_IN: RelationType = 'locatedIn';
+
+/** What the relation leads to, whatever its kind, from `origin.uid`. */
+function farEnds({ type, direction }: RelatedQuery): string {
+  if (type === LOCATED_IN) {
+    return direction === 'outgoing'
+      ? `SELECT far_end.uid, far_end.name, far_end.kind, far_end.deleted_at
+         FROM resource near_end JOIN resource far_end ON far_end.uid = near_end.cluster_uid WHERE near_end.uid = origin.uid`
+      : `SELECT far_end.uid, far_end.name, far_end.kind, far_end.deleted_at
+         FROM resource far_end WHERE far_end.cluster_uid = origin.uid`;
+  }
+  const [near, far] = direction === 'outgoing' ? ['from_uid', 'to_uid'] : ['to_uid', 'from_uid'];
+  return `SELECT far_end.uid, far_end.name, far_end.kind, far_end.deleted_at
+    FROM (SELECT DISTINCT ${far} AS uid FROM relation WHERE ${near} = origin.uid AND type = $4) AS ends
+    JOIN resource far_end USING (uid)
+    OFFSET 0`;
 }
 
 interface RowsWanted {

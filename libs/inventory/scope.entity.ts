@@ -18,6 +18,9 @@ export class ScopeEntity {
   @Column('uuid', { name: 'cluster_uid', nullable: true })
   clusterUid!: string | null;
 
+  @Column({ type: 'text', default: 'run' })
+  mode!: string;
+
   @Column('integer', { name: 'interval_seconds' })
   intervalSeconds!: number;
 

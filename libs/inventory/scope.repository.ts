@@ -71,6 +71,19 @@ interface ClaimRow extends ScopeRow {
   failures: number;
 }
 
+/** What a watch has found out about its scope. */
+export type WatchNews =
+  /** The whole was read: `run` is when it was asked for. */
+  | { news: 'listed'; run: Freshness; objectCount: number }
+  /** Nothing happened up to then that was not told. */
+  | { news: 'alive'; run: Freshness }
+  /** What was interrupted goes on where it was. */
+  | { news: 'recovered'; run: Freshness }
+  | { news: 'failed'; problem: StoredProblem };
+
+/** Later than anything: a watched scope is due only when somebody wants it to be read again. */
+const NEVER = `'9999-12-31'::timestamptz`;
+
 /** The units of sync. Every time in the table but `last_complete_at` is the database's, so workers' clocks do not matter. */
 export class ScopeRepository {
   constructor(private readonly database: Database) {}
@@ -105,6 +118,86 @@ export class ScopeRepository {
     });
   }
 
+  /** Makes the scopes of a watched cluster known. */
+  async ensureWatched(scopes: readonly CollectionScope[]): Promise<void> {
+    const records = scopes.map((scope) => ({
+      key: scope.key,
+      collector: scope.collector,
+      kinds: scope.kinds,
+      subscription_id: scope.subscriptionId?.toLowerCase() ?? null,
+      cluster_uid: scope.clusterUid,
+    }));
+    await this.database.query(
+      `INSERT INTO scope AS s (key, collector, kinds, subscription_id, cluster_uid, interval_seconds, mode, due_at)
+       SELECT key, collector, kinds, subscription_id, cluster_uid, 0, 'watch', ${NEVER}
+       FROM jsonb_to_recordset($1::jsonb)
+         AS i (key text, collector text, kinds text[], subscription_id text, cluster_uid uuid)
+       ORDER BY key
+       ON CONFLICT (key) DO UPDATE SET kinds = excluded.kinds, subscription_id = excluded.subscription_id
+       WHERE s.kinds <> excluded.kinds OR s.subscription_id IS DISTINCT FROM excluded.subscription_id`,
+      [JSON.stringify(records)],
+    );
+  }
+
+  /** Of clusters that are not watched for now (stopped, say): what is known of them ages, and an answer says so. */
+  async pauseWatched(clusterUids: readonly string[]): Promise<void> {
+    if (clusterUids.length === 0) return;
+    const problem: StoredProblem = {
+      code: 'KUBERNETES_UNAVAILABLE',
+      message: 'The cluster is not running, or has no API server to ask.',
+    };
+    await this.database.query(
+      `UPDATE scope SET state = 'failed', last_error = $2, last_ended_at = clock_timestamp()
+       WHERE cluster_uid = ANY($1::uuid[]) AND mode = 'watch'`,
+      [clusterUids, databaseJson(problem)],
+    );
+  }
+
+  /** A watched scope is being read from the start: whoever asked for that before now will have it by the next `listed`. */
+  async beginWatched(key: string): Promise<void> {
+    await this.database.query(
+      `UPDATE scope SET last_started_at = clock_timestamp(), due_at = ${NEVER} WHERE key = $1 AND mode = 'watch'`,
+      [key],
+    );
+  }
+
+  /** The watched scopes of these clusters that somebody wants to be read again. */
+  async findWatchedDue(clusterUids: readonly string[]): Promise<string[]> {
+    const { rows } = await this.database.query<{ key: string }>(
+      `SELECT key FROM scope WHERE cluster_uid = ANY($1::uuid[]) AND mode = 'watch' AND due_at <= clock_timestamp()`,
+      [clusterUids],
+    );
+    return rows.map((row) => row.key);
+  }
+
+  /** In the transaction that writes what the news rests on, or in one of its own. */
+  async tellWatched(sql: Sql, key: string, news: WatchNews): Promise<void> {
+    const run = news.news === 'failed' ? null : news.run;
+    await sql.query(
+      `UPDATE scope SET
+         state = CASE $2 WHEN 'failed' THEN 'failed' WHEN 'alive' THEN state ELSE 'complete' END,
+         last_ended_at = CASE $2 WHEN 'alive' THEN last_ended_at ELSE clock_timestamp() END,
+         last_complete_at = greatest(last_complete_at, $3), last_complete_source = coalesce($4, last_complete_source),
+         object_count = coalesce($5, object_count), last_error = CASE $2 WHEN 'alive' THEN last_error ELSE $6 END,
+         failures = CASE $2 WHEN 'failed' THEN failures + 1 WHEN 'alive' THEN failures ELSE 0 END
+       WHERE key = $1 AND mode = 'watch'`,
+      [
+        key,
+        news.news,
+        run?.observedAt ?? null,
+        run?.source ?? null,
+        news.news === 'listed' ? news.objectCount : null,
+        news.news === 'failed' ? databaseJson(news.problem) : null,
+      ],
+    );
+    if (news.news !== 'alive') await notify(sql, SCOPE_ENDED_CHANNEL);
+  }
+
+  /** Everything that is known of the scopes of clusters that are gone. */
+  async forgetClusters(transaction: Transaction, clusterUids: readonly string[]): Promise<void> {
+    await transaction.query(`DELETE FROM scope WHERE cluster_uid = ANY($1::uuid[]) AND mode = 'watch'`, [clusterUids]);
+  }
+
   /** Claims due scopes, the longest due first. A claim whose lease has run out is free for the next. */
   async claimDue(owner: string, leaseSeconds: number, limit: number): Promise<ScopeClaim[]> {
     const { rows } = await this.database.query<ClaimRow>(
@@ -112,7 +205,7 @@ export class ScopeRepository {
        SET claimed_by = $1, claimed_until = now() + make_interval(secs => $2), fence = s.fence + 1, last_started_at = now()
        FROM (
          SELECT key FROM scope
-         WHERE due_at <= now() AND (claimed_until IS NULL OR claimed_until < now())
+         WHERE mode = 'run' AND due_at <= now() AND (claimed_until IS NULL OR claimed_until < now())
          ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
        ) AS due
        WHERE s.key = due.key
@@ -193,14 +286,19 @@ export class ScopeRepository {
     });
   }
 
-  /** The scopes that any of these kinds (null: any kind) of this subscription (null: any) may lie in, by key. */
-  async findForKinds(kinds: readonly string[] | null, subscriptionId: string | null = null): Promise<ScopeRecord[]> {
+  /** The scopes that any of these kinds of this subscription and this cluster (null: any) may lie in, by key. */
+  async findForKinds(
+    kinds: readonly string[] | null,
+    subscriptionId: string | null = null,
+    clusterUid: string | null = null,
+  ): Promise<ScopeRecord[]> {
     const { rows } = await this.database.query<ScopeRow>(
       `SELECT ${COLUMNS} FROM scope
        WHERE ($1::text[] IS NULL OR kinds && $1::text[])
          AND ($2::text IS NULL OR subscription_id IS NULL OR subscription_id = $2)
+         AND ($3::uuid IS NULL OR cluster_uid IS NULL OR cluster_uid = $3)
        ORDER BY key`,
-      [kinds, subscriptionId?.toLowerCase().replaceAll('\0', '') ?? null],
+      [kinds, subscriptionId?.toLowerCase().replaceAll('\0', '') ?? null, clusterUid],
     );
     return rows.map(toRecord);
   }

@@ -76,7 +76,9 @@ afterEach(async () => {
 afterAll(() => test.drop());
 
 function makeRunner(leaseSeconds: number): SyncRunner {
-  const registry = new SystemRegistry([{ name: 'things', kinds: [], collectors: [collector], operations: [] }]);
+  const registry = new SystemRegistry([
+    { name: 'things', kinds: [], collectors: [collector], watchers: [], operations: [] },
+  ]);
   const writer = new ObservationWriter({ resourceGraphLagSeconds: 120 });
   return new SyncRunner(test.database, registry, scopes, writer, clock, { leaseSeconds });
 }

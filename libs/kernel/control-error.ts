@@ -40,6 +40,8 @@ export const CONTROL_ERRORS = {
   AZURE_TIMEOUT: { status: 504, title: 'Azure did not answer in time' },
   AZURE_OPERATION_FAILED: { status: 422, title: 'The long-running operation failed in Azure' },
   AZURE_UNEXPECTED_ANSWER: { status: 502, title: 'Azure gave an answer that cannot be understood' },
+  KUBERNETES_CONFLICT: { status: 409, title: 'The cluster refused because of the present state' },
+  KUBERNETES_UNAVAILABLE: { status: 503, title: 'The cluster did not answer' },
   VERIFICATION_FAILED: { status: 422, title: 'The target is not in the wanted state' },
   DEADLINE_EXCEEDED: { status: 504, title: 'The operation took longer than allowed' },
   CANCELED: { status: 409, title: 'The operation was canceled' },
@@ -57,6 +59,8 @@ export type Retry = { kind: 'never' } | { kind: 'backoff' } | { kind: 'after'; s
 export interface Violation {
   path: string;
   message: string;
+  /** Why, in a stable word, where parts can fail for different reasons. */
+  code?: string;
 }
 
 export interface ControlErrorFields {

@@ -27,6 +27,9 @@ export class OperationStepEntity {
   @Column('text', { name: 'wait_reason', nullable: true })
   waitReason!: string | null;
 
+  @Column('jsonb', { nullable: true })
+  output!: unknown;
+
   @Column('timestamptz', { name: 'started_at', nullable: true })
   startedAt!: Date | null;
 

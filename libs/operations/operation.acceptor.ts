@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { canonicalHash } from '#libs/kernel/canonical-json.js';
+import { canonicalHash, canonicalJson } from '#libs/kernel/canonical-json.js';
 import { ControlError, type Violation } from '#libs/kernel/control-error.js';
-import { ArmId } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
+import { parseResourceId } from '#libs/kernel/resource-id.js';
+import type { SecretVault } from '#libs/kernel/secret-vault.js';
 import type { Transaction } from '#libs/database/sql.js';
 import type { OperationDefinition } from '#libs/systems/contract/operation-definition.js';
 import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
+import { divideInput, sealInputSecrets } from './input-secrets.js';
 import type { JobQueueRepository } from './job-queue.repository.js';
 import { PREFLIGHT_STEP, VERIFY_STEP, type OperationRecord } from './operation.record.js';
 import type { OperationRepository } from './operation.repository.js';
@@ -30,7 +32,10 @@ export type ResolveReference = (text: string, kinds: readonly string[]) => Promi
 /** A request that is in order, before it is stored. */
 export interface PreparedOperation {
   request: OperationRequest;
+  /** As it may be shown. */
   input: JsonObject;
+  /** The fields of the input that may not, by name. */
+  secrets: Readonly<Record<string, string>>;
   requestHash: string;
 }
 
@@ -40,6 +45,7 @@ export class OperationAcceptor {
     private readonly operations: OperationRepository,
     private readonly jobs: JobQueueRepository,
     private readonly resolveReference: ResolveReference,
+    private readonly vault: SecretVault,
   ) {}
 
   /** @throws ControlError INVALID_REQUEST naming every bad field, INVALID_IDEMPOTENCY_KEY. */
@@ -55,12 +61,12 @@ export class OperationAcceptor {
         remedy: `GET /v1/operation-types/${definition.type} shows what it takes.`,
       });
     }
-    const input = parsed.data as JsonObject;
-    return {
-      request,
-      input,
-      requestHash: canonicalHash({ type: definition.type, input, dryRun: request.dryRun }),
-    };
+    const { shown, secrets } = divideInput(parsed.data as JsonObject, definition.secretFields ?? []);
+    const asked = { type: definition.type, input: shown, dryRun: request.dryRun };
+    // A plain hash of a password could be guessed at by whoever reads the table.
+    const hasSecrets = Object.keys(secrets).length > 0;
+    const told = hasSecrets ? { secrets: this.vault.fingerprint('operation-input', canonicalJson(secrets)) } : {};
+    return { request, input: shown, secrets, requestHash: canonicalHash({ ...asked, ...told }) };
   }
 
   /**
@@ -114,7 +120,7 @@ export class OperationAcceptor {
       id,
       type: definition.type,
       dryRun,
-      target: { uid: ArmId.parse(target.id).uid, id: target.id, kind: target.kind },
+      target: { uid: parseResourceId(target.id).uid, id: target.id, kind: target.kind },
       lockKey: dryRun ? null : target.lock,
       input: prepared.input,
       references,
@@ -127,6 +133,7 @@ export class OperationAcceptor {
       idempotencyKey: idempotencyKey ?? null,
       idempotencyHash: idempotencyKey === undefined ? null : prepared.requestHash,
       timeoutSeconds: definition.timeoutSeconds,
+      sealedSecrets: sealInputSecrets(this.vault, id, prepared.secrets),
     });
     if (!inserted) return undefined;
     await this.jobs.schedule(transaction, id, 0);

@@ -1,3 +1,5 @@
+import type { Json } from '#libs/kernel/json.js';
+import { SecretVault } from '#libs/kernel/secret-vault.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
@@ -7,6 +9,7 @@ import { Secret } from '#libs/kernel/secret.js';
 import type { Finding } from '#libs/systems/contract/finding.js';
 import type {
   OperationDefinition,
+  OperationContext,
   StepContext,
   StepOutcome,
   Verification,
@@ -28,7 +31,10 @@ class World {
   /** One for each call of the step; after the last the step is done. */
   answers: (StepOutcome | Error | (() => Promise<StepOutcome>))[] = [];
   verifications: (Verification | Error)[] = [];
+  plan: Json | undefined;
   readonly tokensSeen: (string | undefined)[] = [];
+  readonly secretsSeen: (string | undefined)[] = [];
+  readonly outputsSeen: Readonly<Record<string, Json>>[] = [];
   readonly ends: OperationRecord[] = [];
   observed = 0;
   cacheFault: Error | undefined;
@@ -36,12 +42,15 @@ class World {
 
   async step(context: StepContext<{ thing: string }>): Promise<StepOutcome> {
     this.tokensSeen.push(context.resumeToken?.reveal());
+    this.secretsSeen.push(context.secrets.password?.reveal());
+    this.outputsSeen.push(context.outputs);
     const answer = this.answers.shift() ?? { outcome: 'done', message: 'Done.' };
     if (Error.isError(answer)) throw answer;
     return typeof answer === 'function' ? answer() : answer;
   }
 
-  async verify(): Promise<Verification> {
+  async verify(context: OperationContext<{ thing: string }>): Promise<Verification> {
+    this.outputsSeen.push(context.outputs);
     const answer = this.verifications.shift() ?? {
       verdict: 'reached',
       result: { ok: true },
@@ -53,6 +62,8 @@ class World {
   }
 }
 
+const vault = new SecretVault([new Secret(Buffer.alloc(32, 7).toString('base64'))]);
+
 describe('operations', () => {
   let test: TestDatabase;
   let world: World;
@@ -62,7 +73,11 @@ describe('operations', () => {
   const jobs = new JobQueueRepository();
   const unexpected: unknown[] = [];
 
-  const input = z.object({ thing: z.string(), size: z.int().min(0).max(10).default(1) });
+  const input = z.object({
+    thing: z.string(),
+    size: z.int().min(0).max(10).default(1),
+    password: z.string().optional(),
+  });
   const definition: OperationDefinition<typeof input> = {
     type: 'test.thing.change',
     title: 'Change a thing',
@@ -70,22 +85,31 @@ describe('operations', () => {
     permission: 'test/things/write',
     input,
     references: {},
+    secretFields: ['password'],
     timeoutSeconds: 600,
     findings: { BROKEN: 'It is broken.' },
     target: ({ thing }) => ({ id: `${THING}/${thing}`, kind: 'Thing', lock: `${THING}/${thing}`.toLowerCase() }),
     preflight: async () => world.findings,
+    plan: async () => world.plan ?? null,
     steps: [{ name: 'change', description: 'Changes it.', run: (context) => world.step(context) }],
-    verify: () => world.verify(),
+    verify: (context) => world.verify(context),
   };
 
   beforeAll(async () => {
     test = await createTestDatabase();
     const { database } = test;
-    const registry = new SystemRegistry([{ name: 'test', kinds: [], collectors: [], operations: [definition] }]);
+    const registry = new SystemRegistry([
+      { name: 'test', kinds: [], collectors: [], watchers: [], operations: [definition] },
+    ]);
     operations = new OperationRepository(database);
-    acceptor = new OperationAcceptor(operations, jobs, async () => {
-      throw new TypeError('This definition has no references');
-    });
+    acceptor = new OperationAcceptor(
+      operations,
+      jobs,
+      async () => {
+        throw new TypeError('This definition has no references');
+      },
+      vault,
+    );
     runner = new OperationRunner(
       database,
       operations,
@@ -109,6 +133,7 @@ describe('operations', () => {
         ended: () => undefined,
         notRefreshed: () => undefined,
       },
+      vault,
       { maximumBackoffSeconds: 8 },
     );
   });
@@ -204,6 +229,76 @@ describe('operations', () => {
     expect(world.applied).toBe(1);
     expect(await run(operation.id)).toBe('not-ours');
     expect(world.ends).toHaveLength(1);
+  });
+
+  it('give secret inputs to their steps and show them nowhere', async () => {
+    world.answers = [waiting()];
+    const operation = await accept({ password: 'hunter2-hunter2' });
+    expect(operation.input.password).toBe('[redacted]');
+    const sealed = await test.database.query<{ sealed: string }>('SELECT sealed FROM operation_secret');
+    expect(sealed.rows).toHaveLength(1);
+    expect(sealed.rows[0]?.sealed).not.toContain('hunter2');
+    await run(operation.id);
+    await run(operation.id);
+    expect(world.secretsSeen).toEqual(['hunter2-hunter2', 'hunter2-hunter2']);
+    const everything = await test.database.query(
+      `SELECT to_jsonb(o), (SELECT jsonb_agg(e.snapshot) FROM operation_event e WHERE e.operation_id = o.id) AS events
+       FROM operation o WHERE o.id = $1`,
+      [operation.id],
+    );
+    expect(JSON.stringify(everything.rows)).not.toContain('hunter2');
+    expect((await test.database.query('SELECT FROM operation_secret')).rowCount).toBe(0);
+  });
+
+  it('tell two requests with different secrets under one key apart', async () => {
+    const key = randomUUID();
+    const request = { thing: `t-${randomUUID()}`, password: 'first' };
+    const first = await accept(request, { key });
+    const prepare = (password: string) =>
+      acceptor.prepare({
+        definition,
+        input: { ...request, password },
+        dryRun: false,
+        idempotencyKey: key,
+        principalId: PRINCIPAL,
+        requestedBy: 'x',
+        correlationId: 'x',
+      });
+    expect((await acceptor.findReplay(prepare('first')))?.id).toBe(first.id);
+    await expect(acceptor.findReplay(prepare('second'))).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+  });
+
+  it('hand what a step has put down to those after it, and keep it', async () => {
+    world.answers = [{ outcome: 'done', message: 'Done.', output: { made: ['a', 'b'] } }];
+    const operation = await accept();
+    await run(operation.id);
+    expect(world.outputsSeen).toEqual([{}, { change: { made: ['a', 'b'] } }]);
+    expect((await find(operation.id)).steps.map((step) => step.output)).toEqual([null, { made: ['a', 'b'] }, null]);
+  });
+
+  it('end with what was done when a step fails after a part of it', async () => {
+    const error = new ControlError('KUBERNETES_CONFLICT', 'Somebody else owns a field.');
+    world.answers = [{ outcome: 'failed', error, output: { made: ['a'] } }];
+    const operation = await accept();
+    expect(await run(operation.id)).toBe('ended');
+    const ended = await find(operation.id);
+    expect(ended).toMatchObject({ status: 'Failed', error: { code: 'KUBERNETES_CONFLICT' } });
+    expect(ended.steps.map(({ status, output }) => ({ status, output }))).toEqual([
+      { status: 'Succeeded', output: null },
+      { status: 'Failed', output: { made: ['a'] } },
+      { status: 'Skipped', output: null },
+    ]);
+  });
+
+  it('answer a dry run with the steps and what they would change', async () => {
+    world.plan = [{ path: 'size', before: 1, after: 2 }];
+    const operation = await accept({}, { dryRun: true });
+    await run(operation.id);
+    expect((await find(operation.id)).result).toEqual({
+      plan: [{ step: 'change', description: 'Changes it.' }],
+      changes: [{ path: 'size', before: 1, after: 2 }],
+    });
+    expect(world.tokensSeen).toEqual([]);
   });
 
   it('keep the resume token of a waiting step for the next turn, and show it nowhere', async () => {

@@ -41,6 +41,8 @@ export interface OperationStepRecord {
   attempts: number;
   message: string | null;
   waitReason: WaitReason | null;
+  /** What the step has put down for those after it and for the record; null where it has nothing to say. */
+  output: Json;
 }
 
 /** The checks before the first step and the reading back after the last one are shown as steps, too. */

@@ -51,6 +51,7 @@ interface PictureRow {
     attempts: number;
     message: string | null;
     wait_reason: WaitReason | null;
+    output?: Json;
   }[];
 }
 
@@ -69,6 +70,8 @@ export interface NewOperation {
   idempotencyKey: string | null;
   idempotencyHash: string | null;
   timeoutSeconds: number;
+  /** The secret fields of the input, sealed; null where there are none. */
+  sealedSecrets: string | null;
 }
 
 export interface OperationFilter {
@@ -100,6 +103,8 @@ export interface OperationClaim {
   operation: OperationRecord;
   fence: string;
   resumeTokens: ReadonlyMap<string, Secret>;
+  /** The secret fields of the input, sealed; null where there are none. */
+  sealedSecrets: string | null;
 }
 
 export type ClaimResult =
@@ -116,6 +121,7 @@ export interface StepChange {
   /** With status Waiting: what for. */
   waitReason?: WaitReason;
   resumeToken?: Secret;
+  output?: Json;
   countAttempt: boolean;
 }
 
@@ -164,6 +170,12 @@ export class OperationRepository {
        SELECT $1, step.position, step.name FROM unnest($2::text[]) WITH ORDINALITY AS step (name, position)`,
       [operation.id, operation.stepNames],
     );
+    if (operation.sealedSecrets !== null) {
+      await transaction.query(`INSERT INTO operation_secret (operation_id, sealed) VALUES ($1, $2)`, [
+        operation.id,
+        operation.sealedSecrets,
+      ]);
+    }
     await this.#appendEvent(transaction, operation.id);
     return true;
   }
@@ -275,6 +287,10 @@ export class OperationRepository {
       `SELECT name, resume_token FROM operation_step WHERE operation_id = $1 AND resume_token IS NOT NULL`,
       [id],
     );
+    const secrets = await transaction.query<{ sealed: string }>(
+      `SELECT sealed FROM operation_secret WHERE operation_id = $1`,
+      [id],
+    );
     if (operation === undefined || rows[0] === undefined) return { state: 'over' };
     return {
       state: 'claimed',
@@ -282,6 +298,7 @@ export class OperationRepository {
         operation,
         fence: rows[0].fence,
         resumeTokens: new Map(tokens.rows.map((token) => [token.name, new Secret(token.resume_token)])),
+        sealedSecrets: secrets.rows[0]?.sealed ?? null,
       },
     };
   }
@@ -292,7 +309,7 @@ export class OperationRepository {
     const { rows } = await transaction.query<{ changed: boolean }>(
       `UPDATE operation_step new SET
          status = $3, message = $4, wait_reason = $7,
-         attempts = new.attempts + $5::int,
+         attempts = new.attempts + $5::int, output = coalesce($8, new.output),
          resume_token = CASE WHEN $3 IN ('Succeeded', 'Failed', 'Skipped') THEN NULL ELSE coalesce($6, new.resume_token) END,
          started_at = coalesce(new.started_at, now()),
          ended_at = CASE WHEN $3 IN ('Succeeded', 'Failed', 'Skipped') THEN now() END
@@ -308,6 +325,7 @@ export class OperationRepository {
         step.countAttempt ? 1 : 0,
         step.resumeToken?.reveal() ?? null,
         step.waitReason ?? null,
+        nullableJson(step.output),
       ],
     );
     // A poll that brought nothing new is no event: a long wait would otherwise fill the log.
@@ -439,6 +457,7 @@ export class OperationRepository {
        WHERE operation_id = $1 AND status NOT IN ('Succeeded', 'Failed', 'Skipped')`,
       [id],
     );
+    await transaction.query(`DELETE FROM operation_secret WHERE operation_id = $1`, [id]);
     await this.#appendEvent(transaction, id);
     return this.find(id, transaction);
   }
@@ -486,6 +505,8 @@ function recordOf(row: PictureRow): OperationRecord {
       attempts: step.attempts,
       message: step.message,
       waitReason: step.wait_reason,
+      // Events from before there were outputs have none.
+      output: step.output ?? null,
     })),
     findings: row.findings,
     error: row.error,

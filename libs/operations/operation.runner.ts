@@ -1,4 +1,6 @@
 import { ControlError, storedProblem } from '#libs/kernel/control-error.js';
+import type { Json } from '#libs/kernel/json.js';
+import type { SecretVault } from '#libs/kernel/secret-vault.js';
 import { type Database, isPassingDatabaseFault } from '#libs/database/database.js';
 import type { Transaction } from '#libs/database/sql.js';
 import { blocks, type Finding } from '#libs/systems/contract/finding.js';
@@ -11,6 +13,7 @@ import type {
 } from '#libs/systems/contract/operation-definition.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { assertNever } from '#libs/kernel/assert-never.js';
+import { openInputSecrets } from './input-secrets.js';
 import type { JobQueueRepository } from './job-queue.repository.js';
 import type { OperationObservations, OperationPorts } from './operation.ports.js';
 import { PREFLIGHT_STEP, VERIFY_STEP, type OperationRecord, type OperationStepRecord } from './operation.record.js';
@@ -41,7 +44,8 @@ export interface RunnerLog {
 }
 
 /** Where a turn goes on after a step. */
-type Turn = { next: 'continue' } | { next: 'leave'; outcome: RunOutcome };
+type LeavingTurn = { next: 'leave'; outcome: RunOutcome };
+type Turn = { next: 'continue' } | LeavingTurn;
 const CONTINUE: Turn = { next: 'continue' };
 
 /**
@@ -56,6 +60,7 @@ export class OperationRunner {
     private readonly registry: SystemRegistry,
     private readonly ports: OperationPorts,
     private readonly log: RunnerLog,
+    private readonly vault: SecretVault,
     private readonly settings: RunnerSettings,
   ) {}
 
@@ -107,12 +112,24 @@ export class OperationRunner {
       const turn = await run();
       if (turn.next === 'leave') return turn.outcome;
     }
-    return this.#end(claim, {
-      status: 'Succeeded',
-      error: null,
-      result: planOf(definition),
-      message: 'The checks passed; nothing was changed.',
+    // Only a dry run comes here: whatever else succeeds has been read back.
+    return this.#plan(claim, definition, signal);
+  }
+
+  /** What a dry run answers: the steps, and where the definition can tell, what they would change. */
+  async #plan(claim: OperationClaim, definition: OperationDefinition, signal: AbortSignal): Promise<RunOutcome> {
+    const turn = await this.#guarded(claim, PREFLIGHT_STEP, signal, async (): Promise<LeavingTurn> => {
+      const plan = definition.steps.map((step) => ({ step: step.name, description: step.description }));
+      const changes = await definition.plan?.(this.#contextOf(claim, signal));
+      const outcome = await this.#end(claim, {
+        status: 'Succeeded',
+        error: null,
+        result: { plan, ...(changes === undefined ? {} : { changes }) },
+        message: 'The checks passed; nothing was changed.',
+      });
+      return { next: 'leave', outcome };
     });
+    return turn.outcome;
   }
 
   /**
@@ -131,8 +148,8 @@ export class OperationRunner {
   }
 
   async #preflight(claim: OperationClaim, definition: OperationDefinition, signal: AbortSignal): Promise<Turn> {
-    return this.#guarded(claim, PREFLIGHT_STEP, signal, async () => {
-      const findings = await definition.preflight(contextOf(claim, signal));
+    return this.#guarded(claim, PREFLIGHT_STEP, signal, async (): Promise<Turn> => {
+      const findings = await definition.preflight(this.#contextOf(claim, signal));
       if (blocks(findings)) {
         const faults = findings.filter((finding) => finding.severity === 'error');
         const remedies = faults.flatMap((finding) => finding.remedy ?? []);
@@ -140,7 +157,7 @@ export class OperationRunner {
           externalCode: faults.map((finding) => finding.code).join(','),
           ...(remedies.length === 0 ? {} : { remedy: remedies.join(' ') }),
         });
-        return { next: 'leave', outcome: await this.#fail(claim, error, signal, PREFLIGHT_STEP, findings) };
+        return { next: 'leave', outcome: await this.#fail(claim, error, signal, PREFLIGHT_STEP, { findings }) };
       }
       const saved = await this.database.transaction(async (transaction) => {
         if (!(await this.operations.saveFindings(transaction, claim, findings))) return false;
@@ -168,18 +185,24 @@ export class OperationRunner {
     }
     return this.#guarded(claim, step.name, signal, async () => {
       const context: StepContext<Record<string, unknown>> = {
-        ...contextOf(claim, signal),
+        ...this.#contextOf(claim, signal),
         resumeToken: claim.resumeTokens.get(step.name),
         attempt: record.attempts + 1,
       };
-      return this.#settle(claim, step.name, await step.run(context));
+      return this.#settle(claim, step.name, await step.run(context), signal);
     });
   }
 
-  async #settle(claim: OperationClaim, name: string, outcome: StepOutcome): Promise<Turn> {
+  async #settle(claim: OperationClaim, name: string, outcome: StepOutcome, signal: AbortSignal): Promise<Turn> {
     switch (outcome.outcome) {
       case 'done': {
-        const change: StepChange = { name, status: 'Succeeded', message: outcome.message, countAttempt: true };
+        const change: StepChange = {
+          name,
+          status: 'Succeeded',
+          message: outcome.message,
+          countAttempt: true,
+          ...(outcome.output === undefined ? {} : { output: outcome.output }),
+        };
         return (await this.#save(claim, change)) ? CONTINUE : { next: 'leave', outcome: 'not-ours' };
       }
       case 'wait':
@@ -199,14 +222,19 @@ export class OperationRunner {
           message: outcome.message,
           countAttempt: true,
         });
+      case 'failed':
+        return {
+          next: 'leave',
+          outcome: await this.#fail(claim, outcome.error, signal, name, { output: outcome.output }),
+        };
       default:
         return assertNever(outcome);
     }
   }
 
   async #verify(claim: OperationClaim, definition: OperationDefinition, signal: AbortSignal): Promise<Turn> {
-    return this.#guarded(claim, VERIFY_STEP, signal, async () => {
-      const verification = await definition.verify(contextOf(claim, signal));
+    return this.#guarded(claim, VERIFY_STEP, signal, async (): Promise<Turn> => {
+      const verification = await definition.verify(this.#contextOf(claim, signal));
       switch (verification.verdict) {
         case 'pending':
           return this.#park(claim, verification.retryAfterSeconds, {
@@ -252,7 +280,12 @@ export class OperationRunner {
   }
 
   /** Turns what a step throws into a later try or the end of the operation. Faults of the database go to the job engine. */
-  async #guarded(claim: OperationClaim, name: string, signal: AbortSignal, work: () => Promise<Turn>): Promise<Turn> {
+  async #guarded<T extends Turn>(
+    claim: OperationClaim,
+    name: string,
+    signal: AbortSignal,
+    work: () => Promise<T>,
+  ): Promise<T | LeavingTurn> {
     try {
       return await work();
     } catch (error) {
@@ -297,6 +330,22 @@ export class OperationRunner {
     return error.retry.kind === 'after' ? error.retry.seconds + Math.random() : backoff;
   }
 
+  #contextOf(claim: OperationClaim, signal: AbortSignal): OperationContext<Record<string, unknown>> {
+    const { operation } = claim;
+    return {
+      operationId: operation.id,
+      correlationId: operation.correlationId,
+      input: operation.input,
+      references: operation.references,
+      target: operation.target,
+      secrets: claim.sealedSecrets === null ? {} : openInputSecrets(this.vault, operation.id, claim.sealedSecrets),
+      outputs: Object.fromEntries(
+        operation.steps.flatMap((step) => (step.output === null ? [] : [[step.name, step.output]])),
+      ),
+      signal,
+    };
+  }
+
   async #save(claim: OperationClaim, change: StepChange): Promise<boolean> {
     const saved = await this.database.transaction((transaction) =>
       this.operations.saveStep(transaction, claim, change),
@@ -305,7 +354,7 @@ export class OperationRunner {
     return saved;
   }
 
-  async #park(claim: OperationClaim, seconds: number, change: StepChange): Promise<Turn> {
+  async #park(claim: OperationClaim, seconds: number, change: StepChange): Promise<LeavingTurn> {
     const secondsLeft = (claim.operation.deadlineAt.getTime() - Date.now()) / 1000;
     const pause = Math.max(0, Math.min(seconds, secondsLeft));
     const saved = await this.database.transaction(async (transaction) => {
@@ -346,15 +395,25 @@ export class OperationRunner {
     error: ControlError,
     signal: AbortSignal,
     step?: string,
-    findings?: readonly Finding[],
+    told: { findings?: readonly Finding[]; output?: Json } = {},
   ): Promise<RunOutcome> {
     const seen = await this.#observe(claim.operation, signal);
+    const lastStep: StepChange | undefined =
+      step === undefined
+        ? undefined
+        : {
+            name: step,
+            status: 'Failed',
+            message: error.message,
+            countAttempt: true,
+            ...(told.output === undefined ? {} : { output: told.output }),
+          };
     return this.#end(
       claim,
       { status: 'Failed', error: storedProblem(error), result: null, message: error.message },
       seen,
-      step === undefined ? undefined : { name: step, status: 'Failed', message: error.message, countAttempt: true },
-      findings,
+      lastStep,
+      told.findings,
     );
   }
 
@@ -419,18 +478,6 @@ export class OperationRunner {
   }
 }
 
-function contextOf(claim: OperationClaim, signal: AbortSignal): OperationContext<Record<string, unknown>> {
-  const { operation } = claim;
-  return {
-    operationId: operation.id,
-    correlationId: operation.correlationId,
-    input: operation.input,
-    references: operation.references,
-    target: operation.target,
-    signal,
-  };
-}
-
 function stepOf(operation: OperationRecord, name: string): OperationStepRecord {
   const step = operation.steps.find((candidate) => candidate.name === name);
   if (step === undefined) throw new TypeError(`Operation ${operation.id} has no step "${name}"`);
@@ -450,9 +497,6 @@ function applyTo(step: OperationStepRecord, change: StepChange): void {
   step.status = change.status;
   step.message = change.message;
   step.waitReason = change.waitReason ?? null;
+  step.output = change.output ?? step.output;
   if (change.countAttempt) step.attempts += 1;
-}
-
-function planOf(definition: OperationDefinition): { plan: { step: string; description: string }[] } {
-  return { plan: definition.steps.map((step) => ({ step: step.name, description: step.description })) };
 }

@@ -93,8 +93,8 @@ export class FakeResources implements Pick<ResourceControl, keyof ResourceContro
     return Promise.resolve(this.#view(found, options.view));
   }
 
-  findByArmId(_caller: Caller, id: string, options: Omit<ResourceGetOptions, 'kind'>): Promise<ResourcePageView> {
-    this.#record('findByArmId', { id, ...options });
+  findById(_caller: Caller, id: string, options: Omit<ResourceGetOptions, 'kind'>): Promise<ResourcePageView> {
+    this.#record('findById', { id, ...options });
     const items = this.resources.filter((resource) => resource.id.toLowerCase() === id.toLowerCase());
     return Promise.resolve(this.#page({ items, nextCursor: null }, options.view));
   }
@@ -304,6 +304,7 @@ export class FakeOperations implements Pick<OperationControl, keyof OperationCon
       timeoutSeconds: definition.timeoutSeconds,
       inputSchema: {},
       references: {},
+      secretFields: [],
       steps: [],
       findings: [],
     }));
@@ -378,7 +379,9 @@ export function operationView(parts: Partial<OperationView> = {}): OperationView
     dryRun: false,
     target: { uid: resourceUid('/ships/1'), id: '/ships/1', kind: 'Ship' },
     input: {},
-    steps: [{ name: 'sail', status: 'Pending', startedAt: null, endedAt: null, attempts: 0, message: null }],
+    steps: [
+      { name: 'sail', status: 'Pending', startedAt: null, endedAt: null, attempts: 0, message: null, output: null },
+    ],
     findings: [],
     error: null,
     result: null,

@@ -112,6 +112,12 @@ export const closeOperation = operationOf(
 
 export function fakeRegistry(): SystemRegistry {
   return new SystemRegistry([
-    { name: 'sea', kinds: [harbourKind, shipKind], collectors: [], operations: [dockOperation, closeOperation] },
+    {
+      name: 'sea',
+      kinds: [harbourKind, shipKind],
+      collectors: [],
+      watchers: [],
+      operations: [dockOperation, closeOperation],
+    },
   ]);
 }

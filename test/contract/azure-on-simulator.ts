@@ -124,6 +124,7 @@ export class OperationPlayer {
       for (let runs = 1; ; runs++) {
         const outcome = await this.runStep(step.name);
         if (outcome.outcome === 'done') break;
+        if (outcome.outcome === 'failed') throw outcome.error;
         if (runs > 100) throw new Error(`${step.name} does not end: ${outcome.message}`);
         this.world.advance(outcome.retryAfterSeconds);
       }

@@ -11,7 +11,9 @@ function kindOf(name: string, properties: z.ZodObject, relations: KindDefinition
 }
 
 function schemaOf(...kinds: KindDefinition[]) {
-  return buildGraphqlSchema(new SystemRegistry([{ name: 'test', kinds, collectors: [], operations: [] }]));
+  return buildGraphqlSchema(
+    new SystemRegistry([{ name: 'test', kinds, collectors: [], watchers: [], operations: [] }]),
+  );
 }
 
 describe('buildGraphqlSchema', () => {

@@ -24,7 +24,7 @@ import { DEFAULT_PAGE_SIZE, MAXIMUM_PAGE_SIZE } from '#libs/kernel/page.js';
 import { isUuid } from '#libs/kernel/resource-uid.js';
 import type { OperationView } from '#libs/control/operation.view.js';
 import type { ResourceView } from '#libs/control/resource.view.js';
-import type { KindDefinition, RelationField } from '#libs/systems/contract/kind-definition.js';
+import { kindsOf, type KindDefinition, type RelationField } from '#libs/systems/contract/kind-definition.js';
 import type { OperationDefinition } from '#libs/systems/contract/operation-definition.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { requireStorableJson } from '../http/json-body.js';
@@ -108,7 +108,7 @@ class GraphqlSchemaBuilder {
       fields: () => {
         const fields: Fields = { ...this.#mapper.outputFields(resource, 'Resource') };
         this.#addProperties(kind, fields);
-        for (const relation of kind.relations) {
+        for (const relation of this.registry.relationsOf(kind)) {
           add(`type ${kind.name}`, fields, relation.name, this.#relationField(relation));
         }
         return fields as GraphQLFieldConfigMap<ResourceView, GraphqlContext>;
@@ -135,7 +135,8 @@ class GraphqlSchemaBuilder {
   }
 
   #relationField(relation: RelationField): Field {
-    const target = this.#kindTypeOf(relation.kind);
+    const [kind, ...others] = kindsOf(relation);
+    const target = kind === undefined || others.length > 0 ? this.#resource : this.#kindTypeOf(kind);
     if (relation.cardinality === 'one') {
       return {
         type: target,

@@ -35,7 +35,7 @@ export class ResourceController {
       const signal = waitSignal(request, query.request.maxAgeSeconds);
       return this.resources.list(callerOf(request), query.request, signal);
     }
-    return this.resources.findByArmId(
+    return this.resources.findById(
       callerOf(request),
       query.id,
       {

@@ -126,7 +126,7 @@ describe('resources over REST', () => {
     const id = api.resources.resources[0]!.id.toUpperCase();
     const answer = await get(`/v1/resources?id=${encodeURIComponent(id)}&maxAge=5`);
     expect(answer.json().items).toHaveLength(1);
-    expect(api.resources.callsOf('findByArmId')).toEqual([{ id, maxAgeSeconds: 5, view: 'raw' }]);
+    expect(api.resources.callsOf('findById')).toEqual([{ id, maxAgeSeconds: 5, view: 'raw' }]);
   });
 
   it('answers one object, what is around it, and what it was', async () => {

@@ -260,6 +260,7 @@ const operationStep = z
     endedAt: instant.nullable().describe('When it ended.'),
     attempts: z.int().describe('How often it was run.'),
     message: z.string().nullable().describe('What it does or waits for, in one sentence.'),
+    output: json.describe('What it has done in detail, where it has more to say than a message.'),
   })
   .meta({ id: 'OperationStep', description: 'A step of an operation.' }) satisfies z.ZodType<OperationStepView>;
 
@@ -322,8 +323,9 @@ export const operationType = z
     timeoutSeconds: z.int().describe('From acceptance to the end, waiting included.'),
     inputSchema: jsonObject.describe('The JSON Schema (2020-12) of `input`.'),
     references: (z.record(z.string(), z.array(z.string())) as z.ZodType<Record<string, string[]>>).describe(
-      'Fields of `input` that take a uid or an ARM id, and the kinds that each may name.',
+      'Fields of `input` that take a uid or an id, and the kinds that each may name.',
     ),
+    secretFields: z.array(z.string()).describe('Fields of `input` that are write-only: they are shown nowhere again.'),
     steps: z
       .array(
         z

@@ -14,6 +14,7 @@ export function createAksSystem(azure: Pick<Azure, 'arm' | 'resourceGraph'>): Sy
     name: 'aks',
     kinds: aksKinds,
     collectors: [new AksCollector(client)],
+    watchers: [],
     operations: createAksOperations(client),
   };
 }

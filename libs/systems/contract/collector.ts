@@ -23,21 +23,25 @@ export interface CollectContext {
   correlationId: string;
 }
 
+/** Who can be asked for one object. */
+export interface Observer {
+  readonly kinds: readonly string[];
+  /**
+   * The truth about one object, with whatever comes along (a cluster's pools). `absent` only when the owner said that it
+   * is not there.
+   * @throws ControlError when its owner could not be asked.
+   */
+  observe(target: ResourceTarget, context: CollectContext): Promise<ObservationResult>;
+}
+
 /**
  * What a system puts into the cache. Obligations: it yields bounded batches, respects the signal, never yields an
  * object that it did not see, and ends `partial` (or throws) rather than leaving something out silently.
  */
-export interface Collector {
+export interface Collector extends Observer {
   readonly name: string;
-  readonly kinds: readonly string[];
   /** Pure: the scopes there are for these subscriptions. */
   scopes(subscriptionIds: readonly string[]): CollectionScope[];
   /** @throws ControlError when nothing at all could be seen. */
   collect(scope: CollectionScope, context: CollectContext): AsyncGenerator<Observation[], CollectionOutcome, void>;
-  /**
-   * The truth about one object (source ARM), with whatever comes along (a cluster's pools). `absent` only when the owner
-   * said 404 for it.
-   * @throws ControlError when its owner could not be asked.
-   */
-  observe(target: ResourceTarget, context: CollectContext): Promise<ObservationResult>;
 }

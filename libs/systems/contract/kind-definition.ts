@@ -8,9 +8,14 @@ export interface RelationField {
   description: string;
   type: RelationType;
   direction: 'outgoing' | 'incoming';
-  /** The kind at the other end. */
-  kind: string;
+  /** The kind at the other end; several where it may be any of them. */
+  kind: string | readonly string[];
   cardinality: 'one' | 'many';
+  /**
+   * The way back, as a field of the kinds at the other end, where they are another system's and know nothing of this
+   * kind: `ManagedCluster.workloads` belongs to whoever defines workloads.
+   */
+  inverse?: { name: string; description: string; cardinality: 'one' | 'many' };
 }
 
 /**
@@ -23,8 +28,15 @@ export interface KindDefinition<Properties extends z.ZodObject = z.ZodObject> {
   description: string;
   /** As Azure writes it; absent for kinds that are not ARM resources. */
   armType?: string;
+  /** What it is in a cluster's API; absent for kinds that are not Kubernetes objects. Several types may make one kind. */
+  kubernetesTypes?: readonly { group: string; kind: string }[];
   properties: Properties;
   /** Pure: the typed view of raw properties. Must not throw on anything that an object of this type can hold. */
   describe(raw: JsonObject): z.output<Properties>;
   relations: readonly RelationField[];
+}
+
+/** The kinds at the other end of a relation. */
+export function kindsOf(relation: Pick<RelationField, 'kind'>): readonly string[] {
+  return typeof relation.kind === 'string' ? [relation.kind] : relation.kind;
 }

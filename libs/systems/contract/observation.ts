@@ -7,7 +7,10 @@ export type HealthState = (typeof HEALTH_STATES)[number];
 export const OBSERVATION_SOURCES = ['RESOURCE_GRAPH', 'ARM', 'WATCH', 'OPERATION'] as const;
 export type ObservationSource = (typeof OBSERVATION_SOURCES)[number];
 
-/** Read as "from `type` to": a member is memberOf a fleet, a cluster owns a pool, a member runsOn a cluster. */
+/**
+ * Read as "from `type` to": a member is memberOf a fleet, a cluster owns a pool, a member runsOn a cluster. `locatedIn` is
+ * not claimed: whatever has a `clusterUid` is locatedIn that cluster.
+ */
 export const RELATION_TYPES = [
   'memberOf',
   'hosts',

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { ControlError } from '#libs/kernel/control-error.js';
 import type { Json } from '#libs/kernel/json.js';
 import type { Secret } from '#libs/kernel/secret.js';
 import type { Finding } from './finding.js';
@@ -24,6 +25,10 @@ export interface OperationContext<Input> {
   /** The resolved references of the input, by field name. */
   references: Readonly<Record<string, ResourceTarget>>;
   target: ResourceTarget;
+  /** The input's secret fields, which `input` shows as `[redacted]`. */
+  secrets: Readonly<Record<string, Secret>>;
+  /** What the steps that are done have put down, by step name. */
+  outputs: Readonly<Record<string, Json>>;
   signal: AbortSignal;
 }
 
@@ -36,11 +41,18 @@ export interface StepContext<Input> extends OperationContext<Input> {
 
 export type StepOutcome =
   /** The wanted state of this step is there. */
-  | { outcome: 'done'; message: string }
+  | {
+      outcome: 'done';
+      message: string;
+      /** What later steps, the reading back and the record of the operation need to know of it; no secrets. */
+      output?: Json;
+    }
   /** Work goes on elsewhere: run this step again after the given time. The token is saved before anything else happens. */
   | { outcome: 'wait'; message: string; retryAfterSeconds: number; resumeToken?: Secret }
   /** Somebody else is changing the target: like `wait`, but nothing of ours has been started. */
-  | { outcome: 'blocked'; message: string; retryAfterSeconds: number };
+  | { outcome: 'blocked'; message: string; retryAfterSeconds: number }
+  /** The operation ends here, after part of the step was done: the output says which. */
+  | { outcome: 'failed'; error: ControlError; output: Json };
 
 /**
  * One step of an operation. Obligations: it observes first and acts only if needed, so that it may be run any number of
@@ -78,6 +90,8 @@ export interface OperationDefinition<Input extends z.ZodObject = z.ZodObject> {
   input: Input;
   /** Input fields that name a resource (by uid or ARM id), and the kinds that each may be of. */
   references: Readonly<Record<string, readonly string[]>>;
+  /** Text fields of the input that are write-only: kept encrypted until the operation ends, shown nowhere. */
+  secretFields?: readonly string[];
   /** From acceptance to the end, waiting included. */
   timeoutSeconds: number;
   /** The finding codes that `preflight` can give, with what each means. */
@@ -86,6 +100,8 @@ export interface OperationDefinition<Input extends z.ZodObject = z.ZodObject> {
   target(input: z.output<Input>, references: Readonly<Record<string, ResourceTarget>>): OperationTarget;
   /** Reads only. */
   preflight(context: OperationContext<z.output<Input>>): Promise<Finding[]>;
+  /** Reads only; what a dry run answers besides the steps: the difference between what is there and what would be. */
+  plan?(context: OperationContext<z.output<Input>>): Promise<Json>;
   steps: readonly OperationStep<z.output<Input>>[];
   /** Reads the target back from its owner. */
   verify(context: OperationContext<z.output<Input>>): Promise<Verification>;

@@ -1,7 +1,10 @@
 import { ControlError } from '#libs/kernel/control-error.js';
+import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
+import type { ResourceId } from '#libs/kernel/resource-id.js';
 import { kindPath } from '#libs/kernel/kind-name.js';
-import type { Collector } from './collector.js';
-import type { KindDefinition } from './kind-definition.js';
+import type { ClusterWatcher } from './cluster-watcher.js';
+import type { Collector, Observer } from './collector.js';
+import { kindsOf, type KindDefinition, type RelationField } from './kind-definition.js';
 import type { OperationDefinition } from './operation-definition.js';
 import type { System } from './system.js';
 
@@ -10,16 +13,21 @@ export class SystemRegistry {
   readonly kinds: readonly KindDefinition[];
   readonly operations: readonly OperationDefinition[];
   readonly collectors: readonly Collector[];
+  readonly watchers: readonly ClusterWatcher[];
   readonly #kindByName: ReadonlyMap<string, KindDefinition>;
   readonly #kindByArmType: ReadonlyMap<string, KindDefinition>;
   readonly #operationByType: ReadonlyMap<string, OperationDefinition>;
-  readonly #collectorByKind: ReadonlyMap<string, Collector>;
+  readonly #relationsByKind: ReadonlyMap<string, RelationField[]>;
+  readonly #kindByKubernetesType: ReadonlyMap<string, KindDefinition>;
+  readonly #observerByKind: ReadonlyMap<string, Observer>;
+  readonly #watcherByName: ReadonlyMap<string, ClusterWatcher>;
   readonly #collectorByName: ReadonlyMap<string, Collector>;
 
   constructor(systems: readonly System[]) {
     this.kinds = systems.flatMap((system) => system.kinds);
     this.operations = systems.flatMap((system) => system.operations);
     this.collectors = systems.flatMap((system) => system.collectors);
+    this.watchers = systems.flatMap((system) => system.watchers);
     this.#kindByName = unique('kind', this.kinds, (kind) => kind.name);
     unique('path', this.kinds, (kind) => kindPath(kind.name));
     this.#kindByArmType = unique(
@@ -29,13 +37,23 @@ export class SystemRegistry {
     );
     this.#operationByType = unique('operation type', this.operations, (operation) => operation.type);
     this.#collectorByName = unique('collector', this.collectors, (collector) => collector.name);
-    this.#collectorByKind = new Map(
-      this.collectors.flatMap((collector) => collector.kinds.map((kind): [string, Collector] => [kind, collector])),
+    this.#watcherByName = unique('watcher', this.watchers, (watcher) => watcher.name);
+    const typed = this.kinds.flatMap((kind) => (kind.kubernetesTypes ?? []).map((type) => ({ kind, type })));
+    const byType = unique('Kubernetes type', typed, ({ type }) => `${type.group}/${type.kind}`);
+    this.#kindByKubernetesType = new Map([...byType].map(([key, { kind }]) => [key, kind]));
+    this.#observerByKind = new Map(
+      [...this.collectors, ...this.watchers].flatMap((observer) =>
+        observer.kinds.map((kind): [string, Observer] => [kind, observer]),
+      ),
     );
+    this.#relationsByKind = new Map(this.kinds.map((kind) => [kind.name, [...kind.relations]]));
     for (const kind of this.kinds) {
       for (const relation of kind.relations) {
-        if (!this.#kindByName.has(relation.kind)) {
-          throw new TypeError(`${kind.name}.${relation.name} leads to the unknown kind ${relation.kind}`);
+        for (const other of kindsOf(relation)) {
+          if (!this.#kindByName.has(other)) {
+            throw new TypeError(`${kind.name}.${relation.name} leads to the unknown kind ${other}`);
+          }
+          if (relation.inverse !== undefined) this.#relationsByKind.get(other)?.push(inverseOf(kind, relation));
         }
       }
     }
@@ -58,6 +76,11 @@ export class SystemRegistry {
     return this.#kindByArmType.get(armType.toLowerCase());
   }
 
+  /** The relations of a kind: its own, and the ways back of those that lead to it from elsewhere. */
+  relationsOf(kind: KindDefinition): readonly RelationField[] {
+    return this.#relationsByKind.get(kind.name) ?? [];
+  }
+
   findOperation(type: string): OperationDefinition | undefined {
     return this.#operationByType.get(type);
   }
@@ -71,13 +94,30 @@ export class SystemRegistry {
     });
   }
 
-  findCollectorOfKind(kind: string): Collector | undefined {
-    return this.#collectorByKind.get(kind);
+  /** The kind of the object that has this id. */
+  findKindOf(id: ResourceId): KindDefinition | undefined {
+    return id instanceof KubernetesId
+      ? this.#kindByKubernetesType.get(`${id.group}/${id.kind}`)
+      : this.findKindByArmType(id.type);
+  }
+
+  /** Who can be asked for an object of this kind. */
+  findObserverOfKind(kind: string): Observer | undefined {
+    return this.#observerByKind.get(kind);
+  }
+
+  findWatcher(name: string): ClusterWatcher | undefined {
+    return this.#watcherByName.get(name);
   }
 
   findCollector(name: string): Collector | undefined {
     return this.#collectorByName.get(name);
   }
+}
+
+function inverseOf(kind: KindDefinition, { type, direction, inverse }: RelationField): RelationField {
+  if (inverse === undefined) throw new TypeError(`${kind.name} has no way back from where this leads`);
+  return { ...inverse, type, direction: direction === 'outgoing' ? 'incoming' : 'outgoing', kind: kind.name };
 }
 
 function unique<T>(what: string, items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T> {

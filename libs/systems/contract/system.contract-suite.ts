@@ -5,8 +5,10 @@ import { ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
 import { mutationField } from '#libs/kernel/kind-name.js';
-import { resourceUid } from '#libs/kernel/resource-uid.js';
-import type { CollectionOutcome } from './collector.js';
+import { parseResourceId } from '#libs/kernel/resource-id.js';
+import type { ClusterWatcher, WatchBatch, WatchContext, WatchedCluster } from './cluster-watcher.js';
+import type { CollectContext, CollectionOutcome } from './collector.js';
+import { kindsOf } from './kind-definition.js';
 import { HEALTH_STATES, OBSERVATION_SOURCES, RELATION_TYPES, type Observation } from './observation.js';
 import { LARGEST_BATCH } from './observation-batch.js';
 import type { OperationDefinition } from './operation-definition.js';
@@ -21,6 +23,8 @@ export interface SystemWorld {
   subscriptionId: string;
   /** Objects of the system's kinds that are not there. */
   absent: readonly ResourceTarget[];
+  /** Where its watchers see something of every kind that is theirs. */
+  clusters?: readonly WatchedCluster[];
 }
 
 export interface SystemHarness {
@@ -34,7 +38,7 @@ export interface SystemHarness {
 }
 
 export function targetOf(id: string, kind: string): ResourceTarget {
-  return { id, kind, uid: resourceUid(ArmId.parse(id).canonical) };
+  return { id, kind, uid: parseResourceId(id).uid };
 }
 
 /** What every system has to keep to, whatever it is about. */
@@ -45,7 +49,7 @@ export function describeSystem(name: string, harness: SystemHarness): void {
   const call = { correlationId: 'contract', signal: new AbortController().signal };
 
   describe(`the contract of the system ${name}`, () => {
-    describe.each(system.kinds.map((kind) => ({ name: kind.name, kind })))('kind $name', ({ kind }) => {
+    describeEach(system.kinds)('kind $name', (kind) => {
       const samples = harness.samples[kind.name] ?? [];
 
       it('has a name, a description, and a sample to check it with', () => {
@@ -97,19 +101,25 @@ export function describeSystem(name: string, harness: SystemHarness): void {
           expect(relation.name).toMatch(/^[a-z][A-Za-z]+$/);
           expect(relation.description).toMatch(/\.$/);
           expect(RELATION_TYPES).toContain(relation.type);
-          expect(knownKinds).toContain(relation.kind);
+          expect([...knownKinds]).toEqual(expect.arrayContaining([...kindsOf(relation)]));
         }
       });
     });
 
-    describe('collectors', () => {
+    describe('collectors and watchers', () => {
+      const kindsOfCollectors = system.collectors.flatMap((collector) => collector.kinds);
+
       it('cover every kind exactly once', () => {
-        expect(system.collectors.flatMap((collector) => collector.kinds).sort()).toEqual([...kindNames].sort());
+        const watched = system.watchers.flatMap((watcher) => watcher.kinds);
+        expect([...kindsOfCollectors, ...watched].sort()).toEqual([...kindNames].sort());
+        for (const watcher of system.watchers) {
+          expect(watcher.streams.flatMap((stream) => stream.kinds).sort()).toEqual([...watcher.kinds].sort());
+          expect(new Set(watcher.streams.map((stream) => stream.name)).size).toBe(watcher.streams.length);
+        }
       });
 
-      it.each(system.collectors.map((collector) => ({ name: collector.name, collector })))(
-        '$name has stable scopes of its own',
-        ({ collector }) => {
+      it('have stable scopes of their own', () => {
+        for (const collector of system.collectors) {
           const subscriptions = ['00000000-0000-0000-0000-00000000000A', '00000000-0000-0000-0000-00000000000b'];
           const scopes = collector.scopes(subscriptions);
           expect(collector.scopes(subscriptions)).toEqual(scopes);
@@ -121,8 +131,8 @@ export function describeSystem(name: string, harness: SystemHarness): void {
             expect(scope.key.startsWith(`${collector.name}:`)).toBe(true);
             for (const kind of scope.kinds) expect(collector.kinds).toContain(kind);
           }
-        },
-      );
+        }
+      });
 
       it('see something of every kind, in bounded batches of well-formed observations', async () => {
         const world = harness.world();
@@ -143,7 +153,32 @@ export function describeSystem(name: string, harness: SystemHarness): void {
             }
           }
         }
-        expect([...seen].sort()).toEqual([...kindNames].sort());
+        expect([...seen].sort()).toEqual([...kindsOfCollectors].sort());
+      });
+
+      it('see something of every kind inside clusters, and the same of each object when they look at it alone', async () => {
+        const world = harness.world();
+        const seen = new Set<string>();
+        for (const watcher of world.system.watchers) {
+          const clusters = world.clusters ?? [];
+          for (const cluster of clusters.filter(({ kind }) => watcher.clusterKinds.includes(kind))) {
+            for (const stream of watcher.streams) {
+              for (const listed of await listedBy(watcher, cluster, stream.name, call)) {
+                expect(stream.kinds).toContain(listed.kind);
+                expect(listed).toMatchObject({ clusterUid: cluster.uid, source: 'WATCH' });
+                expectWellFormed(listed, cluster);
+                seen.add(listed.kind);
+                const result = await watcher.observe(targetOf(listed.id, listed.kind), call);
+                const alone =
+                  result.state === 'present'
+                    ? result.observations.find((observation) => observation.canonicalId === listed.canonicalId)
+                    : undefined;
+                expect(lasting(alone!)).toEqual(lasting(listed));
+              }
+            }
+          }
+        }
+        expect([...seen].sort()).toEqual(system.watchers.flatMap((watcher) => watcher.kinds).sort());
       });
 
       it('give the same picture of an object when they look at it alone', async () => {
@@ -168,12 +203,14 @@ export function describeSystem(name: string, harness: SystemHarness): void {
       it('say absent for what is not there, and nothing but a refusal for what is not theirs', async () => {
         const world = harness.world();
         for (const target of world.absent) {
-          const collector = world.system.collectors.find((candidate) => candidate.kinds.includes(target.kind));
-          await expect(collector?.observe(target, call)).resolves.toMatchObject({ state: 'absent' });
+          const observer = [...world.system.collectors, ...world.system.watchers].find((candidate) =>
+            candidate.kinds.includes(target.kind),
+          );
+          await expect(observer?.observe(target, call)).resolves.toMatchObject({ state: 'absent' });
         }
         const foreign = targetOf(`/subscriptions/${world.subscriptionId}/resourceGroups/rg`, kindNames[0] ?? '');
-        for (const collector of world.system.collectors) {
-          await expect(collector.observe(foreign, call)).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+        for (const observer of [...world.system.collectors, ...world.system.watchers]) {
+          await expect(observer.observe(foreign, call)).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
         }
       });
     });
@@ -235,16 +272,19 @@ export function describeSystem(name: string, harness: SystemHarness): void {
             const frozen: typeof input = deepFrozen(structuredClone(input));
             const target = operation.target(frozen, deepFrozen(structuredClone(references)));
             expect(operation.target(frozen, references)).toEqual(target);
-            expect(kindNames).toContain(target.kind);
-            expect(ArmId.parse(target.id).canonical).toBe(target.id.toLowerCase());
-            expect(target.lock).toBe(target.lock.toLowerCase());
+            expect([...knownKinds]).toContain(target.kind);
+            const id = parseResourceId(target.id);
+            expect(id.canonical).toBe(id instanceof ArmId ? target.id.toLowerCase() : target.id);
+            // The names in a cluster keep their case.
+            expect(target.lock).toBe(target.lock.startsWith('/') ? target.lock.toLowerCase() : target.lock);
           });
 
           it('locks the same however the ids are written', () => {
             const shouted = Object.fromEntries(
               Object.entries(references).map(([field, reference]) => [
                 field,
-                { ...reference, id: reference.id.toUpperCase() },
+                // The names in a cluster keep their case.
+                { ...reference, id: reference.id.startsWith('/') ? reference.id.toUpperCase() : reference.id },
               ]),
             );
             expect(operation.target(input, shouted).lock).toBe(operation.target(input, references).lock);
@@ -287,7 +327,76 @@ export function contextOf(
   signal: AbortSignal = new AbortController().signal,
 ) {
   const { id, kind } = operation.target(input, references);
-  return { operationId: 'operation', correlationId: 'contract', input, references, target: targetOf(id, kind), signal };
+  return {
+    operationId: 'operation',
+    correlationId: 'contract',
+    input,
+    references,
+    target: targetOf(id, kind),
+    secrets: {},
+    outputs: {},
+    signal,
+  };
+}
+
+/** As `describe.each`, which refuses to have nothing to describe. */
+function describeEach<T extends { name: string }>(
+  items: readonly T[],
+): (title: string, body: (item: T) => void) => void {
+  return (title, body) => {
+    for (const item of items) {
+      describe(title.replace('$name', item.name), () => {
+        body(item);
+      });
+    }
+  };
+}
+
+/** What a watch tells until it has listed everything; it is then ended. */
+export async function listedBy(
+  watcher: ClusterWatcher,
+  cluster: WatchedCluster,
+  stream: string,
+  call: CollectContext,
+): Promise<Observation[]> {
+  const observations: Observation[] = [];
+  await watchUntil(watcher, cluster, stream, call, (batch) => {
+    if (batch.batch !== 'page') return batch.batch === 'listed';
+    expect(batch.observations.length).toBeGreaterThan(0);
+    expect(batch.observations.length).toBeLessThanOrEqual(LARGEST_BATCH);
+    observations.push(...batch.observations);
+    return false;
+  });
+  return observations;
+}
+
+/** Watches until a batch is the one that was waited for, and ends the watch. */
+export async function watchUntil(
+  watcher: ClusterWatcher,
+  cluster: WatchedCluster,
+  stream: string,
+  call: CollectContext,
+  isLast: (batch: WatchBatch) => boolean,
+): Promise<WatchBatch[]> {
+  const end = new AbortController();
+  const context: WatchContext = {
+    ...call,
+    signal: AbortSignal.any([call.signal, end.signal]),
+    relistRequested: (signal) =>
+      new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      }),
+  };
+  const batches: WatchBatch[] = [];
+  try {
+    for await (const batch of watcher.watch(cluster, stream, context)) {
+      batches.push(batch);
+      if (isLast(batch)) return batches;
+    }
+  } finally {
+    end.abort();
+  }
+  return batches;
 }
 
 export async function collected(
@@ -301,12 +410,13 @@ export async function collected(
   }
 }
 
-function expectWellFormed(observation: Observation): void {
-  const id = ArmId.parse(observation.id);
+function expectWellFormed(observation: Observation, cluster?: WatchedCluster): void {
+  const id = parseResourceId(observation.id);
   expect(observation.canonicalId).toBe(id.canonical);
   expect(observation.name).not.toBe('');
   expect(observation.location).toBe(observation.location === null ? null : canonicalLocation(observation.location));
-  expect(observation.subscriptionId).toBe(id.subscriptionId?.toLowerCase() ?? null);
+  const subscriptionId = id instanceof ArmId ? id.subscriptionId?.toLowerCase() : cluster?.subscriptionId;
+  expect(observation.subscriptionId).toBe(subscriptionId ?? null);
   expect(HEALTH_STATES).toContain(observation.health.state);
   expect(OBSERVATION_SOURCES).toContain(observation.source);
   expect(Number.isNaN(observation.observedAt.getTime())).toBe(false);
@@ -314,7 +424,7 @@ function expectWellFormed(observation: Observation): void {
   for (const member of ['id', 'systemData']) expect(observation.properties).not.toHaveProperty(member);
   for (const relation of observation.relations) {
     expect([relation.from, relation.to]).toContain(observation.canonicalId);
-    expect([relation.from, relation.to]).toEqual([relation.from.toLowerCase(), relation.to.toLowerCase()]);
+    for (const end of [relation.from, relation.to]) expect(end).toBe(parseResourceId(end).canonical);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Collector } from './collector.js';
+import type { ClusterWatcher } from './cluster-watcher.js';
 import type { KindDefinition } from './kind-definition.js';
 import type { OperationDefinition } from './operation-definition.js';
 
@@ -7,5 +8,7 @@ export interface System {
   readonly name: string;
   readonly kinds: readonly KindDefinition[];
   readonly collectors: readonly Collector[];
+  /** What it watches inside clusters. */
+  readonly watchers: readonly ClusterWatcher[];
   readonly operations: readonly OperationDefinition[];
 }

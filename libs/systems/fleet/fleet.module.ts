@@ -14,6 +14,7 @@ export function createFleetSystem(azure: Pick<Azure, 'arm' | 'resourceGraph' | '
     name: 'fleet',
     kinds: fleetKinds,
     collectors: [new FleetCollector(client)],
+    watchers: [],
     operations: createFleetOperations(client),
   };
 }

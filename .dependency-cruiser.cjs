@@ -39,6 +39,7 @@ const allowed = {
     'libs/inventory',
     'libs/operations',
     'libs/audit',
+    'libs/access',
     'libs/control',
     'libs/systems/contract',
     'libs/azure',

@@ -1,0 +1,17 @@
+/** Header values by lower-case name, as an HTTP client gives them. */
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** The first value of a header. */
+export function headerOf(headers: AnswerHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** How long the server asks us to wait, in seconds, or undefined where it does not say. */
+export function retryAfterSeconds(headers: AnswerHeaders, now: Date): number | undefined {
+  const text = headerOf(headers, 'retry-after')?.trim();
+  if (text === undefined || text === '') return undefined;
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, (date - now.getTime()) / 1000);
+}

@@ -18,6 +18,8 @@ export type ArmRoute =
   | { kind: 'group-operation'; subscriptionId: string; token: string }
   | { kind: 'usages'; subscriptionId: string; location: string }
   | { kind: 'graph' }
+  /** What the caller may do at a scope. */
+  | { kind: 'permissions'; subscriptionId: string; group?: string; scope: ArmId }
   /** `parent` is the resource whose children are listed; without it the subscription or group is. */
   | { kind: 'list'; subscriptionId: string; group?: string; type: string; parent?: ArmId }
   | { kind: 'resource'; id: ArmId; subscriptionId: string; group?: string }
@@ -148,6 +150,12 @@ function resourceRoute(
   if (method === 'POST') {
     if (tail.length < 3 || above === undefined) return { kind: 'unknown' };
     return { kind: 'action', id: above, action: tail.at(-1)!.toLowerCase(), ...scope };
+  }
+  const isPermissions =
+    namespace.toLowerCase() === 'microsoft.authorization' && tail[0]?.toLowerCase() === 'permissions';
+  if (isPermissions && tail.length === 1) {
+    const at = ArmId.tryParse(`/${segments.slice(0, start).join('/')}`);
+    return at === undefined ? { kind: 'unknown' } : { kind: 'permissions', scope: at, ...scope };
   }
   const type = [namespace, ...tail.filter((_segment, index) => index % 2 === 0)].join('/');
   if (tail.length > 1) {

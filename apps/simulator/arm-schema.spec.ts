@@ -19,6 +19,11 @@ const CLUSTER_TYPE = 'Microsoft.ContainerService/managedClusters';
 const POOL_TYPE = `${CLUSTER_TYPE}/agentPools`;
 const FLEET_TYPE = 'Microsoft.ContainerService/fleets';
 const MEMBER_TYPE = `${FLEET_TYPE}/members`;
+const NETWORK_TYPE = 'Microsoft.Network/virtualNetworks';
+const SUBNET_TYPE = `${NETWORK_TYPE}/subnets`;
+const ROLE_TYPE = 'Microsoft.Authorization/roleAssignments';
+const NETWORK = `${CLUSTERS_GROUP}/providers/${NETWORK_TYPE}/demo-vnet`;
+const ROLE = `${FLEET}/providers/${ROLE_TYPE}/00000000-0000-4000-8000-000000000001`;
 
 let azure: SimulatedAzure;
 beforeEach(async () => {
@@ -45,6 +50,13 @@ suite(SCHEMAS_ARE_HERE ? 'answers against the official ARM types' : WHY_SKIPPED,
     { type: FLEET_TYPE, version: '2025-03-01', path: FLEET, list: `/subscriptions/${SUBSCRIPTION}/${provider}/fleets` },
     { type: MEMBER_TYPE, version: '2026-06-01', path: MEMBER_1, list: `${FLEET}/members` },
     { type: MEMBER_TYPE, version: '2025-03-01', path: MEMBER_1, list: `${FLEET}/members` },
+    {
+      type: NETWORK_TYPE,
+      version: '2025-05-01',
+      path: NETWORK,
+      list: `/subscriptions/${SUBSCRIPTION}/providers/${NETWORK_TYPE}`,
+    },
+    { type: SUBNET_TYPE, version: '2025-05-01', path: `${NETWORK}/subnets/demo-aks01`, list: `${NETWORK}/subnets` },
   ];
   it.each(reads)('GET and list of $type at $version', async ({ type, version, path, list }) => {
     expectFaultless(type, version, (await azure.get(path, version)).body);
@@ -94,6 +106,32 @@ suite(SCHEMAS_ARE_HERE ? 'answers against the official ARM types' : WHY_SKIPPED,
       path: `${FLEET}/members/new`,
       body: { properties: { clusterResourceId: CLUSTER_2, group: 'a' } },
     },
+    {
+      type: NETWORK_TYPE,
+      version: '2025-05-01',
+      path: `${CLUSTERS_GROUP}/providers/${NETWORK_TYPE}/new`,
+      body: {
+        location: 'eastus',
+        properties: {
+          addressSpace: { addressPrefixes: ['10.0.0.0/16'] },
+          subnets: [{ name: 'a', properties: { addressPrefix: '10.0.0.0/24' } }],
+          virtualNetworkPeerings: [
+            { name: 'to-demo', properties: { remoteVirtualNetwork: { id: NETWORK }, allowForwardedTraffic: true } },
+          ],
+        },
+      },
+    },
+    {
+      type: SUBNET_TYPE,
+      version: '2025-05-01',
+      path: `${NETWORK}/subnets/new`,
+      body: {
+        properties: {
+          addressPrefix: '10.226.0.0/24',
+          delegations: [{ name: 'aci', properties: { serviceName: 'Microsoft.ContainerInstance/containerGroups' } }],
+        },
+      },
+    },
   ];
   it.each(writes)(
     'PUT of $type at $version, while it runs, when it has failed, and when it is done',
@@ -113,6 +151,23 @@ suite(SCHEMAS_ARE_HERE ? 'answers against the official ARM types' : WHY_SKIPPED,
       expectFaultless(type, version, (await azure.get(path, version)).body);
     },
   );
+
+  it('PUT, GET, list and DELETE of a role assignment', async () => {
+    const body = {
+      properties: {
+        roleDefinitionId: `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/18ab4d3d-a1bf-4477-8ad9-8359bc988f69`,
+        principalId: '00000000-0000-4000-8000-000000000002',
+      },
+    };
+    const version = '2022-04-01';
+    expect(schemaFaults(ROLE_TYPE, version, 'request', body)).toEqual([]);
+    expectFaultless(ROLE_TYPE, version, (await azure.put(ROLE, version, body)).body);
+    expectFaultless(ROLE_TYPE, version, (await azure.get(ROLE, version)).body);
+    const items = itemsOf(await azure.get(`${FLEET}/providers/${ROLE_TYPE}`, version));
+    expect(items).toHaveLength(1);
+    for (const item of items) expectFaultless(ROLE_TYPE, version, item);
+    expectFaultless(ROLE_TYPE, version, (await azure.send('DELETE', ROLE, { version })).body);
+  });
 
   it('a fleet that is going away is still a fleet', async () => {
     expectFaultless(FLEET_TYPE, '2026-06-01', (await azure.send('DELETE', FLEET, { version: '2026-06-01' })).body);

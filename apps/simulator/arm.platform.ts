@@ -32,6 +32,7 @@ const COMPUTE_VERSIONS = [
   '2024-11-01',
   '2025-04-01',
 ];
+const PERMISSION_VERSIONS = ['2015-07-01', '2018-01-01-preview', '2018-07-01', '2022-04-01'];
 const GRAPH_VERSIONS = ['2021-03-01', '2022-10-01', '2024-04-01'];
 
 export const PLATFORM_VERSIONS = {
@@ -47,6 +48,7 @@ export const PLATFORM_VERSIONS = {
   features: FEATURE_VERSIONS,
   feature: FEATURE_VERSIONS,
   usages: COMPUTE_VERSIONS,
+  permissions: PERMISSION_VERSIONS,
   graph: GRAPH_VERSIONS,
 } as const;
 

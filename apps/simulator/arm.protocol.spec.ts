@@ -266,7 +266,7 @@ describe('subscriptions and tenants', () => {
       itemsOf(list)
         .map((item) => item.name)
         .sort(),
-    ).toEqual(['aks-fleet01', 'demo-aks01', 'demo-aks02', 'hub']);
+    ).toEqual(['aks-fleet01', 'demo-aks01', 'demo-aks02', 'demo-vnet', 'hub']);
     expect(itemsOf(list)[0]).not.toHaveProperty('properties');
     const filter = encodeURIComponent("resourceType eq 'Microsoft.ContainerService/fleets' and tagName eq 'team'");
     const filtered = await azure.get(`/subscriptions/${SUBSCRIPTION}/resources?$filter=${filter}`, RESOURCES_VERSION);

@@ -10,8 +10,10 @@ import { parseQuery, splitPath } from './arm-request.js';
 import type { ArmMethod, ArmRequest } from './arm-request.js';
 import type { AzureResourceManager } from './azure-resource-manager.js';
 import { principalOf } from './authentication.js';
+import type { CertificateAuthority } from './certificate.authority.js';
 import { preludeOf, truncatedList } from './fault.player.js';
 import type { FaultPlay, FaultStore } from './fault.store.js';
+import { baseUrlOf, headerOf } from './request-base.js';
 import { loggedBody, redactedQuery } from './request-log.js';
 import type { RequestLog } from './request-log.js';
 import type { AzureState } from './azure.state.js';
@@ -22,6 +24,8 @@ export interface ArmRoutesParts {
   faults: FaultStore;
   log: RequestLog;
   tokens: ReadonlySet<string> | undefined;
+  /** Named in every credential; made before the first one is asked for. */
+  authority: CertificateAuthority;
   publicUrl: string | undefined;
   /** Aborts when the simulator shuts down: nobody waits for a hanging answer then. */
   closing: AbortSignal;
@@ -37,7 +41,6 @@ interface Written {
 }
 
 const METHODS: ArmMethod[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'];
-const UUID_HEADER_LENGTH = 128;
 
 /** Everything that is not the simulator's own: the whole of ARM behind one route, since its paths nest without end. */
 export function registerArmRoutes(app: FastifyInstance, parts: ArmRoutesParts): void {
@@ -91,6 +94,7 @@ async function answer(
         if (prelude.then === 'drop') return undefined;
     }
   }
+  if (/\/list[a-z]*credentials?$/i.test(sent.path)) await parts.authority.ready();
   const written = perform(request, sent, identity, headers, parts);
   if (fault?.type === 'drop-after-effect') return undefined;
   if (fault?.type === 'truncate-list' && isJsonObject(written.body)) {
@@ -120,7 +124,12 @@ function perform(
     return {
       status: result.status,
       ...(result.body === undefined ? {} : { body: result.body }),
-      headers: { ...headers, ...(result.rate === undefined ? {} : rateHeaders(result.rate)), ...result.headers },
+      headers: {
+        ...headers,
+        'x-ms-operation-identifier': `tenantId=${parts.state.tenantId},objectId=${principal}/eastus/${randomUUID()}`,
+        ...(result.rate === undefined ? {} : rateHeaders(result.rate)),
+        ...result.headers,
+      },
     };
   } catch (error) {
     if (!(error instanceof ArmError)) throw error;
@@ -154,26 +163,6 @@ function identityOf(request: FastifyRequest, time: Date): RequestIdentity {
     returnClientRequestId: headerOf(request, 'x-ms-return-client-request-id')?.toLowerCase() === 'true',
     time,
   };
-}
-
-function headerOf(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return typeof value === 'string' && value !== '' && value.length <= UUID_HEADER_LENGTH ? value : undefined;
-}
-
-/** What a proxy on this machine says about the outside is believed; what anyone else says is not. */
-function baseUrlOf(request: FastifyRequest, publicUrl: string | undefined): string {
-  if (publicUrl !== undefined) return publicUrl.replace(/\/$/, '');
-  const forwardedHost = headerOf(request, 'x-forwarded-host');
-  if (forwardedHost !== undefined && isLoopback(request.socket.remoteAddress)) {
-    const protocol = headerOf(request, 'x-forwarded-proto') ?? 'https';
-    return `${protocol === 'http' ? 'http' : 'https'}://${forwardedHost}`;
-  }
-  return `http://${request.headers.host ?? 'localhost'}`;
-}
-
-function isLoopback(address: string | undefined): boolean {
-  return address !== undefined && /^(127\.|::1$|::ffff:127\.)/.test(address);
 }
 
 function segmentsOf(path: string): string[] {

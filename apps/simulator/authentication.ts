@@ -1,5 +1,9 @@
+import { isJsonObject } from '#libs/kernel/json.js';
+import type { JsonObject } from '#libs/kernel/json.js';
+import { isUuid } from '#libs/kernel/resource-uid.js';
 import { ArmError } from './arm-error.js';
 import { deterministicUuid } from './deterministic-id.js';
+import { textAt } from './json-merge.js';
 
 /**
  * The caller behind an `Authorization` header, as an object id that depends on the token alone.
@@ -26,7 +30,26 @@ export function principalOf(
   if (accepted !== undefined && !accepted.has(token)) {
     throw unauthorized('InvalidAuthenticationToken', 'The access token is invalid.', tenantId);
   }
-  return deterministicUuid(`principal|${token}`);
+  return principalOfToken(token);
+}
+
+/** A JSON web token names its holder; of any other token an object id is made. */
+export function principalOfToken(token: string): string {
+  const holder = textAt(claimsOf(token), 'oid');
+  return holder !== undefined && isUuid(holder) ? holder.toLowerCase() : deterministicUuid(`principal|${token}`);
+}
+
+/** The claims of a JSON web token, unverified: here nobody signs any. undefined for a token of another kind. */
+export function claimsOf(token: string): JsonObject | undefined {
+  const parts = token.split('.');
+  if (parts.length !== 3) return undefined;
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8'));
+    return isJsonObject(claims) ? claims : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 function unauthorized(code: string, message: string, tenantId: string): ArmError {

@@ -7,6 +7,7 @@ import { PLATFORM_VERSIONS } from './arm.platform.js';
 import type { AzureState } from './azure.state.js';
 import { ResourceGraphQuery } from './graph/resource-graph.query.js';
 import { OperationHandler } from './handlers/operation.handler.js';
+import { PermissionHandler } from './handlers/permission.handler.js';
 import { ProviderHandler, invalidNamespace, methodNotAllowed } from './handlers/provider.handler.js';
 import { ResourceGroupHandler } from './handlers/resource-group.handler.js';
 import { ResourceHandler } from './handlers/resource.handler.js';
@@ -32,6 +33,7 @@ export class AzureResourceManager {
   private readonly operations: OperationHandler;
   private readonly resources: ResourceHandler;
   private readonly usages: UsageHandler;
+  private readonly permissions: PermissionHandler;
   private readonly graph: ResourceGraphQuery;
 
   constructor(
@@ -45,6 +47,7 @@ export class AzureResourceManager {
     this.operations = new OperationHandler(state, this.groups);
     this.resources = new ResourceHandler(state, engine, this.operations);
     this.usages = new UsageHandler(state);
+    this.permissions = new PermissionHandler(state);
     this.graph = new ResourceGraphQuery(state);
   }
 
@@ -106,6 +109,9 @@ export class AzureResourceManager {
       case 'usages':
         this.#registered(route.subscriptionId, 'Microsoft.Compute');
         return this.usages.usages(route.subscriptionId, route.location);
+      case 'permissions':
+        if (route.group !== undefined) this.#group(route.subscriptionId, route.group);
+        return this.permissions.at(route.scope, request.principal);
       case 'operation':
         return this.operations.poll(request, route.operationId, route.answer);
       case 'group-operation':

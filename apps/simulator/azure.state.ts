@@ -2,6 +2,7 @@ import type { Clock } from '#libs/kernel/clock.js';
 import { type ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
 import { ResourceGraphIndex, containerRow, graphRow } from './graph/resource-graph.index.js';
 import type { GraphRow } from './graph/resource-graph.index.js';
+import type { EstateWorkloads } from './estate.schema.js';
 import { LongRunningOperationStore } from './long-running-operation.store.js';
 import { PlannedFailureStore } from './planned-failure.store.js';
 import { RegistrationStore } from './registration.store.js';
@@ -28,6 +29,10 @@ export class AzureState {
   readonly coreQuotas = new Map<string, number>();
   readonly world: ResourceWorld;
   tenantId = '';
+  /** What runs in each cluster that is no hub when it is first looked at. */
+  workloads: EstateWorkloads | undefined;
+  /** As PEM; undefined until the first certificate was needed. */
+  certificateAuthority: string | undefined;
   #deletions: { resource: StoredResource; at: number }[] = [];
   /** Loading many resources says nothing to the index, which is made afresh afterwards. */
   #loading = false;
@@ -84,6 +89,7 @@ export class AzureState {
     this.providers.restore([]);
     this.features.restore([]);
     this.coreQuotas.clear();
+    this.workloads = undefined;
     this.#deletions = [];
     this.graph.rebuild([]);
   }
@@ -121,6 +127,12 @@ export class AzureState {
       ofSubscription: (type, subscriptionId) =>
         resources.records(resources.ofSubscription(type.toLowerCase(), subscriptionId).all()),
       coreQuota: (subscriptionId, location) => coreQuotas.get(quotaKey(subscriptionId, location)),
+      principalExists: (objectId) =>
+        !this.settings.unknownPrincipals.some((unknown) => unknown.toLowerCase() === objectId.toLowerCase()),
+      certificateAuthority: () => {
+        if (this.certificateAuthority === undefined) throw new TypeError('There is no certificate authority yet.');
+        return this.certificateAuthority;
+      },
     };
   }
 }

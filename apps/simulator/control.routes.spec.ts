@@ -122,6 +122,18 @@ describe('faults', () => {
     expect((await azure.get(CLUSTER_1, AKS_VERSION)).status).toBe(200);
   });
 
+  it.each([
+    { match: { kind: 'kubernetes' }, fault: { type: 'truncate-list' }, reason: 'a fault of ARM alone' },
+    { match: { cluster: 'demo-aks01' }, fault: { type: 'drop' }, reason: 'a cluster without the kind' },
+  ])('for clusters are checked: $reason', async ({ match, fault }) => {
+    expect((await azure.control('POST', '/faults', { match, fault })).status).toBe(400);
+  });
+
+  it('for clusters leave ARM alone', async () => {
+    await azure.control('POST', '/faults', { match: { kind: 'kubernetes' }, fault: { type: 'drop' } });
+    expect((await azure.get(FLEET, FLEET_VERSION)).status).toBe(200);
+  });
+
   it('let poll URLs expire', async () => {
     const { headers } = await azure.put(POOL_1, AKS_VERSION, { properties: { count: 2 } });
     await fault({ fault: { type: 'expire-poll-urls' } });
@@ -135,7 +147,7 @@ describe('faults', () => {
     expect(itemsOf(list)).toHaveLength(1);
     expect(list.body).not.toHaveProperty('nextLink');
     const query = await azure.query('resources | project id');
-    expect(query.body).toMatchObject({ count: 1, totalRecords: 4, resultTruncated: 'true' });
+    expect(query.body).toMatchObject({ count: 1, totalRecords: 5, resultTruncated: 'true' });
     expect(query.body).not.toHaveProperty('$skipToken');
   });
 

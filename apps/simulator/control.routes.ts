@@ -1,8 +1,9 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import * as z from 'zod';
 import type { AzureState } from './azure.state.js';
+import { answerControl, bodyOf, parse } from './control.exchange.js';
 import { ControlRequestError } from './control.request-error.js';
 import { faultRequestSchema } from './fault.store.js';
 import type { FaultStore } from './fault.store.js';
@@ -50,7 +51,7 @@ export function registerControlRoutes(app: FastifyInstance, parts: ControlParts)
   const foreign = new ForeignChange(state, engine);
   const answer = (reply: FastifyReply, body: unknown, status = 200): FastifyReply => {
     parts.changed();
-    return reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
+    return answerControl(reply, body, status);
   };
 
   app.get('/_simulator/health', (_request, reply) => {
@@ -141,23 +142,6 @@ export function registerControlRoutes(app: FastifyInstance, parts: ControlParts)
     parts.reset();
     return answer(reply, { status: 'ok', resources: state.resources.size });
   });
-}
-
-function bodyOf(request: FastifyRequest): unknown {
-  const text = typeof request.body === 'string' ? request.body : '';
-  try {
-    return JSON.parse(text === '' ? '{}' : text) as unknown;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new ControlRequestError(400, `The body is not JSON: ${error.message}`);
-  }
-}
-
-function parse<T>(schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the request'}: ${issue.message}`);
-  throw new ControlRequestError(400, 'The request is not valid.', faults);
 }
 
 function pattern(text: string): RegExp {

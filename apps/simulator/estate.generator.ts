@@ -9,11 +9,27 @@ export interface EstateSize {
   /** Clusters that are members of a fleet: at most all of them, and 1,000 a fleet. */
   members: number;
   pools: number;
+  /** In each cluster, and enough nodes for them. */
+  podsPerCluster: number;
+  /** That the pods belong to; one for each twenty pods unless said otherwise. */
+  deploymentsPerCluster: number;
   /** The same seed makes the same estate. */
   seed: number;
 }
 
-const DEFAULT_SIZE: EstateSize = { subscriptions: 1, clusters: 100, fleets: 4, members: 50, pools: 2, seed: 1 };
+const DEFAULT_SIZE: EstateSize = {
+  subscriptions: 1,
+  clusters: 100,
+  fleets: 4,
+  members: 50,
+  pools: 2,
+  podsPerCluster: 0,
+  deploymentsPerCluster: 0,
+  seed: 1,
+};
+const PODS_OF_A_DEPLOYMENT = 20;
+/** A node takes 250 pods in overlay networks; some of them are the system's. */
+const PODS_OF_A_NODE = 100;
 const LOCATIONS = [
   'eastus',
   'eastus2',
@@ -32,7 +48,7 @@ const GROUP_SIZE = 50;
 const MEMBERS_OF_A_FLEET = 1000;
 
 /**
- * Reads `clusters=1000,fleets=20,members=500,pools=3,subscriptions=4,seed=7`; what is left out has its default, and
+ * Reads `clusters=1000,fleets=20,members=500,pools=3,subscriptions=4,podsPerCluster=200,seed=7`; what is left out has its default, and
  * without `members` half of the clusters join.
  * @throws RangeError naming the part that cannot be read.
  */
@@ -40,7 +56,7 @@ export function parseEstateSize(text: string): EstateSize {
   const size: EstateSize = { ...DEFAULT_SIZE };
   const given = new Set<string>();
   for (const part of text.split(',').filter((entry) => entry.trim() !== '')) {
-    const match = /^\s*([a-z]+)\s*=\s*(\d{1,7})\s*$/.exec(part);
+    const match = /^\s*([a-zA-Z]+)\s*=\s*(\d{1,7})\s*$/.exec(part);
     const name = match?.[1] ?? '';
     if (match === null || !(name in size)) {
       throw new RangeError(`"${part}" is none of ${Object.keys(size).join(', ')} with a whole number`);
@@ -49,6 +65,9 @@ export function parseEstateSize(text: string): EstateSize {
     given.add(name);
   }
   if (size.subscriptions < 1) throw new RangeError('there must be at least one subscription');
+  if (size.deploymentsPerCluster > size.podsPerCluster) {
+    throw new RangeError('each of the deployments of a cluster needs a pod');
+  }
   if (size.pools < 1) throw new RangeError('a cluster has at least one pool');
   const most = Math.min(size.clusters, size.fleets * MEMBERS_OF_A_FLEET);
   if (!given.has('members')) size.members = Math.min(most, Math.ceil(size.clusters / 2));
@@ -78,7 +97,7 @@ export function generateEstate(size: EstateSize): EstateFile {
     const groupName = `clusters-${String(Math.floor(ordinal / GROUP_SIZE) + 1).padStart(3, '0')}`;
     const name = `aks-${String(index + 1).padStart(5, '0')}`;
     const group = groupOf(subscription, groupName, 'eastus');
-    group.resources.push(clusterOf(name, size.pools, random));
+    group.resources.push(clusterOf(name, size, random));
     clusterIds.push(
       `/subscriptions/${subscription.subscriptionId}/resourceGroups/${groupName}/providers/Microsoft.ContainerService/managedClusters/${name}`,
     );
@@ -110,7 +129,15 @@ export function generateEstate(size: EstateSize): EstateFile {
     tenantId: deterministicUuid(`tenant|${size.seed}`),
     createdAt: '2026-01-01T00:00:00Z',
     subscriptions,
+    ...workloadsOf(size),
   };
+}
+
+function workloadsOf({ podsPerCluster, deploymentsPerCluster }: EstateSize): Pick<EstateFile, 'workloads'> {
+  if (podsPerCluster === 0) return {};
+  const deployments =
+    deploymentsPerCluster === 0 ? Math.ceil(podsPerCluster / PODS_OF_A_DEPLOYMENT) : deploymentsPerCluster;
+  return { workloads: { deployments, pods: podsPerCluster } };
 }
 
 type GeneratedResource = NonNullable<
@@ -138,13 +165,14 @@ function groupOf(subscription: GeneratedSubscription, name: string, location: st
   return made;
 }
 
-function clusterOf(name: string, pools: number, random: () => number): GeneratedResource {
+function clusterOf(name: string, { pools, podsPerCluster }: EstateSize, random: () => number): GeneratedResource {
   const profiles = [];
+  const nodesOfAPool = Math.ceil(podsPerCluster / PODS_OF_A_NODE / pools);
   for (let index = 0; index < pools; index++) {
     profiles.push({
       name: index === 0 ? 'system' : `user${index}`,
       mode: index === 0 ? 'System' : 'User',
-      count: 1 + Math.floor(random() * 5),
+      count: Math.max(1 + Math.floor(random() * 5), nodesOfAPool),
       vmSize: pick(VM_SIZES, random),
     });
   }

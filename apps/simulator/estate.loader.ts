@@ -27,6 +27,7 @@ export function loadEstate(estate: Estate, state: AzureState, engine: ResourceEn
   const at = estate.createdAt === undefined ? state.now : Date.parse(estate.createdAt);
   state.clear();
   state.tenantId = estate.tenantId;
+  state.workloads = estate.workloads;
   state.load(() => {
     const resources: { id: string; resource: EstateResource }[] = [];
     for (const subscription of estate.subscriptions) {
@@ -121,7 +122,7 @@ function putResource(
 
 function planOf(id: ArmId, resource: EstateResource, descriptor: ResourceTypeDescriptor, state: AzureState): WritePlan {
   descriptor.validateName(id.name);
-  const body = checkedResource(withoutNulls(omit(resource as JsonObject, ['name', 'type'])), descriptor);
+  const body = checkedResource(withoutNulls(omit(resource as JsonObject, ['name', 'type', 'scope'])), descriptor);
   const apiVersion = descriptor.apiVersions.at(-1)!;
   return descriptor.planPut({
     id,
@@ -140,7 +141,8 @@ function applyPlan(plan: WritePlan, state: AzureState, engine: ResourceEngine, a
     const merged = (plan.merges ?? [])
       .filter((merge) => merge.id.equals(id))
       .reduce((whole, { patch }) => mergePatch(whole, patch), body);
-    const settled = withValueAt(merged, 'properties.provisioningState', 'Succeeded');
+    const immediate = state.registry.get(id.type).protocols.put.immediate === true;
+    const settled = immediate ? merged : withValueAt(merged, 'properties.provisioningState', 'Succeeded');
     const records = state.registry.get(id.type).recordsLastOperation;
     const operationId = deterministicUuid(`operation|${id.canonical}`);
     engine.write(
@@ -153,7 +155,7 @@ function applyPlan(plan: WritePlan, state: AzureState, engine: ResourceEngine, a
 }
 
 function depthOf(resource: EstateResource): number {
-  return resource.type.split('/').length;
+  return resource.type.split('/').length + (resource.scope?.split('/').length ?? 0);
 }
 
 function idText(subscriptionId: string, group: string, resource: EstateResource): string {
@@ -161,5 +163,6 @@ function idText(subscriptionId: string, group: string, resource: EstateResource)
   const names = resource.name.split('/');
   const path = types.map((type, index) => `${type}/${names[index] ?? ''}`).join('/');
   const surplus = names.length > types.length ? `/${names.slice(types.length).join('/')}` : '';
-  return `/subscriptions/${subscriptionId}/resourceGroups/${group}/providers/${namespace}/${path}${surplus}`;
+  const extended = resource.scope === undefined ? '' : `/providers/${resource.scope}`;
+  return `/subscriptions/${subscriptionId}/resourceGroups/${group}${extended}/providers/${namespace}/${path}${surplus}`;
 }

@@ -9,6 +9,8 @@ const resourceSchema = z.looseObject({
   name: z.string().min(1),
   location: z.string().optional(),
   tags: tags.optional(),
+  /** For an extension such as a role assignment: the resource of the same group that it extends, `type/name`. */
+  scope: z.string().optional(),
   properties: z.record(z.string(), z.json()).optional(),
 });
 
@@ -32,12 +34,20 @@ const subscriptionSchema = z.strictObject({
   resourceGroups: z.array(groupSchema).default([]),
 });
 
+/** What runs in every cluster that is no hub when it is first looked at. */
+const workloadsSchema = z.strictObject({
+  deployments: z.int().min(1).max(10_000),
+  /** Of all deployments together. */
+  pods: z.int().min(0).max(100_000),
+});
+
 export const estateSchema = z.strictObject({
   description: z.string().optional(),
   tenantId: uuid,
   /** When everything in the estate was made. */
   createdAt: z.iso.datetime().optional(),
   subscriptions: z.array(subscriptionSchema).min(1),
+  workloads: workloadsSchema.optional(),
 });
 
 /** An estate as it is written. */
@@ -45,6 +55,7 @@ export type EstateFile = z.input<typeof estateSchema>;
 /** An estate with every default filled in. */
 export type Estate = z.infer<typeof estateSchema>;
 export type EstateResource = z.infer<typeof resourceSchema>;
+export type EstateWorkloads = z.infer<typeof workloadsSchema>;
 
 /** All that is wrong with an estate. */
 export class EstateError extends Error {

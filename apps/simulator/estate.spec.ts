@@ -119,11 +119,25 @@ describe('the generator', () => {
   });
 
   it.each([
+    { text: 'clusters=3,pools=2,podsPerCluster=450', deployments: 23, nodes: 5, reason: 'twenty pods a deployment' },
+    { text: 'clusters=3,podsPerCluster=450,deploymentsPerCluster=3', deployments: 3, nodes: 5, reason: 'as asked' },
+  ])('gives clusters their pods and the nodes for them: $reason', ({ text, deployments, nodes }) => {
+    const { workloads, subscriptions } = generateEstate(parseEstateSize(text));
+    expect(workloads).toEqual({ deployments, pods: 450 });
+    const clusters = subscriptions[0]?.resourceGroups?.[0]?.resources ?? [];
+    for (const { properties } of clusters) {
+      const { agentPoolProfiles } = properties as { agentPoolProfiles: { count: number }[] };
+      expect(agentPoolProfiles.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThanOrEqual(nodes);
+    }
+  });
+
+  it.each([
     ['clusters', 'no number'],
     ['clusters=-1', 'a negative number'],
     ['houses=3', 'an unknown name'],
     ['subscriptions=0', 'no subscription'],
     ['pools=0', 'no pool'],
+    ['podsPerCluster=2,deploymentsPerCluster=3', 'a deployment without a pod'],
     ['clusters=5,members=6', 'more members than clusters'],
     ['clusters=2000,fleets=1,members=1001', 'more members than a fleet takes'],
   ])('refuses %s: %s', (text) => {

@@ -10,8 +10,10 @@ const matchSchema = z
     path: regularExpression.optional(),
     /** A provider namespace that the path must name. */
     provider: z.string().optional(),
-    /** Resource Graph queries, or everything else. */
-    kind: z.enum(['arm', 'graph']).optional(),
+    /** Resource Graph queries, or everything else of ARM; requests to clusters are met by `kubernetes` alone. */
+    kind: z.enum(['arm', 'graph', 'kubernetes']).optional(),
+    /** With `kubernetes`: the uid, the ARM id or the name of a cluster; `path` is then the path inside of the cluster. */
+    cluster: z.string().optional(),
   })
   .default({});
 
@@ -34,12 +36,24 @@ const faultSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('truncate-list'), keep: z.int().min(0).optional() }),
 ]);
 
-export const faultRequestSchema = z.strictObject({
-  match: matchSchema,
-  /** How many requests it is played to; left out: until it is removed. */
-  times: z.int().min(1).optional(),
-  fault: faultSchema,
-});
+/** What only ARM can suffer. */
+const ARM_FAULTS: readonly string[] = ['drop-after-effect', 'expire-poll-urls', 'truncate-list'];
+
+export const faultRequestSchema = z
+  .strictObject({
+    match: matchSchema,
+    /** How many requests it is played to; left out: until it is removed. */
+    times: z.int().min(1).optional(),
+    fault: faultSchema,
+  })
+  .refine(({ match, fault }) => match.kind !== 'kubernetes' || !ARM_FAULTS.includes(fault.type), {
+    message: 'is not played to Kubernetes requests',
+    path: ['fault', 'type'],
+  })
+  .refine(({ match }) => match.cluster === undefined || match.kind === 'kubernetes', {
+    message: "needs kind 'kubernetes'",
+    path: ['match', 'cluster'],
+  });
 
 export type FaultRequest = z.infer<typeof faultRequestSchema>;
 export type FaultPlay = FaultRequest['fault'];
@@ -82,9 +96,21 @@ export class FaultStore {
 
   /** The fault to play to this request; counts it. */
   take(request: { method: string; path: string }): FaultPlay | undefined {
+    return this.#take((fault) => matches(fault, request));
+  }
+
+  /**
+   * The same for a request to a cluster.
+   * @param request `path` inside of the cluster, `cluster`: every name that it goes by
+   */
+  takeKubernetes(request: { method: string; path: string; cluster: readonly string[] }): FaultPlay | undefined {
+    return this.#take((fault) => matchesKubernetes(fault, request));
+  }
+
+  #take(matching: (fault: Fault) => boolean): FaultPlay | undefined {
     if (this.#faults.size === 0) return undefined;
     for (const fault of this.#faults.values()) {
-      if (!matches(fault, request)) continue;
+      if (!matching(fault)) continue;
       fault.played++;
       if (fault.times !== undefined && fault.played >= fault.times) this.#faults.delete(fault.id);
       return fault.fault;
@@ -94,6 +120,7 @@ export class FaultStore {
 }
 
 function matches({ match, fault }: Fault, { method, path }: { method: string; path: string }): boolean {
+  if (match.kind === 'kubernetes') return false;
   if (fault.type === 'expire-poll-urls' && !POLL_PATH.test(path)) return false;
   if (match.method !== undefined && match.method !== method) return false;
   if (match.path !== undefined && !new RegExp(match.path, 'i').test(path)) return false;
@@ -102,6 +129,17 @@ function matches({ match, fault }: Fault, { method, path }: { method: string; pa
     return false;
   const isGraph = lower.includes('/providers/microsoft.resourcegraph/');
   return match.kind === undefined || (match.kind === 'graph') === isGraph;
+}
+
+function matchesKubernetes(
+  { match }: Fault,
+  { method, path, cluster }: { method: string; path: string; cluster: readonly string[] },
+): boolean {
+  if (match.kind !== 'kubernetes') return false;
+  if (match.method !== undefined && match.method !== method) return false;
+  if (match.path !== undefined && !new RegExp(match.path, 'i').test(path)) return false;
+  const wanted = match.cluster?.toLowerCase();
+  return wanted === undefined || cluster.some((name) => name.toLowerCase() === wanted);
 }
 
 function isRegularExpression(text: string): boolean {

@@ -14,6 +14,13 @@ export interface ResourceWorld {
   ofSubscription(type: string, subscriptionId: string): StoredResource[];
   /** The limit of virtual CPUs; undefined when nobody set one. */
   coreQuota(subscriptionId: string, location: string): number | undefined;
+  /** Whether the directory knows a user, group or service principal. */
+  principalExists(objectId: string): boolean;
+  /**
+   * The authority behind the certificates of the simulated API servers, as PEM.
+   * @throws TypeError before it was made.
+   */
+  certificateAuthority(): string;
 }
 
 /** One resource that a write puts in place at once, in a state that is not final. */
@@ -71,6 +78,8 @@ export interface OperationProtocol {
   location: boolean;
   /** Sent with the first answer and with every poll that says "not yet"; left out where Azure leaves it out. */
   retryAfterSeconds?: number;
+  /** The write is done when it is answered: no operation, and no provisioningState of the request's own making. */
+  immediate?: true;
 }
 
 export interface ActionRequest {
@@ -112,12 +121,25 @@ export interface ResourceTypeDescriptor {
   /** Dotted paths that older API versions do not show. */
   readonly versioned?: readonly { path: string; since: string }[];
   /** Where the eTag stands, if the type has one, and how it is written. */
-  readonly etag?: { at: 'top' | 'properties'; format(resource: StoredResource): string; mismatch(): ArmError };
+  readonly etag?: {
+    at: 'top' | 'properties';
+    /** `eTag` without it. */
+    member?: 'etag';
+    format(resource: StoredResource): string;
+    /** The refusal of a precondition that does not hold; without it the provider looks at none. */
+    mismatch?(): ArmError;
+  };
+  /** Some providers say nothing about who made a resource and when. */
+  readonly hidesSystemData?: true;
   readonly protocols: { put: OperationProtocol; patch: OperationProtocol; delete: OperationProtocol };
   /** The resource records the id of its last operation (and its error) in `properties.status`. */
   readonly recordsLastOperation: boolean;
+  /** For types whose lists reach beyond the scope that the path names: which of the subscription's resources one shows. */
+  readonly listing?: (scope: string, filter: string | undefined) => (resource: StoredResource) => boolean;
   /** Types whose rendered body holds resources of this type, so that a change here is a change there. */
   readonly shownInParent?: boolean;
+  /** Keys of further resources whose rendered bodies depend on this one. */
+  shownElsewhere?(body: JsonObject): string[];
   /** In lower case. */
   readonly actions: ReadonlyMap<string, (request: ActionRequest) => ActionOutcome>;
   /** In poll bodies of a running operation, as the AKS provider does; a client must not take it for a failure. */

@@ -3,6 +3,10 @@ import { agentPoolType } from './types/agent-pool.type.js';
 import { fleetMemberType } from './types/fleet-member.type.js';
 import { fleetType } from './types/fleet.type.js';
 import { managedClusterType } from './types/managed-cluster.type.js';
+import { roleAssignmentType } from './types/role-assignment.type.js';
+import { subnetType } from './types/subnet.type.js';
+import { virtualNetworkPeeringType } from './types/virtual-network-peering.type.js';
+import { virtualNetworkType } from './types/virtual-network.type.js';
 
 /** Every resource type that the simulator plays. A new type is a descriptor file and a line here. */
 export const RESOURCE_TYPES: readonly ResourceTypeDescriptor[] = [
@@ -10,4 +14,8 @@ export const RESOURCE_TYPES: readonly ResourceTypeDescriptor[] = [
   agentPoolType,
   fleetType,
   fleetMemberType,
+  virtualNetworkType,
+  subnetType,
+  virtualNetworkPeeringType,
+  roleAssignmentType,
 ];

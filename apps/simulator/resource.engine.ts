@@ -86,6 +86,16 @@ export class ResourceEngine {
     });
   }
 
+  /** Carries out a plan at once, without an operation. */
+  writeNow(plan: WritePlan, actor: string): void {
+    const now = this.state.now;
+    const removed = new Set((plan.removes ?? []).map(({ id }) => id.canonical));
+    for (const { id, body } of plan.writes) {
+      if (!removed.has(id.canonical)) this.write(id, body, actor, now);
+    }
+    this.remove([...removed], now);
+  }
+
   /** Puts an operation on record. */
   start(operation: {
     id?: string;
@@ -126,9 +136,8 @@ export class ResourceEngine {
 
   /** Stores a body under an id, with who and when. Also used for changes behind everyone's back. */
   write(id: ArmId, body: JsonObject, actor: string, at: number): StoredResource {
-    const { registry, resources } = this.state;
+    const { resources } = this.state;
     const existing = resources.get(id.canonical);
-    const descriptor = registry.get(id.type);
     const time = new Date(at).toISOString();
     const record = resources.put(
       {
@@ -147,7 +156,7 @@ export class ResourceEngine {
       },
       at,
     );
-    if (descriptor.shownInParent === true) this.#touchParent(record, at);
+    this.#touchWhereShown(record, at);
     return record;
   }
 
@@ -160,7 +169,7 @@ export class ResourceEngine {
       if (record === undefined) continue;
       this.#cancelRunning(key, at, except);
       this.state.resources.delete(key, at);
-      if (this.state.registry.find(record.type)?.shownInParent === true) this.#touchParent(record, at);
+      this.#touchWhereShown(record, at);
     }
   }
 
@@ -203,13 +212,17 @@ export class ResourceEngine {
   /** A change of the body alone: who modified it last stays. */
   #replace(record: StoredResource, body: JsonObject, at: number): void {
     const replaced = this.state.resources.put({ ...record, body }, at);
-    if (this.state.registry.find(record.type)?.shownInParent === true) this.#touchParent(replaced, at);
+    this.#touchWhereShown(replaced, at);
   }
 
-  /** The parent shows this resource, so the parent has changed too: a new eTag, a new row in Resource Graph. */
-  #touchParent(record: StoredResource, at: number): void {
-    const parent = record.parentKey === undefined ? undefined : this.state.resources.get(record.parentKey);
-    if (parent !== undefined) this.state.resources.put(parent, at);
+  /** What shows this resource has changed with it: a new eTag, a new row in Resource Graph. */
+  #touchWhereShown(record: StoredResource, at: number): void {
+    const descriptor = this.state.registry.find(record.type);
+    const parent = descriptor?.shownInParent === true && record.parentKey !== undefined ? [record.parentKey] : [];
+    for (const key of [...parent, ...(descriptor?.shownElsewhere?.(record.body) ?? [])]) {
+      const shower = this.state.resources.get(key);
+      if (shower !== undefined) this.state.resources.put(shower, at);
+    }
   }
 
   #collect(key: string, closure: Set<string>): void {
@@ -298,13 +311,12 @@ export class ResourceEngine {
     if (parent !== undefined && id.parts.at(-1)?.segments.length !== 1) return `${parent.id}/${lastType}/${id.name}`;
     const namespace = descriptor.type.split('/')[0]!;
     if (parent !== undefined) return `${parent.id}/providers/${namespace}/${lastType}/${id.name}`;
+    const subscription = `/subscriptions/${id.subscriptionId ?? ''}`;
+    const tail = `/providers/${namespace}/${lastType}/${id.name}`;
+    if (id.resourceGroup === undefined) return `${subscription}${tail}`;
     const groupSegment = descriptor.lowerCaseGroupSegment === true ? 'resourcegroups' : 'resourceGroups';
-    const group = this.state.group(id.subscriptionId ?? '', id.resourceGroup ?? '');
-    const groupName = group?.name ?? id.resourceGroup ?? '';
-    return (
-      `/subscriptions/${id.subscriptionId ?? ''}/${groupSegment}/${groupName}` +
-      `/providers/${namespace}/${lastType}/${id.name}`
-    );
+    const groupName = this.state.group(id.subscriptionId ?? '', id.resourceGroup)?.name ?? id.resourceGroup;
+    return `${subscription}/${groupSegment}/${groupName}${tail}`;
   }
 
   /** The location of the nearest ancestor that has one: children have none of their own. */

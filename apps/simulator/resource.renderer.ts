@@ -18,7 +18,8 @@ export function renderResource(
   const body = descriptor.present?.(resource, world) ?? resource.body;
   const etag = descriptor.etag?.format(resource);
   let properties = objectAt(body, 'properties');
-  if (etag !== undefined && descriptor.etag?.at === 'properties') properties = { eTag: etag, ...properties };
+  const etagMember = descriptor.etag?.member ?? 'eTag';
+  if (etag !== undefined && descriptor.etag?.at === 'properties') properties = { [etagMember]: etag, ...properties };
   let rendered: JsonObject = {
     id: resource.id,
     ...pick(body, LEADING),
@@ -26,8 +27,8 @@ export function renderResource(
     type: descriptor.wireType ?? descriptor.type,
     ...omit(body, [...LEADING, 'properties']),
     properties,
-    ...(etag !== undefined && descriptor.etag?.at === 'top' ? { eTag: etag } : {}),
-    systemData: systemDataOf(resource),
+    ...(etag !== undefined && descriptor.etag?.at === 'top' ? { [etagMember]: etag } : {}),
+    ...(descriptor.hidesSystemData === true ? {} : { systemData: systemDataOf(resource) }),
   };
   for (const { path, since } of descriptor.versioned ?? []) {
     if (apiVersion !== undefined && apiVersion < since) rendered = withoutPath(rendered, path);

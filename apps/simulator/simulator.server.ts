@@ -6,6 +6,7 @@ import { ArmError } from './arm-error.js';
 import { registerArmRoutes } from './arm.routes.js';
 import { AzureResourceManager } from './azure-resource-manager.js';
 import { AzureState } from './azure.state.js';
+import { CertificateAuthority } from './certificate.authority.js';
 import { ControlRequestError } from './control.request-error.js';
 import { registerControlRoutes } from './control.routes.js';
 import { generateEstate } from './estate.generator.js';
@@ -15,10 +16,16 @@ import { EstateError, parseEstate } from './estate.schema.js';
 import type { Estate, EstateFile } from './estate.schema.js';
 import { readIfPresent } from './file.read.js';
 import { FaultStore } from './fault.store.js';
+import { KUBERNETES_PATH, KubernetesMount } from './kubernetes/kubernetes.mount.js';
+import { KubernetesEstate } from './kubernetes/kubernetes.estate.js';
+import { KubernetesSnapshotStore } from './kubernetes/kubernetes.snapshot.store.js';
+import { registerKubernetesControlRoutes } from './kubernetes.control.routes.js';
 import { RequestLog } from './request-log.js';
 import { ResourceEngine } from './resource.engine.js';
 import { ResourceTypeRegistry } from './resource-type.registry.js';
 import { RESOURCE_TYPES } from './resource-types.js';
+import { sharedPort } from './shared-port.server.js';
+import type { SharedPort } from './shared-port.server.js';
 import { SCENARIO_A } from './simulator.options.js';
 import { DEFAULT_SETTINGS, settingsSchema } from './simulator.settings.js';
 import type { SimulatorSettings } from './simulator.settings.js';
@@ -56,7 +63,13 @@ export interface Simulator {
  * @throws EstateError naming every fault of the estate
  */
 export async function createSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const initialSettings = settingsSchema.parse({ ...DEFAULT_SETTINGS, ...options.settings });
+  const generated = typeof options.estate === 'object' && 'clusters' in options.estate;
+  const initialSettings = settingsSchema.parse({
+    ...DEFAULT_SETTINGS,
+    // Nobody assigns roles in an estate that is made to be measured.
+    ...(generated ? { hubAccess: 'everyone' } : {}),
+    ...options.settings,
+  });
   const state = new AzureState(new ResourceTypeRegistry(RESOURCE_TYPES), options.clock ?? systemClock, initialSettings);
   const engine = new ResourceEngine(state);
   const throttle = new Throttle(state.clock, () => state.settings.throttleScale);
@@ -64,8 +77,45 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
   const log = new RequestLog();
   const closing = new AbortController();
   const estate = readEstate(options.estate ?? SCENARIO_A);
+  const tokens = options.tokens === undefined ? undefined : new Set(options.tokens);
+  const beside = options.stateFile?.replace(/\.json$/, '');
+  const authority = new CertificateAuthority(
+    beside === undefined ? undefined : `${beside}.certificates.json`,
+    options.publicUrl === undefined ? [] : [new URL(options.publicUrl).hostname.replaceAll(/[[\]]/g, '')],
+    (certificate) => {
+      state.certificateAuthority = certificate;
+    },
+  );
+  const snapshots =
+    beside === undefined
+      ? undefined
+      : new KubernetesSnapshotStore(`${beside}.kubernetes`, (error) =>
+          console.error('The objects of a cluster could not be written.', error),
+        );
+  const kubernetes = new KubernetesEstate({
+    state,
+    engine,
+    tokens,
+    snapshots,
+    report: (error, where) => console.error(`A fault of the simulator itself (${where}):`, error),
+  });
+  const mount = new KubernetesMount({
+    estate: kubernetes,
+    faults,
+    log,
+    now: () => state.clock.now(),
+    closing: closing.signal,
+  });
+  let port: SharedPort | undefined;
 
   const app = fastify({
+    serverFactory: (handler) => {
+      port = sharedPort((request, response) => {
+        if (request.url?.startsWith(KUBERNETES_PATH) === true) mount.handle(request, response);
+        else handler(request, response);
+      }, authority);
+      return port.server;
+    },
     bodyLimit: BODY_LIMIT,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
@@ -81,7 +131,10 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
       : new StateFile(options.stateFile, state, (error) =>
           console.error('The state file could not be written.', error),
         );
-  if (stateFile?.restore() !== true) loadEstate(estate, state, engine);
+  if (stateFile?.restore() !== true) {
+    loadEstate(estate, state, engine);
+    snapshots?.clear();
+  }
   const changed = (): void => stateFile?.schedule();
   state.resources.onChange(changed);
   changed();
@@ -99,24 +152,30 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
       faults.clear();
       log.clear();
       throttle.clear();
+      kubernetes.reset();
       loadEstate(estate, state, engine);
     },
   });
+  registerKubernetesControlRoutes(app, { state, estate: kubernetes, authority, tokens, publicUrl: options.publicUrl });
   registerArmRoutes(app, {
     manager: new AzureResourceManager(state, engine, throttle),
     state,
     faults,
     log,
-    tokens: options.tokens === undefined ? undefined : new Set(options.tokens),
+    tokens,
+    authority,
     publicUrl: options.publicUrl,
     closing: closing.signal,
     changed,
   });
   app.addHook('preClose', (done) => {
     closing.abort(new Error('The simulator shuts down.'));
+    // Watches have no end of their own.
+    port?.cut();
     done();
   });
   app.addHook('onClose', async () => {
+    await kubernetes.close();
     await stateFile?.close();
   });
   await app.ready();

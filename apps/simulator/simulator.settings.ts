@@ -19,6 +19,26 @@ export const settingsSchema = z.strictObject({
     .nullable()
     .describe('Sent with every answer of an unfinished operation; null: only where Azure sends it.'),
   pollUrlLifetimeSeconds: z.number().min(0).describe('After this a poll URL answers 404.'),
+  featureRegistrationSeconds: z
+    .number()
+    .min(0)
+    .max(86_400)
+    .nullable()
+    .describe('How long a preview feature stays Registering (or Unregistering); null: as long as an operation.'),
+  rolePropagationSeconds: z
+    .number()
+    .min(0)
+    .max(86_400)
+    .describe('How much later a role assignment holds on the Kubernetes API.'),
+  unknownPrincipals: z
+    .array(z.string())
+    .describe('Object ids that the directory does not know (yet): a role assignment without principalType is refused.'),
+  clusterAccess: z
+    .enum(['everyone', 'assigned'])
+    .describe('Who may use the Kubernetes API of clusters with Azure RBAC: every known caller, or who has a role.'),
+  hubAccess: z
+    .enum(['everyone', 'assigned'])
+    .describe('Who may use the Kubernetes API of the hubs of fleets: every known caller, or who has a role.'),
   throttleScale: z.number().min(0).describe("Multiplies Azure's documented rate limits; 0 takes all of them away."),
 });
 
@@ -32,5 +52,10 @@ export const DEFAULT_SETTINGS: SimulatorSettings = {
   graphPageSize: 1000,
   retryAfterSeconds: null,
   pollUrlLifetimeSeconds: 86_400,
+  featureRegistrationSeconds: null,
+  rolePropagationSeconds: 1,
+  unknownPrincipals: [],
+  clusterAccess: 'everyone',
+  hubAccess: 'assigned',
   throttleScale: 1,
 };

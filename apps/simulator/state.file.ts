@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { AzureState } from './azure.state.js';
+import type { EstateWorkloads } from './estate.schema.js';
 import { readIfPresent } from './file.read.js';
 import type { LongRunningOperation } from './long-running-operation.store.js';
 import type { PlannedFailure } from './planned-failure.store.js';
@@ -22,6 +23,7 @@ interface SavedHeader {
   providers: [string, Registration][];
   features: [string, Registration][];
   coreQuotas: [string, number][];
+  workloads?: EstateWorkloads;
 }
 
 interface SavedState extends SavedHeader {
@@ -60,6 +62,7 @@ export class StateFile {
     state.providers.restore(saved.providers);
     state.features.restore(saved.features);
     for (const [key, cores] of saved.coreQuotas) state.coreQuotas.set(key, cores);
+    state.workloads = saved.workloads;
     state.graph.rebuild(state.resources.all());
     return true;
   }
@@ -110,6 +113,7 @@ export class StateFile {
       providers: state.providers.entries(),
       features: state.features.entries(),
       coreQuotas: [...state.coreQuotas],
+      ...(state.workloads === undefined ? {} : { workloads: state.workloads }),
     };
     yield JSON.stringify(header).slice(0, -1);
     yield* listParts('operations', operations);

@@ -64,7 +64,7 @@ describe('Resource Graph', () => {
         version,
         body: { query: 'resources | count' },
       });
-      expect(answer.body.data).toEqual([{ Count: 4 }]);
+      expect(answer.body.data).toEqual([{ Count: 5 }]);
     }
   });
 });

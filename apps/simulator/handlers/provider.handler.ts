@@ -84,7 +84,7 @@ export class ProviderHandler {
     if (request.method !== (action === undefined ? 'GET' : 'POST')) throw methodNotAllowed(request);
     const { now, settings, features } = this.state;
     const name = `${namespace}/${feature}`;
-    const settlesAt = now + settings.lroSeconds * 1000;
+    const settlesAt = now + (settings.featureRegistrationSeconds ?? settings.lroSeconds) * 1000;
     switch (action) {
       case undefined:
         return { status: 200, body: this.#renderFeature(subscriptionId, namespace, feature) };

@@ -70,6 +70,9 @@ export class ResourceHandler {
         parent.resourceGroup,
       );
     }
+    if (descriptor.listing !== undefined) {
+      return { status: 200, body: this.#reachingList(request, scope, descriptor.listing, descriptor, apiVersion) };
+    }
     const keys =
       parent !== undefined
         ? resources.ofParent(type, parent.canonical)
@@ -92,6 +95,29 @@ export class ResourceHandler {
       },
     );
     return { status: 200, body };
+  }
+
+  #reachingList(
+    request: ArmRequest,
+    { subscriptionId, group, parent }: { subscriptionId: string; group?: string; parent?: ArmId },
+    listing: NonNullable<ResourceTypeDescriptor['listing']>,
+    descriptor: ResourceTypeDescriptor,
+    apiVersion: string,
+  ): JsonObject {
+    const { resources, settings, world } = this.state;
+    const scope =
+      parent ?? (group === undefined ? ArmId.subscription(subscriptionId) : ArmId.resourceGroup(subscriptionId, group));
+    const shown = listing(scope.canonical, request.query.get('$filter'));
+    const keys = resources.ofSubscription(descriptor.type.toLowerCase(), subscriptionId);
+    return listPage(
+      request,
+      settings.pageSize,
+      (after, limit) => {
+        const following = resources.records(keys.after(after, keys.size)).filter(shown);
+        return following.slice(0, limit).map((resource) => resource.key);
+      },
+      (key) => renderResource(resources.get(key)!, descriptor, world, apiVersion),
+    );
   }
 
   action(request: ArmRequest, target: ResourceTarget, name: string): ArmAnswer {
@@ -183,6 +209,7 @@ export class ResourceHandler {
     protocol: OperationProtocol,
     existing: StoredResource | undefined,
   ): ArmAnswer {
+    if (protocol.immediate === true) return this.#writeNow(request, target, plan, protocol, existing);
     const operation = this.engine.begin({
       plan,
       action,
@@ -195,6 +222,23 @@ export class ResourceHandler {
     const headers = this.operations.headers(request, operation, protocol);
     if (protocol.body === 'empty') return { status, headers };
     return { status, headers, body: this.#render(this.#existing(target), target) };
+  }
+
+  /** A deletion that is done at once still shows what there was. */
+  #writeNow(
+    request: ArmRequest,
+    target: ResourceTarget,
+    plan: WritePlan,
+    protocol: OperationProtocol,
+    existing: StoredResource | undefined,
+  ): ArmAnswer {
+    const shown = existing === undefined ? undefined : this.#render(existing, target);
+    this.engine.writeNow(plan, request.principal);
+    const status = protocol.status === 'created-or-ok' ? (existing === undefined ? 201 : 200) : protocol.status;
+    if (protocol.body === 'empty') return { status };
+    const after = this.state.resources.get(target.id.canonical);
+    const body = after === undefined ? shown : this.#render(after, target);
+    return { status, ...(body === undefined ? {} : { body }) };
   }
 
   #existing(target: ResourceTarget): StoredResource {
@@ -255,7 +299,7 @@ export class ResourceHandler {
     existing: StoredResource | undefined,
   ): void {
     const { etag } = descriptor;
-    if (etag === undefined) return;
+    if (etag?.mismatch === undefined) return;
     const match = request.headers.get('if-match');
     const noneMatch = request.headers.get('if-none-match');
     const current = existing === undefined ? undefined : bare(etag.format(existing));

@@ -48,6 +48,10 @@ export const agentPoolType: ResourceTypeDescriptor = {
     throw aksError(405, 'MethodNotAllowed', 'The agentPools resource has no PATCH: send the whole pool by PUT.');
   },
   planDelete,
+  references: (body) => {
+    const { vnetSubnetID, podSubnetID } = objectAt(body, 'properties');
+    return [vnetSubnetID, podSubnetID].filter((id) => typeof id === 'string').map((id) => id.toLowerCase());
+  },
   conflict: (target, intent, running) => (intent === 'abort' ? undefined : operationInProgress(target, running)),
   failed: (properties, error) => ({
     ...properties,

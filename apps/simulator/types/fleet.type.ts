@@ -1,6 +1,5 @@
 import { ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import { resourceUid } from '#libs/kernel/resource-uid.js';
 import * as z from 'zod';
 import { ArmError } from '../arm-error.js';
 import { deterministicUuid } from '../deterministic-id.js';
@@ -26,7 +25,7 @@ import {
   validateFleetName,
 } from './fleet.family.js';
 import { hubClusterId, hubGroup, hubIsUp, planHub } from './fleet.hub.js';
-import { kubeconfigAnswer } from './kubeconfig.js';
+import { kubeconfigAnswer, kubernetesUrl } from './kubeconfig.js';
 
 const NAME_LENGTH = 63;
 
@@ -168,7 +167,8 @@ function listCredentials({ resource, id, world, baseUrl }: ActionRequest): Actio
   const location = textAt(resource.body, 'location') ?? '';
   const body = kubeconfigAnswer('clusterUser', {
     cluster: 'hub',
-    server: `${baseUrl}/kubernetes/${resourceUid(hubClusterId(id, location).canonical)}`,
+    server: kubernetesUrl(baseUrl, hubClusterId(id, location).canonical),
+    authority: world.certificateAuthority(),
     userName: `clusterUser_${hubGroup(id, location)}_hub`,
     user: { kind: 'exec', tenantId: world.tenantId },
   });

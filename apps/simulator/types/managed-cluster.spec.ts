@@ -258,7 +258,7 @@ describe('the credentials of a cluster', () => {
     expect(text).toMatch(/current-context: demo-aks01\n/);
     expect(text).toMatch(/name: clusterUser_demo_aks01_demo-aks01\n/);
     expect(text).toMatch(/token: [0-9a-f]{128}\n/);
-    expect(text).toMatch(/server: http:\/\/localhost:80\/kubernetes\/[0-9a-f-]{36}\n/);
+    expect(text).toMatch(/server: https:\/\/localhost:80\/kubernetes\/[0-9a-f-]{36}\n/);
     expect((await kubeconfig('listClusterAdminCredential')).name).toBe('clusterAdmin');
   });
 

@@ -1,7 +1,5 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import { resourceUid } from '#libs/kernel/resource-uid.js';
-import { deterministicHex } from '../deterministic-id.js';
 import { mergePatch, objectAt, objectsAt, omit, textAt } from '../json-merge.js';
 import type { StoredResource } from '../resource.store.js';
 import type {
@@ -26,7 +24,8 @@ import { aksEtag, surroundingsOf } from './agent-pool.type.js';
 import { AKS_API_VERSIONS } from './aks.api-versions.js';
 import { aksError, etagMismatch, invalidParameter, missingParameter, operationInProgress } from './aks.errors.js';
 import { ABORTED, AKS_ACTION_PROTOCOL, AKS_PROTOCOLS, AKS_RUNNING_NOTICE } from './aks.protocol.js';
-import { kubeconfigAnswer } from './kubeconfig.js';
+import { clusterToken, isManagedByEntra } from './cluster.credentials.js';
+import { kubeconfigAnswer, kubernetesUrl } from './kubeconfig.js';
 import type { KubeconfigUser } from './kubeconfig.js';
 import { clusterBody, hostNames } from './managed-cluster.body.js';
 
@@ -220,23 +219,22 @@ function abort({ id, resource }: ActionRequest): ActionOutcome {
 
 function listUserCredential(request: ActionRequest): ActionOutcome {
   const { resource, world } = request;
-  const managed = Object.keys(objectAt(objectAt(resource.body, 'properties'), 'aadProfile')).length > 0;
-  const user: KubeconfigUser = managed
-    ? { kind: 'exec', tenantId: world.tenantId }
-    : { kind: 'token', token: tokenOf(resource, 'user') };
+  const user: KubeconfigUser = isManagedByEntra(resource)
+    ? kubeloginUser(request.query.get('format'), world.tenantId)
+    : { kind: 'token', token: clusterToken(resource, 'user') };
   return credential(request, 'clusterUser', user);
 }
 
 function listAdminCredential(request: ActionRequest): ActionOutcome {
   refuseDisabledLocalAccounts(request.resource);
-  return credential(request, 'clusterAdmin', { kind: 'token', token: tokenOf(request.resource, 'admin') });
+  return credential(request, 'clusterAdmin', { kind: 'token', token: clusterToken(request.resource, 'admin') });
 }
 
 function listMonitoringCredential(request: ActionRequest): ActionOutcome {
   refuseDisabledLocalAccounts(request.resource);
   return credential(request, 'clusterMonitoringUser', {
     kind: 'token',
-    token: tokenOf(request.resource, 'monitoring'),
+    token: clusterToken(request.resource, 'monitoring'),
   });
 }
 
@@ -249,17 +247,26 @@ function refuseDisabledLocalAccounts(cluster: StoredResource): void {
   );
 }
 
-function credential({ resource, baseUrl }: ActionRequest, name: string, user: KubeconfigUser): ActionOutcome {
+/** `format=exec` and no format name the plugin; `azure` asks for the block that clients before 1.26 understood. */
+function kubeloginUser(format: string | undefined, tenantId: string): KubeconfigUser {
+  switch (format?.toLowerCase()) {
+    case undefined:
+    case 'exec':
+      return { kind: 'exec', tenantId };
+    case 'azure':
+      return { kind: 'azure', tenantId };
+    default:
+      throw invalidParameter('format', `The format '${format ?? ''}' is none of azure and exec.`);
+  }
+}
+
+function credential({ resource, baseUrl, world }: ActionRequest, name: string, user: KubeconfigUser): ActionOutcome {
   const config = {
     cluster: resource.name,
-    server: `${baseUrl}/kubernetes/${resourceUid(resource.key)}`,
+    server: kubernetesUrl(baseUrl, resource.key),
+    authority: world.certificateAuthority(),
     userName: `${name}_${resource.resourceGroup ?? ''}_${resource.name}`,
     user,
   };
   return { kind: 'answer', status: 200, body: kubeconfigAnswer(name, config) };
-}
-
-/** The same for as long as the cluster is there; 128 hexadecimal digits, as AKS makes them. */
-function tokenOf(cluster: StoredResource, role: string): string {
-  return deterministicHex(`${role}|${cluster.key}|${cluster.createdAt}`, 128);
 }

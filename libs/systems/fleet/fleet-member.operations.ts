@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ArmId } from '#libs/kernel/arm-id.js';
+import { type ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
@@ -28,6 +28,7 @@ import {
   distinctMemberName,
 } from './default-member-name.js';
 import type { FleetClient } from './fleet.client.js';
+import { clusterOfMember, membershipCandidates } from './fleet-membership.js';
 import {
   FLEET_MEMBER_TYPE,
   FLEET_TYPE,
@@ -35,13 +36,11 @@ import {
   fleetMemberKind,
   observeFleetMember,
 } from './fleet.kinds.js';
+import { labelKey, labelValue } from './kubernetes-name.js';
 import { judgeRemoval, verifyRemoval } from './removal.js';
 
 /** What Fleet Manager allows. */
 const MOST_MEMBERS = 1000;
-/** A Kubernetes label: an optional DNS prefix and a name; the value may be empty. */
-const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
-const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 const NAME_RULE = 'must be lower-case letters, digits and hyphens, with no hyphen at either end';
 
 const joinInput = z.strictObject({
@@ -61,13 +60,7 @@ const joinInput = z.strictObject({
     .regex(FLEET_NAME_PATTERN, NAME_RULE)
     .optional()
     .describe('The update group of the member.'),
-  labels: z
-    .record(
-      z.string().max(317).regex(LABEL_KEY, 'must be a Kubernetes label key'),
-      z.string().regex(LABEL_VALUE, 'must be a Kubernetes label value'),
-    )
-    .optional()
-    .describe('The labels by which placements choose members.'),
+  labels: z.record(labelKey, labelValue).optional().describe('The labels by which placements choose members.'),
 });
 type JoinInput = z.output<typeof joinInput>;
 
@@ -247,7 +240,9 @@ async function judgeMembershipElsewhere(
   say: FindingReporter<JoinFindingCode>,
 ): Promise<void> {
   try {
-    for (const candidate of await membershipCandidates(client, fleet, cluster, context)) {
+    const concerned = [...new Set([subscriptionOf(fleet), subscriptionOf(cluster)])];
+    for (const candidate of await membershipCandidates(client, cluster, concerned, context)) {
+      if (candidate.parent?.equals(fleet) === true) continue;
       // The index lags: what it lists may be gone, and only the member itself knows.
       const member = await client.getMember(candidate, context);
       if (member.state === 'missing' || clusterOfMember(member.body)?.equals(cluster) !== true) continue;
@@ -259,37 +254,6 @@ async function judgeMembershipElsewhere(
     // Azure itself refuses a second membership: not knowing is no reason to stop.
     say('MEMBERSHIP_UNKNOWN', 'warning', { code: error.code });
   }
-}
-
-/** Members of other fleets that the cluster may be: by Resource Graph in all subscriptions, or by ARM in the two concerned. */
-async function membershipCandidates(
-  client: FleetClient,
-  fleet: ArmId,
-  cluster: ArmId,
-  context: OperationContext<JoinInput>,
-): Promise<ArmId[]> {
-  const concerned = [...new Set([subscriptionOf(fleet), subscriptionOf(cluster)])];
-  const candidates: ArmId[] = [];
-  try {
-    const subscriptions = [...new Set([...concerned, ...(await client.tenants(context)).keys()])];
-    for await (const page of client.discoverMembershipsOf(cluster, subscriptions, context)) {
-      candidates.push(...page.rows.map(armIdOf));
-    }
-  } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
-    candidates.length = 0;
-    for (const subscriptionId of concerned) {
-      for await (const fleets of client.listFleets(subscriptionId, context)) {
-        for (const other of fleets.items.map(armIdOf)) {
-          if (other.equals(fleet)) continue;
-          for await (const members of client.listMembers(other, context)) {
-            candidates.push(...members.items.filter((body) => clusterOfMember(body)?.equals(cluster)).map(armIdOf));
-          }
-        }
-      }
-    }
-  }
-  return candidates.filter((candidate) => candidate.parent?.equals(fleet) !== true);
 }
 
 function runJoin(client: FleetClient, context: StepContext<JoinInput>): Promise<StepOutcome> {
@@ -417,11 +381,6 @@ function newMemberId(input: JoinInput, references: Readonly<Record<string, Resou
 
 function clusterIdOf(references: Readonly<Record<string, ResourceTarget>>): ArmId {
   return referencedArmId(references, 'cluster', MANAGED_CLUSTER_TYPE);
-}
-
-function clusterOfMember(body: JsonObject): ArmId | undefined {
-  const text = rawText(body, 'properties', 'clusterResourceId');
-  return text === null ? undefined : ArmId.tryParse(text);
 }
 
 function subscriptionOf(id: ArmId): string {

@@ -1,6 +1,7 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
-import type { JsonObject } from '#libs/kernel/json.js';
+import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
+import { isUuid } from '#libs/kernel/resource-uid.js';
 import type { ArmClient, ArmPage, ArmReading, ArmWriteAnswer } from '#libs/azure/arm.client.js';
 import { armApiVersion } from '#libs/azure/arm-api-versions.js';
 import type { Azure } from '#libs/azure/azure.js';
@@ -8,12 +9,24 @@ import type { AzureCallContext } from '#libs/azure/azure.options.js';
 import { changedBody } from '#libs/azure/raw-change.js';
 import { regionalCores, type RegionalCores } from '#libs/azure/regional-cores.js';
 import type { GraphOutcome, GraphPage } from '#libs/azure/resource-graph.client.js';
+import { rawText } from '../contract/raw-reader.js';
 import { FLEET_MEMBER_TYPE, FLEET_TYPE, MANAGED_CLUSTER_TYPE } from './fleet.kinds.js';
 
+export const VIRTUAL_NETWORK_TYPE = 'Microsoft.Network/virtualNetworks';
+const ROLE_ASSIGNMENT_TYPE = 'Microsoft.Authorization/roleAssignments';
 const FLEET_QUERY =
   "resources | where type =~ 'microsoft.containerservice/fleets' | project id, name, type, location, resourceGroup, subscriptionId, identity, tags, properties";
 const MEMBER_QUERY =
   "aksresources | where type =~ 'microsoft.containerservice/fleets/members' | project id, name, type, resourceGroup, subscriptionId, properties";
+
+/** The parts of Azure that Fleet needs. */
+export type FleetAzure = Pick<Azure, 'arm' | 'resourceGraph' | 'subscriptions' | 'credential' | 'endpoint'>;
+
+/** Who Pilothouse is to Azure, as far as its own token tells. */
+export interface OwnIdentity {
+  principalId: string;
+  principalType: 'User' | 'ServicePrincipal' | undefined;
+}
 
 /** What was read of an object that is to be changed. */
 export interface Observed {
@@ -28,7 +41,7 @@ export interface Observed {
 export class FleetClient {
   readonly arm: ArmClient;
 
-  constructor(private readonly azure: Pick<Azure, 'arm' | 'resourceGraph' | 'subscriptions'>) {
+  constructor(private readonly azure: FleetAzure) {
     this.arm = azure.arm;
   }
 
@@ -123,6 +136,62 @@ export class FleetClient {
     return new Map(subscriptions.map((subscription) => [subscription.subscriptionId, subscription.tenantId]));
   }
 
+  /** With its subnets and peerings. */
+  getVirtualNetwork(id: ArmId, context: AzureCallContext): Promise<ArmReading> {
+    return this.arm.get(id, armApiVersion(VIRTUAL_NETWORK_TYPE), context);
+  }
+
+  /** Of one resource group. */
+  listVirtualNetworks(
+    subscriptionId: string,
+    resourceGroup: string,
+    context: AzureCallContext,
+  ): AsyncGenerator<ArmPage, undefined, void> {
+    const group = ArmId.resourceGroup(subscriptionId, resourceGroup).toString();
+    return this.arm.list(`${group}/providers/${VIRTUAL_NETWORK_TYPE}`, armApiVersion(VIRTUAL_NETWORK_TYPE), context);
+  }
+
+  /** What a principal holds at the scope, above it and below it. */
+  listRoleAssignments(
+    scope: ArmId,
+    principalId: string,
+    context: AzureCallContext,
+  ): AsyncGenerator<ArmPage, undefined, void> {
+    return this.arm.list(
+      `${scope.toString()}/providers/${ROLE_ASSIGNMENT_TYPE}`,
+      armApiVersion(ROLE_ASSIGNMENT_TYPE),
+      context,
+      { $filter: `principalId eq '${principalId}'` },
+    );
+  }
+
+  getRoleAssignment(id: ArmId, context: AzureCallContext): Promise<ArmReading> {
+    return this.arm.get(id, armApiVersion(ROLE_ASSIGNMENT_TYPE), context);
+  }
+
+  createRoleAssignment(id: ArmId, properties: JsonObject, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    return this.arm.put(id, armApiVersion(ROLE_ASSIGNMENT_TYPE), { properties }, context);
+  }
+
+  /** What the identity of Pilothouse may do at the scope. */
+  listPermissions(scope: ArmId, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
+    const type = 'Microsoft.Authorization/permissions';
+    return this.arm.list(`${scope.toString()}/providers/${type}`, armApiVersion(type), context);
+  }
+
+  /** undefined where the token does not say: one that is no JWT, as a simulator takes it. @throws ControlError */
+  async ownIdentity(context: AzureCallContext): Promise<OwnIdentity | undefined> {
+    const token = await this.azure.credential.getToken(
+      this.azure.endpoint.tokenScope,
+      context.signal === undefined ? {} : { abortSignal: context.signal },
+    );
+    const claims = claimsOf(token?.token ?? '');
+    const principalId = rawText(claims, 'oid');
+    if (principalId === null || !isUuid(principalId)) return undefined;
+    const kind = rawText(claims, 'idtyp');
+    return { principalId, principalType: kind === 'app' ? 'ServicePrincipal' : kind === 'user' ? 'User' : undefined };
+  }
+
   regionalCores(subscriptionId: string, location: string, context: AzureCallContext): Promise<RegionalCores> {
     return regionalCores(this.arm, subscriptionId, location, context);
   }
@@ -136,6 +205,19 @@ export class FleetClient {
   ): Promise<ArmWriteAnswer> {
     const body = changedBody(id, observed.body, change);
     return this.arm.put(id, apiVersion, body, context, observed.etag === null ? {} : { ifMatch: observed.etag });
+  }
+}
+
+/** What a token says of its bearer. It is Azure that checks it; here it only answers who we are. */
+function claimsOf(token: string): JsonObject | undefined {
+  const [, payload, signature] = token.split('.');
+  if (payload === undefined || signature === undefined) return undefined;
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+    return isJsonObject(claims) ? claims : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 

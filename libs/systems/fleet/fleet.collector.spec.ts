@@ -3,7 +3,8 @@ import { SUBSCRIPTION } from '#libs/testing/aks-samples.js';
 import { FakeArm, refusal } from '#libs/testing/fake-arm.js';
 import { FLEET_ID, MEMBER_ID, fleetBody, memberBody } from '#libs/testing/fleet-samples.js';
 import { collected } from '../contract/system.contract-suite.js';
-import { createFleetSystem } from './fleet.module.js';
+import { FleetClient } from './fleet.client.js';
+import { FleetCollector } from './fleet.collector.js';
 
 const GRAPH = /resourcegraph/i;
 const OTHER_FLEET = FLEET_ID.replace('aks-fleet01', 'aks-fleet02');
@@ -12,7 +13,7 @@ const OTHER_MEMBER = `${OTHER_FLEET}/members/m2`;
 function world() {
   const arm = new FakeArm();
   arm.add(fleetBody(), fleetBody({}, OTHER_FLEET), memberBody(), memberBody({}, OTHER_MEMBER));
-  const collector = createFleetSystem(arm.azure()).collectors[0]!;
+  const collector = new FleetCollector(new FleetClient(arm.azure()));
   const scope = collector.scopes([SUBSCRIPTION])[0]!;
   return {
     arm,

@@ -64,6 +64,22 @@ export const fleetKind: KindDefinition<typeof fleetProperties> = {
       kind: 'ManagedCluster',
       cardinality: 'one',
     },
+    {
+      name: 'memberClusters',
+      description: 'The members as the hub sees them.',
+      type: 'locatedIn',
+      direction: 'incoming',
+      kind: 'MemberCluster',
+      cardinality: 'many',
+    },
+    {
+      name: 'placements',
+      description: 'What the hub takes to the members.',
+      type: 'locatedIn',
+      direction: 'incoming',
+      kind: 'ClusterResourcePlacement',
+      cardinality: 'many',
+    },
   ],
 };
 
@@ -129,6 +145,14 @@ export const fleetMemberKind: KindDefinition<typeof fleetMemberProperties> = {
       kind: 'ManagedCluster',
       cardinality: 'one',
     },
+    {
+      name: 'memberCluster',
+      description: 'The member as the hub of the fleet sees it.',
+      type: 'runsOn',
+      direction: 'incoming',
+      kind: 'MemberCluster',
+      cardinality: 'one',
+    },
   ],
 };
 
@@ -156,8 +180,6 @@ function clusterKindOf(cluster: ArmId): string | null {
       return null;
   }
 }
-
-export const fleetKinds: readonly KindDefinition[] = [fleetKind, fleetMemberKind];
 
 /** @throws ControlError AZURE_UNEXPECTED_ANSWER when the object does not say who it is. */
 export function observeFleet(body: JsonObject, reading: Reading): Observation {

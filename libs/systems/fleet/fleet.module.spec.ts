@@ -1,28 +1,68 @@
 import 'reflect-metadata';
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { NestApplicationContextOptions } from '@nestjs/common/interfaces/nest-application-context-options.interface.js';
 import { NestFactory } from '@nestjs/core';
 import { expect, it } from '@jest/globals';
 import { AzureModule } from '#libs/azure/azure.module.js';
 import { DEFAULT_AZURE_OPTIONS } from '#libs/azure/azure.options.js';
+import { KubeModule } from '#libs/kube/kube.module.js';
+import { FakeKube } from '#libs/testing/fake-kube.js';
+import { clusterDirectory } from '#libs/testing/fleet-hub-samples.js';
 import { AKS_SYSTEM, AksModule } from '../aks/aks.module.js';
+import { AZURE_SYSTEM, AzureSystemModule } from '../azure/azure.module.js';
+import { CLUSTER_DIRECTORY } from '../contract/cluster-directory.js';
 import type { System } from '../contract/system.js';
-import { SystemRegistry } from '../contract/system-registry.js';
 import { FLEET_SYSTEM, FleetModule } from './fleet.module.js';
 
-it('the modules give both systems over one Azure, without contacting it', async () => {
-  @Module({ imports: [AzureModule.register({ useFactory: () => DEFAULT_AZURE_OPTIONS }), AksModule, FleetModule] })
+it('the modules give the systems over one Azure and one Kube, without contacting either', async () => {
+  const kube = new FakeKube();
+
+  @Global()
+  @Module({
+    providers: [{ provide: CLUSTER_DIRECTORY, useFactory: () => clusterDirectory() }],
+    exports: [CLUSTER_DIRECTORY],
+  })
+  class Clusters {}
+
+  @Module({
+    imports: [
+      AzureModule.register({ useFactory: () => DEFAULT_AZURE_OPTIONS }),
+      KubeModule.register({ useFactory: () => kube }),
+      Clusters,
+      AksModule,
+      AzureSystemModule,
+      FleetModule,
+    ],
+  })
   class House {}
   const options = Object.assign(new NestApplicationContextOptions(), { logger: false });
   const house = await NestFactory.createApplicationContext(House, options);
-  const registry = new SystemRegistry([house.get<System>(AKS_SYSTEM), house.get<System>(FLEET_SYSTEM)]);
-  expect(registry.kinds.map((kind) => kind.name)).toEqual(['ManagedCluster', 'AgentPool', 'Fleet', 'FleetMember']);
-  expect(registry.operations.map((operation) => operation.type)).toEqual([
+  const systems = [AKS_SYSTEM, FLEET_SYSTEM, AZURE_SYSTEM].map((token) => house.get<System>(token));
+  expect(systems.flatMap((system) => system.kinds.map((kind) => kind.name))).toEqual([
+    'ManagedCluster',
+    'AgentPool',
+    'Fleet',
+    'FleetMember',
+    'MemberCluster',
+    'ClusterResourcePlacement',
+    'ServiceExport',
+    'ServiceImport',
+    'MultiClusterService',
+  ]);
+  expect(systems.flatMap((system) => system.operations.map((operation) => operation.type))).toEqual([
     'aks.nodePool.scale',
     'fleet.create',
     'fleet.delete',
     'fleet.member.join',
     'fleet.member.leave',
+    'fleet.roleAssignment.create',
+    'fleet.placement.apply',
+    'fleet.placement.delete',
+    'fleet.service.export',
+    'fleet.multiClusterService.apply',
+    'fleet.workload.deploy',
+    'azure.feature.register',
   ]);
+  expect(kube.requests).toEqual([]);
   await house.close();
 });

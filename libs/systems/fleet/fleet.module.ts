@@ -1,21 +1,35 @@
 import { Module } from '@nestjs/common';
-import type { Azure } from '#libs/azure/azure.js';
+import { systemClock, type Clock } from '#libs/kernel/clock.js';
 import { AZURE } from '#libs/azure/azure.module.js';
+import type { Kube } from '#libs/kube/kube.js';
+import { KUBE } from '#libs/kube/kube.module.js';
+import { CLUSTER_DIRECTORY, type ClusterDirectory } from '../contract/cluster-directory.js';
 import type { System } from '../contract/system.js';
-import { FleetClient } from './fleet.client.js';
+import { FleetClient, type FleetAzure } from './fleet.client.js';
 import { FleetCollector } from './fleet.collector.js';
-import { fleetKinds } from './fleet.kinds.js';
+import { fleetKind, fleetMemberKind } from './fleet.kinds.js';
+import { FleetMembershipDirectory } from './fleet-membership.js';
 import { createFleetOperations } from './fleet.operations.js';
+import { FleetHubWatcher, fleetObjectKinds } from './fleet-hub.watcher.js';
 
-/** Contacts nothing: what it returns does so when it is used. */
-export function createFleetSystem(azure: Pick<Azure, 'arm' | 'resourceGraph' | 'subscriptions'>): System {
+/**
+ * Contacts nothing: what it returns does so when it is used.
+ * @param clusters what is known of the clusters that objects of Fleet lie in.
+ */
+export function createFleetSystem(
+  azure: FleetAzure,
+  kube: Kube,
+  clusters: ClusterDirectory,
+  clock: Clock = systemClock,
+): System {
   const client = new FleetClient(azure);
+  const memberships = new FleetMembershipDirectory(client, clock);
   return {
     name: 'fleet',
-    kinds: fleetKinds,
+    kinds: [fleetKind, fleetMemberKind, ...fleetObjectKinds],
     collectors: [new FleetCollector(client)],
-    watchers: [],
-    operations: createFleetOperations(client),
+    watchers: [new FleetHubWatcher({ kube, clusters, memberships })],
+    operations: createFleetOperations({ client, kube, clusters, clock }),
   };
 }
 
@@ -23,7 +37,14 @@ export function createFleetSystem(azure: Pick<Azure, 'arm' | 'resourceGraph' | '
 export const FLEET_SYSTEM = Symbol('FLEET_SYSTEM');
 
 @Module({
-  providers: [{ provide: FLEET_SYSTEM, inject: [AZURE], useFactory: createFleetSystem }],
+  providers: [
+    {
+      provide: FLEET_SYSTEM,
+      inject: [AZURE, KUBE, CLUSTER_DIRECTORY],
+      useFactory: (azure: FleetAzure, kube: Kube, clusters: ClusterDirectory) =>
+        createFleetSystem(azure, kube, clusters),
+    },
+  ],
   exports: [FLEET_SYSTEM],
 })
 export class FleetModule {}

@@ -3,6 +3,8 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import { type Secret } from '#libs/kernel/secret.js';
 import { CLUSTER_ID, SUBSCRIPTION, clusterBody } from '#libs/testing/aks-samples.js';
 import { FakeArm, refusal, type FakeAnswer } from '#libs/testing/fake-arm.js';
+import { FakeKube } from '#libs/testing/fake-kube.js';
+import { clusterDirectory } from '#libs/testing/fleet-hub-samples.js';
 import { FLEET_ID, MEMBER_ID, fleetBody, memberBody } from '#libs/testing/fleet-samples.js';
 import type { StepOutcome } from '../contract/operation-definition.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
@@ -14,7 +16,9 @@ const PROVIDER = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerSe
 const OTHER_FLEET = FLEET_ID.replace('aks-fleet01', 'aks-fleet02');
 
 function play(arm: FakeArm, type: string, input: JsonObject, references: Record<string, ResourceTarget>) {
-  const operation = createFleetSystem(arm.azure()).operations.find((candidate) => candidate.type === type)!;
+  const operation = createFleetSystem(arm.azure(), new FakeKube(), clusterDirectory()).operations.find(
+    (candidate) => candidate.type === type,
+  )!;
   const context = contextOf(operation, operation.input.parse(input), references);
   return {
     context,

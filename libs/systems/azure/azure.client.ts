@@ -1,0 +1,44 @@
+import { ArmId } from '#libs/kernel/arm-id.js';
+import type { ArmClient, ArmReading, ArmWriteAnswer } from '#libs/azure/arm.client.js';
+import { armApiVersion } from '#libs/azure/arm-api-versions.js';
+import type { Azure } from '#libs/azure/azure.js';
+import type { AzureCallContext } from '#libs/azure/azure.options.js';
+
+const FEATURE_TYPE = 'Microsoft.Features/providers/features';
+const PROVIDER_TYPE = 'Microsoft.Resources/providers';
+
+/** The calls about subscriptions themselves: preview features and resource providers, and their registration. */
+export class AzureClient {
+  readonly arm: ArmClient;
+
+  constructor(azure: Pick<Azure, 'arm'>) {
+    this.arm = azure.arm;
+  }
+
+  getFeature(feature: string, context: AzureCallContext): Promise<ArmReading> {
+    return this.arm.get(feature, armApiVersion(FEATURE_TYPE), context);
+  }
+
+  registerFeature(feature: string, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    return this.arm.post(`${feature}/register`, armApiVersion(FEATURE_TYPE), undefined, context);
+  }
+
+  getProvider(subscriptionId: string, namespace: string, context: AzureCallContext): Promise<ArmReading> {
+    return this.arm.get(providerPath(subscriptionId, namespace), armApiVersion(PROVIDER_TYPE), context);
+  }
+
+  registerProvider(subscriptionId: string, namespace: string, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    const path = `${providerPath(subscriptionId, namespace)}/register`;
+    return this.arm.post(path, armApiVersion(PROVIDER_TYPE), undefined, context);
+  }
+}
+
+/** The path of a preview feature. It is no ARM id: two providers follow each other in it without a type between them. */
+export function featurePath(subscriptionId: string, namespace: string, feature: string): string {
+  const features = `${providerPath(subscriptionId, 'Microsoft.Features')}/providers`;
+  return `${features}/${namespace}/features/${feature}`;
+}
+
+function providerPath(subscriptionId: string, namespace: string): string {
+  return `${ArmId.subscription(subscriptionId).toString()}/providers/${namespace}`;
+}

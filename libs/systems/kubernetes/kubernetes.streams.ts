@@ -1,0 +1,31 @@
+import type { KubernetesType } from './kubernetes.client.js';
+import type { StreamName } from './kubernetes.options.js';
+import { namespaceKind } from './namespace.kind.js';
+import { nodeKind } from './node.kind.js';
+import { podKind } from './pod.kind.js';
+import { serviceKind } from './service.kind.js';
+import { workloadKind } from './workload.kind.js';
+
+export interface StreamDefinition {
+  name: StreamName;
+  type: KubernetesType;
+  /** The kind in Pilothouse. */
+  kind: string;
+  /** The streams without which it cannot tell everything. */
+  needs: readonly StreamName[];
+}
+
+export const STREAMS: readonly StreamDefinition[] = [
+  { name: 'namespaces', type: { group: '', kind: 'Namespace' }, kind: namespaceKind.name, needs: [] },
+  { name: 'deployments', type: { group: 'apps', kind: 'Deployment' }, kind: workloadKind.name, needs: [] },
+  { name: 'statefulsets', type: { group: 'apps', kind: 'StatefulSet' }, kind: workloadKind.name, needs: [] },
+  { name: 'daemonsets', type: { group: 'apps', kind: 'DaemonSet' }, kind: workloadKind.name, needs: [] },
+  {
+    name: 'services',
+    type: { group: '', kind: 'Service' },
+    kind: serviceKind.name,
+    needs: ['deployments', 'statefulsets', 'daemonsets'],
+  },
+  { name: 'pods', type: { group: '', kind: 'Pod' }, kind: podKind.name, needs: [] },
+  { name: 'nodes', type: { group: '', kind: 'Node' }, kind: nodeKind.name, needs: ['pods'] },
+];

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { AuditCheckpointEntity } from '#libs/audit/audit-checkpoint.entity.js';
 import { AuditEventEntity } from '#libs/audit/audit-event.entity.js';
+import { ClusterAccessEntity } from '#libs/access/cluster-access.entity.js';
 import { PrincipalEntity } from '#libs/access/principal.entity.js';
 import { RoleBindingEntity } from '#libs/access/role-binding.entity.js';
 import { TokenEntity } from '#libs/access/token.entity.js';
@@ -17,6 +18,7 @@ import { CreateInventory1764000000000 } from './1764000000000-create-inventory.m
 import { CreateOperations1764000100000 } from './1764000100000-create-operations.migration.js';
 import { CreateAuditAndAccess1764000200000 } from './1764000200000-create-audit-and-access.migration.js';
 import { CreateClusterWatchAndSecrets1764100000000 } from './1764100000000-create-cluster-watch-and-secrets.migration.js';
+import { CreateClusterAccess1764200000000 } from './1764200000000-create-cluster-access.migration.js';
 
 /** In the order of their names' timestamps; a released one is never changed. */
 export const migrations = [
@@ -24,6 +26,7 @@ export const migrations = [
   CreateOperations1764000100000,
   CreateAuditAndAccess1764000200000,
   CreateClusterWatchAndSecrets1764100000000,
+  CreateClusterAccess1764200000000,
 ];
 
 /** What the tables should look like by the code: only the drift check reads them. */
@@ -39,6 +42,7 @@ export const entities: (new () => object)[] = [
   PrincipalEntity,
   TokenEntity,
   RoleBindingEntity,
+  ClusterAccessEntity,
 ];
 
 /**

@@ -15,13 +15,14 @@ import { DocumentationController } from './openapi/documentation.controller.js';
 import { OpenapiDocument } from './openapi/openapi.document.js';
 import { AuditController } from './rest/audit.controller.js';
 import { ChangeController } from './rest/change.controller.js';
+import { ClusterController } from './rest/cluster.controller.js';
 import { OperationController } from './rest/operation.controller.js';
 import { OperationTypeController } from './rest/operation-type.controller.js';
 import { ResourceController } from './rest/resource.controller.js';
 import { TypedRoutes } from './rest/typed-routes.js';
 
 /**
- * The HTTP edges. They need SystemRegistry and the controls (Resource, Operation, Change, Audit, Access, Readiness) from
+ * The HTTP edges. They need SystemRegistry and the controls (Resource, Cluster, Operation, Change, Audit, Access, Readiness) from
  * a global module, or from one of `imports`, which must export them.
  */
 @Module({})
@@ -57,6 +58,7 @@ export class ApiEdgeModule {
       ],
       controllers: [
         ResourceController,
+        ClusterController,
         OperationController,
         OperationTypeController,
         ChangeController,

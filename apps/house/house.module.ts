@@ -1,15 +1,20 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { createDataSource } from '#libs/database/data-source.js';
 import { Database } from '#libs/database/database.js';
 import { NotificationListener } from '#libs/database/notification.listener.js';
+import { AttachedKubeconfigs } from '#libs/access/attached-kubeconfigs.js';
 import { AccessRepository } from '#libs/access/access.repository.js';
+import { ClusterAccessRepository } from '#libs/access/cluster-access.repository.js';
 import { Authenticator } from '#libs/access/authenticator.js';
 import { AuditRepository } from '#libs/audit/audit.repository.js';
-import { AzureModule } from '#libs/azure/azure.module.js';
+import type { Azure } from '#libs/azure/azure.js';
+import { AZURE, AzureModule } from '#libs/azure/azure.module.js';
 import { type AzureOptions, DEFAULT_AZURE_OPTIONS } from '#libs/azure/azure.options.js';
 import type { Configuration } from '#libs/config/configuration.js';
 import { AccessControl } from '#libs/control/access.control.js';
 import { AuditControl } from '#libs/control/audit.control.js';
+import { ClusterControl } from '#libs/control/cluster.control.js';
 import { ChangeControl } from '#libs/control/change.control.js';
 import { OperationControl } from '#libs/control/operation.control.js';
 import { OperationWatcher } from '#libs/control/operation.watcher.js';
@@ -27,11 +32,17 @@ import { systemClock } from '#libs/kernel/clock.js';
 import { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
 import { OperationAcceptor } from '#libs/operations/operation.acceptor.js';
 import { OperationRepository } from '#libs/operations/operation.repository.js';
+import { KubeModule } from '#libs/kube/kube.module.js';
 import { AKS_SYSTEM, AksModule } from '#libs/systems/aks/aks.module.js';
+import { AZURE_SYSTEM, AzureSystemModule } from '#libs/systems/azure/azure.module.js';
 import type { System } from '#libs/systems/contract/system.js';
 import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { FLEET_SYSTEM, FleetModule } from '#libs/systems/fleet/fleet.module.js';
+import { STREAM_NAMES, type KubernetesSelection } from '#libs/systems/kubernetes/kubernetes.options.js';
+import { KUBERNETES_SYSTEM, KubernetesModule } from '#libs/systems/kubernetes/kubernetes.module.js';
 import { entities, migrations } from '#migrations/schema.js';
+import { ClusterDirectoryModule } from './cluster-directory.module.js';
+import { createHouseKube, probeWith } from './house-kube.js';
 import type { Logger } from './logger.js';
 import { CLOCK, CONFIGURATION, LOGGER } from './tokens.js';
 
@@ -42,7 +53,25 @@ export class HouseModule {
     return {
       module: HouseModule,
       global: true,
-      imports: [AzureModule.register({ useFactory: () => azureOptions(configuration) }), AksModule, FleetModule],
+      imports: [
+        AzureModule.register({ useFactory: () => azureOptions(configuration) }),
+        KubeModule.register({
+          inject: [AZURE, ModuleRef],
+          useFactory: (azure: Azure, modules: ModuleRef) =>
+            createHouseKube(configuration, azure, {
+              kubeconfigOf: (uid) => modules.get(AttachedKubeconfigs, { strict: false }).open(uid),
+              findCluster: async (uid) => {
+                const record = await modules.get(ResourceRepository, { strict: false }).find(uid);
+                return record === null ? undefined : { uid: record.uid, id: record.id, kind: record.kind };
+              },
+            }),
+        }),
+        AksModule,
+        AzureSystemModule,
+        FleetModule,
+        ClusterDirectoryModule,
+        KubernetesModule.register({ useFactory: () => selectionOf(configuration) }),
+      ],
       providers: [
         { provide: CONFIGURATION, useValue: configuration },
         { provide: LOGGER, useValue: logger },
@@ -70,7 +99,7 @@ export class HouseModule {
         },
         {
           provide: SystemRegistry,
-          inject: [AKS_SYSTEM, FLEET_SYSTEM],
+          inject: [AKS_SYSTEM, FLEET_SYSTEM, KUBERNETES_SYSTEM, AZURE_SYSTEM],
           useFactory: (...systems: System[]) => new SystemRegistry(systems),
         },
         { provide: SecretVault, useFactory: () => new SecretVault(configuration.encryptionKeys) },
@@ -92,11 +121,22 @@ export class HouseModule {
           useFactory: (database: Database) => new AccessRepository(database),
         },
         {
+          provide: ClusterAccessRepository,
+          inject: [Database],
+          useFactory: (database: Database) => new ClusterAccessRepository(database),
+        },
+        {
+          provide: AttachedKubeconfigs,
+          inject: [ClusterAccessRepository, SecretVault],
+          useFactory: (accesses: ClusterAccessRepository, vault: SecretVault) =>
+            new AttachedKubeconfigs(accesses, vault),
+        },
+        {
           provide: Authenticator,
           inject: [Database, AccessRepository],
           useFactory: (database: Database, access: AccessRepository) => new Authenticator(database, access),
         },
-        ...controls(),
+        ...controls(configuration),
       ],
       exports: [
         CONFIGURATION,
@@ -116,9 +156,11 @@ export class HouseModule {
         AuditRepository,
         Authenticator,
         SecretVault,
+        AttachedKubeconfigs,
         AccessControl,
         AuditControl,
         ChangeControl,
+        ClusterControl,
         OperationControl,
         ReadinessControl,
         ResourceControl,
@@ -162,7 +204,7 @@ function inventory(configuration: Configuration): NonNullable<DynamicModule['pro
   ];
 }
 
-function controls(): NonNullable<DynamicModule['providers']> {
+function controls(configuration: Configuration): NonNullable<DynamicModule['providers']> {
   return [
     {
       provide: ReferenceResolver,
@@ -209,6 +251,40 @@ function controls(): NonNullable<DynamicModule['providers']> {
         references: ReferenceResolver,
         listener: NotificationListener,
       ) => new ChangeControl(registry, changes, references, listener),
+    },
+    {
+      provide: ClusterControl,
+      inject: [
+        Database,
+        SystemRegistry,
+        ResourceRepository,
+        ObservationWriter,
+        AttachedKubeconfigs,
+        ClusterAccessRepository,
+        AuditRepository,
+        AZURE,
+      ],
+      useFactory: (
+        database: Database,
+        registry: SystemRegistry,
+        resources: ResourceRepository,
+        writer: ObservationWriter,
+        kubeconfigs: AttachedKubeconfigs,
+        accesses: ClusterAccessRepository,
+        audit: AuditRepository,
+        azure: Azure,
+      ) =>
+        new ClusterControl({
+          database,
+          registry,
+          resources,
+          writer,
+          kubeconfigs,
+          accesses,
+          audit,
+          probe: probeWith(configuration, azure),
+          clock: systemClock,
+        }),
     },
     {
       provide: OperationControl,
@@ -260,5 +336,19 @@ function azureOptions(configuration: Configuration): AzureOptions {
     ...(configuration.armToken === undefined ? {} : { staticToken: configuration.armToken }),
     requestTimeoutMs: configuration.armTimeoutMs,
     pollIntervalSeconds: configuration.armPollSeconds,
+  };
+}
+
+/** @throws TypeError naming the streams that there are not. */
+function selectionOf(configuration: Configuration): KubernetesSelection {
+  const wanted = configuration.watchStreams;
+  const unknown = wanted.filter((name) => !STREAM_NAMES.some((stream) => stream === name));
+  if (unknown.length > 0) {
+    throw new TypeError(`WATCH_STREAMS: unknown: ${unknown.join(', ')}; there are: ${STREAM_NAMES.join(', ')}`);
+  }
+  return {
+    streams: wanted.length === 0 ? STREAM_NAMES : STREAM_NAMES.filter((stream) => wanted.includes(stream)),
+    namespaces: configuration.watchNamespaces,
+    excludedNamespaces: configuration.watchExcludedNamespaces,
   };
 }

@@ -94,7 +94,10 @@ async function start(): Promise<void> {
 async function firstSync(token: string): Promise<void> {
   const headers = { authorization: `Bearer ${token}` };
   for (const deadline = Date.now() + FIRST_SYNC_MS; Date.now() < deadline && !isStopping();) {
-    const answer = await fetch(`${apiUrl}/v1/resources?limit=1`, { headers, signal: AbortSignal.timeout(5_000) });
+    const answer = await fetch(`${apiUrl}/v1/resources?kind=ManagedCluster,AgentPool,Fleet,FleetMember&limit=1`, {
+      headers,
+      signal: AbortSignal.timeout(5_000),
+    });
     if ((await answer.text()).includes('"partial":false')) return;
     await delay(100);
   }
@@ -230,6 +233,7 @@ Pilothouse is ready (${(milliseconds / 1000).toFixed(1)} s).
   GraphQL     ${apiUrl}/graphql      in the browser: ${apiUrl}/graphiql
   REST docs   ${apiUrl}/docs
   Simulator   ${simulatorUrl}
+  kubectl     npm run --silent kubeconfig -- demo-aks01 > kubeconfig; kubectl --kubeconfig kubeconfig get nodes
   Token       ${token}
 
   curl -s ${apiUrl}/graphql -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' \\

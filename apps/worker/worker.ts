@@ -9,6 +9,7 @@ import type { Configuration } from '#libs/config/configuration.js';
 import { ReadinessControl } from '#libs/control/readiness.control.js';
 import { Database } from '#libs/database/database.js';
 import { NotificationListener } from '#libs/database/notification.listener.js';
+import { AttachedKubeconfigs } from '#libs/access/attached-kubeconfigs.js';
 import { ChangeRepository } from '#libs/inventory/change.repository.js';
 import { ClusterWatchPlanner } from '#libs/inventory/cluster-watch.planner.js';
 import { ClusterWatchScheduler } from '#libs/inventory/cluster-watch.scheduler.js';
@@ -82,6 +83,7 @@ export class Worker {
       this.#planning(house),
       this.#watchPlanning(house),
       this.#housekeeping(house),
+      this.#resealing(house),
       ...this.#checkpoints(house),
     ];
     this.#health = createHealthServer(house.get(ReadinessControl), this.#jobs, this.#metrics.registry);
@@ -245,6 +247,19 @@ export class Worker {
       intervalMs: WATCH_PLAN_INTERVAL_MS,
       run: (signal) => planner.plan(signal),
       onFailure: (error) => this.#logger.error({ err: error }, 'The clusters to be watched could not be listed'),
+    });
+  }
+
+  /** After a change of keys, what the older ones have sealed. */
+  #resealing(house: INestApplicationContext): PeriodicTask {
+    const kubeconfigs = house.get(AttachedKubeconfigs);
+    return new PeriodicTask({
+      intervalMs: HOUSEKEEPING_INTERVAL_MS,
+      run: async () => {
+        const count = await kubeconfigs.resealAll();
+        if (count > 0) this.#logger.info({ count }, 'Attached kubeconfigs were sealed with the present key');
+      },
+      onFailure: (error) => this.#logger.error({ err: error }, 'Attached kubeconfigs could not be sealed anew'),
     });
   }
 

@@ -3,14 +3,14 @@ import { ControlError } from '#libs/kernel/control-error.js';
 import type { Caller } from './caller.js';
 
 /** The things that are protected, coarse for now: a role either may or may not. */
-export type Permission = 'read' | 'operate' | 'audit';
+export type Permission = 'read' | 'operate' | 'audit' | 'connect';
 
 function allows(caller: Caller, permission: Permission): boolean {
   switch (caller.role) {
     case 'admin':
       return true;
     case 'operator':
-      return permission !== 'audit';
+      return permission === 'read' || permission === 'operate';
     case 'viewer':
       return permission === 'read';
     default:

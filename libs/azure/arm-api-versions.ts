@@ -8,6 +8,10 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.resources/resourcegroups': '2021-04-01',
   'microsoft.resources/providers': '2021-04-01',
   'microsoft.compute/locations/usages': '2024-07-01',
+  'microsoft.network/virtualnetworks': '2025-05-01',
+  'microsoft.authorization/roleassignments': '2022-04-01',
+  'microsoft.authorization/permissions': '2022-04-01',
+  'microsoft.features/providers/features': '2021-07-01',
 };
 
 /** @throws TypeError for a type that is not in the table: a fault in our code. */

@@ -23,6 +23,8 @@ function integer(minimum: number, maximum: number) {
   return z.coerce.number('must be a number').int('must be a whole number').min(minimum).max(maximum);
 }
 
+const names = text.transform((value) => value.split(/[\s,]+/).filter((name) => name !== ''));
+
 const bearerToken = text
   .min(1)
   .max(512)
@@ -176,18 +178,54 @@ export const settings = {
     {
       variable: 'ENCRYPTION_KEYS',
       description:
-        'The keys (32 bytes in base64 each, separated by commas) that the secret inputs of open operations ' +
-        'are sealed with. The first one seals, all of them open; put a new one in front to change the key, ' +
-        'and drop the old one when no operation from before is open any more. Without any, such inputs are not accepted. ' +
+        'The keys (32 bytes in base64 each, separated by commas) that stored secrets are sealed with: attached kubeconfigs and ' +
+        'the secret inputs of open operations. The first one seals, all of them open; put a new one in front to change the key, ' +
+        'and drop the old one when the log says that everything was sealed anew. Without any, such secrets are not accepted. ' +
         '`openssl rand -base64 32` makes one.',
       default: '',
       secret: true,
     },
   ),
+  kubernetesInsecureTls: setting(
+    z.enum(['true', 'false']).transform((value) => value === 'true'),
+    {
+      variable: 'KUBERNETES_ALLOW_INSECURE_TLS',
+      description:
+        'Whether an attached kubeconfig may say that the certificate of its server is not checked (`insecure-skip-tls-verify`).',
+      default: 'false',
+    },
+  ),
+  kubernetesTimeoutMs: setting(integer(1_000, 300_000), {
+    variable: 'KUBERNETES_TIMEOUT_MS',
+    description: 'Milliseconds that one request to a cluster may take.',
+    default: '30000',
+  }),
+  kubernetesConcurrency: setting(integer(1, 256), {
+    variable: 'KUBERNETES_CONCURRENCY',
+    description: 'Requests that one process has open to the same cluster at most; watches do not count.',
+    default: '8',
+  }),
   watchConcurrency: setting(integer(0, 10_000), {
     variable: 'WATCH_CONCURRENCY',
     description: 'Clusters that one worker watches at most; several workers share the clusters among them.',
     default: '200',
+  }),
+  watchStreams: setting(names, {
+    variable: 'WATCH_STREAMS',
+    description:
+      'What is watched in clusters, by the names of the streams (`namespaces`, `nodes`, `pods`, `services`, …), separated by ' +
+      'commas; empty: everything. Secrets are never read.',
+    default: '',
+  }),
+  watchNamespaces: setting(names, {
+    variable: 'WATCH_NAMESPACES',
+    description: 'The namespaces that are watched, separated by commas; empty: all.',
+    default: '',
+  }),
+  watchExcludedNamespaces: setting(names, {
+    variable: 'WATCH_EXCLUDED_NAMESPACES',
+    description: 'Namespaces that are not watched, separated by commas.',
+    default: '',
   }),
   auditSigningKey: setting(
     text

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { AccessControl } from '#libs/control/access.control.js';
 import { AuditControl } from '#libs/control/audit.control.js';
+import { ClusterControl } from '#libs/control/cluster.control.js';
 import { ChangeControl } from '#libs/control/change.control.js';
 import { OperationControl } from '#libs/control/operation.control.js';
 import { ReadinessControl } from '#libs/control/readiness.control.js';
@@ -17,6 +18,7 @@ import {
   FakeAccess,
   FakeAudit,
   FakeChanges,
+  FakeClusters,
   FakeOperations,
   FakeReadiness,
   FakeResources,
@@ -30,6 +32,7 @@ export interface FakeApi {
   resources: FakeResources;
   operations: FakeOperations;
   changes: FakeChanges;
+  clusters: FakeClusters;
   audit: FakeAudit;
   readiness: FakeReadiness;
   /** The log, a parsed line each. */
@@ -46,11 +49,13 @@ export async function startFakeApi(settings: Partial<ApiSettings> = {}): Promise
   const resources = new FakeResources(registry);
   const operations = new FakeOperations(registry);
   const changes = new FakeChanges();
+  const clusters = new FakeClusters();
   const audit = new FakeAudit();
   const readiness = new FakeReadiness();
   const controls = [
     { provide: SystemRegistry, useValue: registry },
     { provide: ResourceControl, useValue: resources },
+    { provide: ClusterControl, useValue: clusters },
     { provide: OperationControl, useValue: operations },
     { provide: ChangeControl, useValue: changes },
     { provide: AuditControl, useValue: audit },
@@ -84,6 +89,7 @@ export async function startFakeApi(settings: Partial<ApiSettings> = {}): Promise
     resources,
     operations,
     changes,
+    clusters,
     audit,
     readiness,
     log,

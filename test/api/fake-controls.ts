@@ -6,6 +6,9 @@ import type { AccessControl } from '#libs/control/access.control.js';
 import type { AuditControl, AuditQuery } from '#libs/control/audit.control.js';
 import type { AuditCheckpointView, AuditEventView } from '#libs/control/audit.view.js';
 import type { ChangeControl, ChangePageView, ChangeQuery } from '#libs/control/change.control.js';
+import type { ClusterCall, ClusterControl } from '#libs/control/cluster.control.js';
+import type { AttachedClusterView, ClusterAccessView } from '#libs/control/cluster.view.js';
+import type { Secret } from '#libs/kernel/secret.js';
 import type {
   OperationAcceptRequest,
   OperationControl,
@@ -352,6 +355,66 @@ export class FakeAudit implements Pick<AuditControl, keyof AuditControl> {
     if (caller.role !== 'admin') return Promise.reject(new ControlError('FORBIDDEN', 'For administrators.'));
     return Promise.resolve({ items: [], nextCursor: null });
   }
+}
+
+/** Remembers what it was given, and fails as it is told. */
+export class FakeClusters implements Pick<ClusterControl, keyof ClusterControl> {
+  readonly calls: { method: string; uid?: string; name?: string; kubeconfig?: string; correlationId?: string }[] = [];
+  failure: Error | undefined;
+
+  attach(
+    _caller: Caller,
+    request: { name: string; kubeconfig: Secret },
+    call: ClusterCall,
+  ): Promise<AttachedClusterView> {
+    const { name, kubeconfig } = request;
+    return this.#answer(
+      { method: 'attach', name, kubeconfig: kubeconfig.reveal(), correlationId: call.correlationId },
+      {
+        uid: resourceUid(`/clusters/${name}`),
+        id: `/clusters/${name}`,
+        kind: 'AttachedCluster',
+        name,
+        server: 'api.example.test:6443',
+        kubernetesVersion: 'v1.32.4',
+        authentication: 'token',
+      },
+    );
+  }
+
+  detach(_caller: Caller, uid: string): Promise<void> {
+    return this.#answer({ method: 'detach', uid }, undefined);
+  }
+
+  getAccess(_caller: Caller, uid: string): Promise<ClusterAccessView> {
+    return this.#answer({ method: 'getAccess', uid }, accessView(uid));
+  }
+
+  giveAccess(_caller: Caller, uid: string, kubeconfig: Secret): Promise<ClusterAccessView> {
+    return this.#answer({ method: 'giveAccess', uid, kubeconfig: kubeconfig.reveal() }, accessView(uid));
+  }
+
+  removeAccess(_caller: Caller, uid: string): Promise<void> {
+    return this.#answer({ method: 'removeAccess', uid }, undefined);
+  }
+
+  async #answer<T>(call: FakeClusters['calls'][number], answer: T): Promise<T> {
+    this.calls.push(call);
+    const { failure } = this;
+    this.failure = undefined;
+    if (failure !== undefined) throw failure;
+    return answer;
+  }
+}
+
+function accessView(clusterUid: string): ClusterAccessView {
+  return {
+    clusterUid,
+    server: 'api.example.test:6443',
+    authentication: 'token',
+    attachedBy: 'admin',
+    attachedAt: OBSERVED_AT,
+  };
 }
 
 export class FakeReadiness implements Pick<ReadinessControl, 'check'> {

@@ -42,7 +42,16 @@ class Estate {
   static async start(clusters: number, fleets: number): Promise<Estate> {
     const test = await createTestDatabase();
     const simulator = await createSimulator({
-      estate: { subscriptions: 1, clusters, fleets, members: clusters, pools: 2, seed: 1 },
+      estate: {
+        subscriptions: 1,
+        clusters,
+        fleets,
+        members: clusters,
+        pools: 2,
+        podsPerCluster: 0,
+        deploymentsPerCluster: 0,
+        seed: 1,
+      },
       settings: { throttleScale: 0, indexLagSeconds: 0 },
     });
     const configuration = readConfiguration({

@@ -1,4 +1,4 @@
-import { ManualClock } from '#libs/kernel/clock.js';
+import { ManualClock, delay, type Clock } from '#libs/kernel/clock.js';
 import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
 import { Secret } from '#libs/kernel/secret.js';
 import { createAzure, type Azure } from '#libs/azure/azure.js';
@@ -24,21 +24,24 @@ export interface LoggedRequest {
   body: unknown;
 }
 
+const LOOK_AGAIN_MS = 50;
+const MOST_RUNS = 600;
+
 /** The real clients over HTTP to a simulator in this process, whose clock the test moves. */
 export class AzureOnSimulator {
   private constructor(
     readonly azure: Azure,
     readonly origin: string,
     private readonly simulator: Simulator,
-    private readonly clock: ManualClock,
+    private readonly clock: Clock,
   ) {}
 
   static async start(
     options: SimulatorOptions = {},
     azureOptions: Partial<AzureOptions> = {},
   ): Promise<AzureOnSimulator> {
-    const clock = new ManualClock('2026-11-01T10:00:00Z');
-    const simulator = await createSimulator({ clock, ...options });
+    const clock = options.clock ?? new ManualClock('2026-11-01T10:00:00Z');
+    const simulator = await createSimulator({ ...options, clock });
     const origin = await simulator.listen();
     const azure = createAzure({
       ...DEFAULT_AZURE_OPTIONS,
@@ -58,7 +61,14 @@ export class AzureOnSimulator {
 
   /** Lets work in Azure go on, and Resource Graph catch up with it. */
   advance(seconds: number): void {
+    if (!(this.clock instanceof ManualClock)) throw new Error('Nobody moves the clock on the wall.');
     this.clock.advance(seconds * 1000);
+  }
+
+  /** Until a caller that was told to wait looks again: on the wall's clock it looks more often than it was told. */
+  async pass(seconds: number): Promise<void> {
+    if (this.clock instanceof ManualClock) this.clock.advance(seconds * 1000);
+    else await delay(Math.min(seconds * 1000, LOOK_AGAIN_MS));
   }
 
   /** Something that happens to Azure from the outside: `/_simulator/…`. */
@@ -125,8 +135,8 @@ export class OperationPlayer {
         const outcome = await this.runStep(step.name);
         if (outcome.outcome === 'done') break;
         if (outcome.outcome === 'failed') throw outcome.error;
-        if (runs > 100) throw new Error(`${step.name} does not end: ${outcome.message}`);
-        this.world.advance(outcome.retryAfterSeconds);
+        if (runs > MOST_RUNS) throw new Error(`${step.name} does not end: ${outcome.message}`);
+        await this.world.pass(outcome.retryAfterSeconds);
       }
     }
     return this.operation.verify(this.context);

@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Azure } from '#libs/azure/azure.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { createAksSystem } from '#libs/systems/aks/aks.module.js';
+import type { System } from '#libs/systems/contract/system.js';
 import { targetOf } from '#libs/systems/contract/system.contract-suite.js';
 import { createFleetSystem } from '#libs/systems/fleet/fleet.module.js';
+import { FakeKube } from '#libs/testing/fake-kube.js';
 import {
   AzureOnSimulator,
   CLUSTER_1,
@@ -21,6 +24,10 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
+function fleetSystem(azure: Azure): System {
+  return createFleetSystem(azure, new FakeKube(), { find: async () => undefined });
+}
+
 function scale(count = 3): OperationPlayer {
   const operation = createAksSystem(world.azure).operations[0]!;
   return new OperationPlayer(
@@ -36,7 +43,7 @@ function fleetOperation(
   input: JsonObject,
   references: Record<string, ReturnType<typeof targetOf>>,
 ): OperationPlayer {
-  const operation = createFleetSystem(world.azure).operations.find((candidate) => candidate.type === type)!;
+  const operation = fleetSystem(world.azure).operations.find((candidate) => candidate.type === type)!;
   return new OperationPlayer(world, operation, input, references);
 }
 

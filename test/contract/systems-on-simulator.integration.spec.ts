@@ -5,11 +5,13 @@ import type { Observation } from '#libs/systems/contract/observation.js';
 import type { System } from '#libs/systems/contract/system.js';
 import { collected, describeSystem, targetOf } from '#libs/systems/contract/system.contract-suite.js';
 import { createFleetSystem } from '#libs/systems/fleet/fleet.module.js';
-import { AzureOnSimulator, CLUSTER_1, CLUSTER_2, FLEET, MEMBER_1, POOL_1, SUBSCRIPTION } from './azure-on-simulator.js';
+import { FakeKube } from '#libs/testing/fake-kube.js';
+import { AzureOnSimulator, CLUSTER_1, FLEET, POOL_1, SUBSCRIPTION } from './azure-on-simulator.js';
 
 const world = await AzureOnSimulator.start();
 afterAll(() => world.stop());
 
+const fleet = createFleetSystem(world.azure, new FakeKube(), { find: async () => undefined });
 const call = { correlationId: 'c', signal: new AbortController().signal };
 
 async function observedBy(system: System): Promise<Observation[]> {
@@ -25,7 +27,6 @@ async function samplesOf(system: System): Promise<Record<string, JsonObject[]>> 
 }
 
 const aks = createAksSystem(world.azure);
-const fleet = createFleetSystem(world.azure);
 
 describeSystem('aks, on the simulator', {
   otherKinds: ['FleetMember'],
@@ -37,33 +38,6 @@ describeSystem('aks, on the simulator', {
     },
   },
   world: () => ({ system: aks, subscriptionId: SUBSCRIPTION, absent: [targetOf(`${CLUSTER_1}x`, 'ManagedCluster')] }),
-});
-
-describeSystem('fleet, on the simulator', {
-  otherKinds: ['ManagedCluster'],
-  samples: await samplesOf(fleet),
-  operations: {
-    'fleet.create': {
-      input: {
-        subscriptionId: SUBSCRIPTION,
-        resourceGroup: 'demo_aks_fleetmng',
-        name: 'aks-fleet02',
-        location: 'eastus',
-      },
-      references: {},
-    },
-    'fleet.delete': { input: { fleet: FLEET }, references: { fleet: targetOf(FLEET, 'Fleet') } },
-    'fleet.member.join': {
-      input: { fleet: FLEET, cluster: CLUSTER_2 },
-      references: { fleet: targetOf(FLEET, 'Fleet'), cluster: targetOf(CLUSTER_2, 'ManagedCluster') },
-    },
-    'fleet.member.leave': { input: { member: MEMBER_1 }, references: { member: targetOf(MEMBER_1, 'FleetMember') } },
-  },
-  world: () => ({
-    system: fleet,
-    subscriptionId: SUBSCRIPTION,
-    absent: [targetOf(`${FLEET}x`, 'Fleet'), targetOf(`${MEMBER_1}x`, 'FleetMember')],
-  }),
 });
 
 describe('the estate of scenario A', () => {

@@ -14,6 +14,11 @@ const pool = (cluster: string): string =>
   `${GROUP}/providers/Microsoft.ContainerService/managedClusters/${cluster}/agentPools/nodepool1`;
 const POOL_PUTS = /\/agentpools\/nodepool1$/i;
 
+/** The syncs alone: the watches of a hub are refused for as long as nobody has given us its role. */
+function ofAzure(unavailable: { scope: string; reason: string; problem: { code: string } }[]) {
+  return unavailable.filter(({ scope }) => /^(aks|fleet):/.test(scope));
+}
+
 describe('durable operations', () => {
   let stack: Stack;
 
@@ -183,11 +188,10 @@ describe('durable operations', () => {
     });
     const partial = await stack.until('both syncs to fail', async () => {
       const { body } = await stack.api('/v1/resources?limit=1000');
-      return body.unavailable.length === 2 ? body : undefined;
+      return ofAzure(body.unavailable).length === 2 ? body : undefined;
     });
     expect(partial.partial).toBe(true);
-    for (const part of partial.unavailable) {
-      expect(part.scope).toMatch(/^(aks|fleet):/);
+    for (const part of ofAzure(partial.unavailable)) {
       expect(['failed', 'partial']).toContain(part.reason);
       expect(part.problem.code).toMatch(/^AZURE_/);
     }
@@ -197,10 +201,10 @@ describe('durable operations', () => {
     const overGraphql = await stack.graphql('{ fleets { partial unavailable { scope } } }');
     expect(overGraphql.body.data.fleets.partial).toBe(true);
     await stack.simulator('/faults', { method: 'DELETE' });
-    await stack.until(
-      'the sync to recover',
-      async () => (await stack.api('/v1/resources?limit=1')).body.partial === false,
-    );
+    await stack.until('the sync to recover', async () => {
+      const { body } = await stack.api('/v1/resources?limit=1');
+      return ofAzure(body.unavailable).length === 0;
+    });
   });
 
   it('can be canceled while they are pending', async () => {

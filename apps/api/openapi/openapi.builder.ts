@@ -7,10 +7,13 @@ import type { OperationDefinition } from '#libs/systems/contract/operation-defin
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { OPERATION_STATUSES } from '#libs/operations/operation.status.js';
 import { z } from 'zod';
+import { clusterAccessDocument, clusterAttachDocument } from '../rest/cluster.schemas.js';
 import {
+  attachedCluster,
   auditCheckpointPage,
   auditEventPage,
   changePage,
+  clusterAccess,
   operation,
   operationPage,
   operationType,
@@ -31,7 +34,7 @@ export interface OpenapiOptions {
 }
 
 type JsonObject = Record<string, unknown>;
-type Method = 'get' | 'post';
+type Method = 'get' | 'post' | 'put' | 'delete';
 
 interface RouteDescription {
   tag: string;
@@ -70,6 +73,7 @@ class OpenapiBuilder {
     for (const kind of this.registry.kinds) this.#addKind(kind);
     this.#addOperations();
     for (const definition of this.registry.operations) this.#addOperationType(definition);
+    this.#addClusters();
     this.#addFeeds();
     this.#addService();
     return {
@@ -322,6 +326,65 @@ class OpenapiBuilder {
     });
   }
 
+  #addClusters(): void {
+    const access = this.#schemas.addOutput('ClusterAccess', clusterAccess);
+    const denied: ControlErrorCode[] = ['INVALID_REQUEST', 'FORBIDDEN', 'RESOURCE_NOT_FOUND'];
+    const unusable: ControlErrorCode[] = [
+      'INVALID_KUBECONFIG',
+      'KUBERNETES_UNAUTHENTICATED',
+      'KUBERNETES_UNAVAILABLE',
+      'KUBERNETES_TIMEOUT',
+      'UNAVAILABLE',
+    ];
+    this.#add('post', '/v1/clusters', {
+      tag: 'Clusters',
+      summary: 'Attaches a cluster that Azure does not know',
+      description:
+        'The kubeconfig is tried at once, kept sealed, and never shown. Exec plugins are never run; `kubelogin` is understood ' +
+        'and replaced by a token of the identity of Pilothouse. Files that it refers to are not read: data must be inline.',
+      operationId: 'attachCluster',
+      body: jsonBody(this.#schemas.addInput('ClusterAttachRequest', clusterAttachDocument)),
+      responses: {
+        201: json('The cluster.', this.#schemas.addOutput('AttachedClusterSummary', attachedCluster)),
+      },
+      problems: ['INVALID_REQUEST', 'FORBIDDEN', 'CONFLICT', ...unusable],
+    });
+    this.#add('delete', '/v1/clusters/{uid}', {
+      tag: 'Clusters',
+      summary: 'Takes an attached cluster out again',
+      operationId: 'detachCluster',
+      parameters: [uidParameter()],
+      responses: { 204: { description: 'It is no longer known.' } },
+      problems: [...denied, 'CONFLICT'],
+    });
+    this.#add('get', '/v1/clusters/{uid}/access', {
+      tag: 'Clusters',
+      summary: 'The access that was given to a cluster',
+      operationId: 'getClusterAccess',
+      parameters: [uidParameter()],
+      responses: { 200: json('The access.', access) },
+      problems: ['RESOURCE_NOT_FOUND'],
+    });
+    this.#add('put', '/v1/clusters/{uid}/access', {
+      tag: 'Clusters',
+      summary: 'Gives access to a cluster that is known',
+      description: 'It is used in place of the credential that Azure would give.',
+      operationId: 'giveClusterAccess',
+      parameters: [uidParameter()],
+      body: jsonBody(this.#schemas.addInput('ClusterAccessRequest', clusterAccessDocument)),
+      responses: { 200: json('The access.', access) },
+      problems: [...denied, ...unusable],
+    });
+    this.#add('delete', '/v1/clusters/{uid}/access', {
+      tag: 'Clusters',
+      summary: 'Takes the access away that was given',
+      operationId: 'removeClusterAccess',
+      parameters: [uidParameter()],
+      responses: { 204: { description: 'There is none any more.' } },
+      problems: denied,
+    });
+  }
+
   #addFeeds(): void {
     const page = this.#schemas.addOutput('ChangePage', changePage);
     this.#add('get', '/v1/changes', {
@@ -549,6 +612,7 @@ const TAGS = [
   { name: 'Resources by kind', description: 'Objects of one kind, with typed properties.' },
   { name: 'Operations', description: 'Changes: started, followed and stopped.' },
   { name: 'Operations by type', description: 'The same, with a route and a schema for each type.' },
+  { name: 'Clusters', description: 'The access that Pilothouse has to clusters.' },
   { name: 'Feeds', description: 'What has changed, and who did what.' },
   { name: 'GraphQL', description: 'Everything as one graph.' },
   { name: 'Service', description: 'Health, measurements and this document.' },

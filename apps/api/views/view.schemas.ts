@@ -6,6 +6,7 @@ import {
   type Violation,
 } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
+import type { AttachedClusterView, ClusterAccessView } from '#libs/control/cluster.view.js';
 import { OPERATION_STATUSES, STEP_STATUSES } from '#libs/operations/operation.status.js';
 import { HEALTH_STATES, OBSERVATION_SOURCES, RELATION_TYPES } from '#libs/systems/contract/observation.js';
 import type { AuditCheckpointView, AuditEventView } from '#libs/control/audit.view.js';
@@ -414,3 +415,31 @@ export const readiness = z
       .describe('What was checked.'),
   })
   .meta({ id: 'Readiness', description: 'Whether requests can be served.' });
+
+export const clusterAccess = z
+  .object({
+    clusterUid: z.uuid().describe('The cluster.'),
+    server: z.string().describe('Host and port of its API server.'),
+    authentication: z.string().describe('How the kubeconfig proves who calls: `token`, `certificate` or `entra`.'),
+    attachedBy: z.string().describe('Who attached it.'),
+    attachedAt: instant.describe('When it was attached.'),
+  })
+  .meta({
+    id: 'ClusterAccess',
+    description: 'An attached kubeconfig, as far as it is shown.',
+  }) satisfies z.ZodType<ClusterAccessView>;
+
+export const attachedCluster = z
+  .object({
+    uid: z.uuid().describe('The uid by which inputs and queries name the cluster.'),
+    id: z.string().describe('Its id.'),
+    kind: z.string().describe('AttachedCluster.'),
+    name: z.string().describe('Its name.'),
+    server: z.string().describe('Host and port of its API server.'),
+    kubernetesVersion: z.string().describe('The version of Kubernetes that it said it runs.'),
+    authentication: z.string().describe('How the kubeconfig proves who calls: `token`, `certificate` or `entra`.'),
+  })
+  .meta({
+    id: 'AttachedClusterSummary',
+    description: 'A cluster that was attached.',
+  }) satisfies z.ZodType<AttachedClusterView>;

@@ -574,6 +574,7 @@ export const DEFAULT_API_RESOURCES: readonly ApiResource[] = [
   apiResource('v1', 'Secret', 'secrets'),
   apiResource('v1', 'Service', 'services', STATUS),
   apiResource('v1', 'ServiceAccount', 'serviceaccounts', { subresources: ['token'] }),
+  apiResource('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices'),
   apiResource('apps/v1', 'DaemonSet', 'daemonsets', STATUS),
   apiResource('apps/v1', 'Deployment', 'deployments', SCALED),
   apiResource('apps/v1', 'ReplicaSet', 'replicasets', SCALED),

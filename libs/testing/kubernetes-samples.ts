@@ -197,6 +197,32 @@ export function node(name: string, change: Parts = {}): KubernetesObject {
   return object({ apiVersion: 'v1', kind: 'Node' }, { name }, sample, change);
 }
 
+/** A slice of a service: a ready pod for each address; `endpoints` instead of them. */
+export function endpointSlice(
+  service: string,
+  addresses: readonly string[],
+  change: { name?: string; endpoints?: JsonObject[] } = {},
+): KubernetesObject {
+  const pods = addresses.map((address, index) => ({
+    addresses: [address],
+    conditions: { ready: true, serving: true, terminating: false },
+    nodeName: 'node-1',
+    targetRef: { kind: 'Pod', namespace: 'web', name: `${service}-${index}` },
+  }));
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: change.name ?? `${service}-x`,
+      namespace: 'web',
+      labels: { 'kubernetes.io/service-name': service },
+    },
+    addressType: 'IPv4',
+    endpoints: change.endpoints ?? pods,
+    ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+  };
+}
+
 export function service(name: string, change: Parts = {}): KubernetesObject {
   const sample = {
     spec: {

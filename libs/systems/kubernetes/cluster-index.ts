@@ -1,6 +1,8 @@
 import type { Clock } from '#libs/kernel/clock.js';
+import { WakeSignal } from '#libs/kernel/wake-signal.js';
 import { NodeLoad } from './node-load.js';
 import type { StreamName } from './kubernetes.options.js';
+import { ServiceEndpoints } from './service-endpoints.js';
 import { WorkloadLabels } from './workload-labels.js';
 
 export type Wait = (milliseconds: number, signal: AbortSignal) => Promise<void>;
@@ -8,11 +10,15 @@ export type Wait = (milliseconds: number, signal: AbortSignal) => Promise<void>;
 /** What the streams of one cluster know for each other. It is as large as the cluster, and lives as long as its streams. */
 export class ClusterIndex {
   readonly load: NodeLoad;
-  readonly labels = new WorkloadLabels();
+  readonly labels: WorkloadLabels;
+  readonly endpoints: ServiceEndpoints;
   readonly #settled = new Map<StreamName, PromiseWithResolvers<void>>();
 
   constructor(clock: Clock) {
     this.load = new NodeLoad(clock);
+    const services = new WakeSignal();
+    this.labels = new WorkloadLabels(services);
+    this.endpoints = new ServiceEndpoints(clock, services);
   }
 
   /** The stream has told everything once, or has ended: nobody need wait for it. */

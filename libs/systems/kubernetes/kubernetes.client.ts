@@ -38,9 +38,11 @@ export class KubernetesClient {
     namespace: string,
     type: KubernetesType,
     call: KubeCall,
+    labelSelector?: string,
   ): AsyncGenerator<KubernetesObject, void, void> {
     const client = await this.kube.clusterOf(clusterUid);
-    for await (const page of client.list(await resourceOf(client, type, call), { namespace }, call)) yield* page.items;
+    const options = { namespace, ...(labelSelector === undefined ? {} : { labelSelector }) };
+    for await (const page of client.list(await resourceOf(client, type, call), options, call)) yield* page.items;
   }
 
   /** The pods that a node carries, also those that have ended. */

@@ -49,7 +49,7 @@ function watchBeside({ watchers }: System): void {
     for await (const _batch of batches) continue;
   };
   for (const watcher of watchers) {
-    for (const stream of ['pods', 'deployments', 'statefulsets', 'daemonsets']) {
+    for (const stream of ['pods', 'deployments', 'statefulsets', 'daemonsets', 'endpointslices']) {
       void consume(watcher.watch(cluster, stream, context));
     }
   }

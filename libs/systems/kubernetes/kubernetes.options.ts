@@ -7,6 +7,7 @@ export const STREAM_NAMES = [
   'statefulsets',
   'daemonsets',
   'services',
+  'endpointslices',
   'pods',
   'nodes',
 ] as const;

@@ -16,7 +16,16 @@ import { podShareOf } from './node-load.js';
 import { nodeKind, observeNode, withRequests, type NodeRequests } from './node.kind.js';
 import { observePod, podKind } from './pod.kind.js';
 import { plus } from './pod-requests.js';
-import { leadingTo, observeService, selectorOf, selects, serviceKind, templateLabelsOf } from './service.kind.js';
+import { endpointsOf, gathered, SERVICE_NAME_LABEL, type EndpointsOfService } from './service-endpoints.js';
+import {
+  leadingTo,
+  observeService,
+  selectorOf,
+  selects,
+  serviceKind,
+  templateLabelsOf,
+  withEndpoints,
+} from './service.kind.js';
 import { observeWorkload, workloadKind } from './workload.kind.js';
 
 /**
@@ -66,7 +75,10 @@ export class KubernetesReader {
       case podKind.name:
         return observePod(object, reading);
       case serviceKind.name:
-        return leadingTo(observeService(object, reading), await this.#chosenBy(object, reading.cluster.uid, call));
+        return withEndpoints(
+          leadingTo(observeService(object, reading), await this.#chosenBy(object, reading.cluster.uid, call)),
+          await this.#behind(object, reading.cluster.uid, call),
+        );
       default:
         throw new TypeError(`Nothing observes the kind ${kind}`);
     }
@@ -78,6 +90,19 @@ export class KubernetesReader {
     if (pods === undefined) return undefined;
     const shares = pods.map(podShareOf).filter((share) => share !== undefined);
     return { ...shares.reduce(plus, { cpuMillicores: 0, memoryBytes: 0 }), pods: shares.length };
+  }
+
+  async #behind(
+    { metadata: { name, namespace } }: KubernetesObject,
+    clusterUid: string,
+    call: KubeCall,
+  ): Promise<EndpointsOfService | undefined> {
+    const slices = STREAMS.find((stream) => stream.name === 'endpointslices');
+    if (slices === undefined || !this.options.streams.includes(slices.name) || namespace === undefined)
+      return undefined;
+    const selector = `${SERVICE_NAME_LABEL}=${name}`;
+    const found = await whereAllowed(this.client.listIn(clusterUid, namespace, slices.type, call, selector));
+    return found === undefined ? undefined : gathered(found.map(endpointsOf));
   }
 
   async #chosenBy(service: KubernetesObject, clusterUid: string, call: KubeCall): Promise<string[]> {

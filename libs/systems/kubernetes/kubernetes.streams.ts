@@ -9,7 +9,7 @@ import { workloadKind } from './workload.kind.js';
 export interface StreamDefinition {
   name: StreamName;
   type: KubernetesType;
-  /** The kind in Pilothouse. */
+  /** The kind in Pilothouse that it tells of, or tells something about. */
   kind: string;
   /** The streams without which it cannot tell everything. */
   needs: readonly StreamName[];
@@ -24,7 +24,13 @@ export const STREAMS: readonly StreamDefinition[] = [
     name: 'services',
     type: { group: '', kind: 'Service' },
     kind: serviceKind.name,
-    needs: ['deployments', 'statefulsets', 'daemonsets'],
+    needs: ['deployments', 'statefulsets', 'daemonsets', 'endpointslices'],
+  },
+  {
+    name: 'endpointslices',
+    type: { group: 'discovery.k8s.io', kind: 'EndpointSlice' },
+    kind: serviceKind.name,
+    needs: [],
   },
   { name: 'pods', type: { group: '', kind: 'Pod' }, kind: podKind.name, needs: [] },
   { name: 'nodes', type: { group: '', kind: 'Node' }, kind: nodeKind.name, needs: ['pods'] },

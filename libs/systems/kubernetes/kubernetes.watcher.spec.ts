@@ -8,6 +8,7 @@ import { FakeKube, fakeRefusal, type FakeCluster } from '#libs/testing/fake-kube
 import {
   daemonSet,
   deployment,
+  endpointSlice,
   namespaceObject,
   node,
   pod,
@@ -26,6 +27,7 @@ const PREFIX = `kubernetes://${cluster.uid}`;
 const POD = { group: '', kind: 'Pod' };
 const NODE = { group: '', kind: 'Node' };
 const SERVICE = { group: '', kind: 'Service' };
+const SLICE = { group: 'discovery.k8s.io', kind: 'EndpointSlice' };
 const DEPLOYMENT = { group: 'apps', kind: 'Deployment' };
 const call = { correlationId: 'test', signal: new AbortController().signal };
 /** Later than anything that the fake has by itself. */
@@ -302,7 +304,7 @@ describe('each stream', () => {
     const all = watcher.streams.map(({ name }) => watch(watcher, name as StreamName));
     await Promise.all(all.map((each) => each.listed()));
     expect(new Set(kube.requests.map(({ kind }) => kind))).toEqual(
-      new Set(['Namespace', 'Node', 'Deployment', 'StatefulSet', 'DaemonSet', 'Pod', 'Service']),
+      new Set(['Namespace', 'Node', 'Deployment', 'StatefulSet', 'DaemonSet', 'Pod', 'Service', 'EndpointSlice']),
     );
   });
 
@@ -533,15 +535,22 @@ describe('what pods request of their nodes', () => {
 describe('what services lead to', () => {
   const inOther = { metadata: { namespace: 'other' } };
 
-  async function allListed(): Promise<{ deployments: Watching; services: Watching; told: Observation[] }> {
+  interface Streams {
+    deployments: Watching;
+    services: Watching;
+    slices: Watching;
+    told: Observation[];
+  }
+
+  async function allListed(): Promise<Streams> {
     const watcher = watcherOf();
     const services = watch(watcher, 'services');
-    const [deployments, ...others] = (['deployments', 'statefulsets', 'daemonsets'] as const).map((stream) =>
-      watch(watcher, stream),
-    );
+    const [deployments, slices, ...others] = (
+      ['deployments', 'endpointslices', 'statefulsets', 'daemonsets'] as const
+    ).map((stream) => watch(watcher, stream));
     const told = observationsOf(await services.listed());
-    await Promise.all([deployments!, ...others].map((each) => each.listed()));
-    return { deployments: deployments!, services, told };
+    await Promise.all([deployments!, slices!, ...others].map((each) => each.listed()));
+    return { deployments: deployments!, services, slices: slices!, told };
   }
 
   function ends(observation: Observation | undefined): string[] {
@@ -567,6 +576,55 @@ describe('what services lead to', () => {
       'exports apps/StatefulSet/web/web',
     ]);
     expect(told[0]?.relations.every(({ from }) => from === told[0]?.canonicalId)).toBe(true);
+  });
+
+  it('is told with what stands behind the service, by its endpoint slices', async () => {
+    world.add(
+      service('web'),
+      service('db', { spec: { selector: null } }),
+      endpointSlice('web', ['10.0.0.2', '10.0.0.1']),
+    );
+    const { slices, services, told } = await allListed();
+    const standing = (observation: Observation | undefined) => observation?.properties.endpoints;
+    const named = (name: string) => told.find((observation) => observation.name === name);
+    expect(standing(named('web'))).toEqual({
+      count: 2,
+      ready: 2,
+      shown: [
+        { address: '10.0.0.1', ready: true, pod: 'web-1', node: 'node-1' },
+        { address: '10.0.0.2', ready: true, pod: 'web-0', node: 'node-1' },
+      ],
+    });
+    expect(standing(named('db'))).toEqual({ count: 0, ready: 0, shown: [] });
+
+    const tell = async (...what: (KubernetesObject | ObjectChange)[]): Promise<Observation[]> => {
+      world.push(SLICE, changes(...what));
+      // The slices themselves are no objects of ours.
+      expect(observationsOf(await slices.until(({ batch }) => batch === 'alive'))).toEqual([]);
+      await waits.pass(GATHERING);
+      return (await services.changed()).observations;
+    };
+    const other = {
+      name: 'web-y',
+      endpoints: [{ addresses: ['10.0.0.3'], conditions: { ready: false } }],
+    };
+    const [second] = await tell(endpointSlice('web', [], other));
+    expect(standing(second)).toMatchObject({ count: 3, ready: 2 });
+    const [foreign] = await tell(endpointSlice('db', ['10.9.9.9'], { name: 'by-hand' }));
+    expect([foreign?.name, standing(foreign)]).toEqual(['db', expect.objectContaining({ count: 1, ready: 1 })]);
+    const [less] = await tell(gone(endpointSlice('web', [])));
+    expect(standing(less)).toEqual({
+      count: 1,
+      ready: 0,
+      shown: [{ address: '10.0.0.3', ready: false, pod: null, node: null }],
+    });
+  });
+
+  it('says nothing of what stands behind a service whose slices cannot be seen', async () => {
+    world.add(service('web'));
+    const watcher = watcherOf({ streams: ['services'] });
+    const [told] = observationsOf(await watch(watcher, 'services').listed());
+    expect(told?.properties).not.toHaveProperty('endpoints');
   });
 
   it('is nothing where it chooses no pods by itself', async () => {
@@ -645,7 +703,8 @@ describe('what services lead to', () => {
     world.refuse({ verb: 'watch', kind: 'StatefulSet' }, fakeRefusal('KUBERNETES_FORBIDDEN', 'Forbidden', 'no'));
     const watcher = watcherOf();
     const services = watch(watcher, 'services');
-    for (const stream of ['deployments', 'statefulsets', 'daemonsets'] as const) watch(watcher, stream);
+    for (const stream of ['deployments', 'statefulsets', 'daemonsets', 'endpointslices'] as const)
+      watch(watcher, stream);
     expect(ends(observationsOf(await services.listed())[0])).toEqual(['exports apps/Deployment/web/web']);
   });
 });
@@ -671,7 +730,7 @@ describe('observe', () => {
       pod('done', { status: { phase: 'Succeeded' } }),
     );
     world.add(pod('elsewhere', { spec: { nodeName: 'node-2' } }), deployment('web'), daemonSet('web'));
-    world.add(deployment('web', { metadata: { namespace: 'other' } }), object);
+    world.add(deployment('web', { metadata: { namespace: 'other' } }), endpointSlice('web', ['10.0.0.1']), object);
     const watcher = watcherOf();
     const streams = watcher.streams.map(({ name }) => ({ name, watched: watch(watcher, name as StreamName) }));
     const told = await Promise.all(
@@ -685,7 +744,10 @@ describe('observe', () => {
       observations: [{ ...listed, observedAt: clock.now() }],
     });
     if (kind === 'Node') expect(listed?.properties.requested).toMatchObject({ pods: 2 });
-    if (kind === 'Service') expect(listed?.relations).toHaveLength(2);
+    if (kind === 'Service') {
+      expect(listed?.relations).toHaveLength(2);
+      expect(listed?.properties.endpoints).toMatchObject({ count: 1, ready: 1 });
+    }
   });
 
   it('says that an object is not there', async () => {
@@ -703,7 +765,9 @@ describe('observe', () => {
       return result.state === 'present' ? result.observations[0] : undefined;
     };
     expect((await alone('core/Node/node-1', 'Node'))?.properties).not.toHaveProperty('requested');
-    expect((await alone('core/Service/web/web', 'Service'))?.relations).toEqual([]);
+    const seen = await alone('core/Service/web/web', 'Service');
+    expect(seen?.relations).toEqual([]);
+    expect(seen?.properties).not.toHaveProperty('endpoints');
   });
 
   it('asks for nothing around an object that is not watched either', async () => {

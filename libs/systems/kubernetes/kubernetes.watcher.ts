@@ -196,7 +196,7 @@ class StreamTelling {
       }
       const id = kubernetesIdOf(object, this.cluster.uid);
       this.keeper.forget(id.canonical);
-      if (this.isKept(id)) gone.push({ uid: id.uid, id: id.canonical, kind: this.kind });
+      if (this.keeper.tells && this.isKept(id)) gone.push({ uid: id.uid, id: id.canonical, kind: this.kind });
     }
     if (observations.length + gone.length === 0) yield { batch: 'alive', receivedAt };
     else yield* changeBatches(observations, gone, receivedAt);
@@ -211,7 +211,7 @@ class StreamTelling {
   #observed(object: KubernetesObject, observedAt: Date, telling: 'list' | 'set'): Observation[] {
     const id = kubernetesIdOf(object, this.cluster.uid);
     this.keeper.note(id, object, telling);
-    if (!this.isKept(id)) return [];
+    if (!this.keeper.tells || !this.isKept(id)) return [];
     return [this.keeper.observe(id, object, { cluster: this.cluster, observedAt, source: 'WATCH' }, telling)];
   }
 }

@@ -56,6 +56,9 @@ describe('the typed view of a service', () => {
       status: addressed,
     });
     expect(serviceKind.describe(made)).toEqual({
+      endpoints: null,
+      endpointCount: null,
+      readyEndpointCount: null,
       type: 'LoadBalancer',
       clusterIp: '10.1.0.9',
       externalIps: ['20.0.0.1', 'lb.example', '30.0.0.1'],

@@ -1,11 +1,21 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import type { KindDefinition } from '../contract/kind-definition.js';
 import { kubernetesObservation, type KubernetesReading } from '../contract/kubernetes-observation.js';
 import type { Health, Observation } from '../contract/observation.js';
-import { rawInteger, rawMember, rawObjects, rawText, rawTextRecord, rawTexts } from '../contract/raw-reader.js';
+import {
+  rawInteger,
+  rawMember,
+  rawObject,
+  rawObjects,
+  rawText,
+  rawTextRecord,
+  rawTexts,
+} from '../contract/raw-reader.js';
 import { clusterRelation } from './cluster.relation.js';
 import { isDeleting } from './condition.properties.js';
+import type { EndpointsOfService } from './service-endpoints.js';
 
 /** Where and by which label the agent of fleet networking puts the services that it derives. */
 const FLEET_NAMESPACE = 'fleet-system';
@@ -22,6 +32,15 @@ const servicePort = z
   })
   .meta({ id: 'ServicePort', description: 'A port of a service.' });
 
+const serviceEndpoint = z
+  .object({
+    address: z.string().describe('The IP address, or the host name.'),
+    ready: z.boolean().describe('Whether it is sent requests.'),
+    pod: z.string().nullable().describe('The pod that has the address, where it is one of this cluster.'),
+    node: z.string().nullable().describe('The node that the pod is on.'),
+  })
+  .meta({ id: 'ServiceEndpoint', description: 'An address that requests to a service go to.' });
+
 const serviceProperties = z.object({
   type: z.string().nullable().describe('`ClusterIP`, `NodePort`, `LoadBalancer` or `ExternalName`.'),
   clusterIp: z.string().nullable().describe('The address inside the cluster; `None` for a service without one.'),
@@ -29,6 +48,12 @@ const serviceProperties = z.object({
   ports: z.array(servicePort).describe('The ports of the service.'),
   selector: z.record(z.string(), z.string()).describe('The labels of the pods that it leads to.'),
   internal: z.boolean().describe('Whether its load balancer has an address inside the virtual network only.'),
+  endpoints: z
+    .array(serviceEndpoint)
+    .nullable()
+    .describe('What stands behind the service, at most 100; null where the endpoint slices cannot be seen.'),
+  endpointCount: z.int().nullable().describe('How many addresses stand behind the service.'),
+  readyEndpointCount: z.int().nullable().describe('How many of them are sent requests.'),
   derived: z
     .boolean()
     .describe('Whether fleet networking made it for a service of many clusters; it is changed there, not here.'),
@@ -67,9 +92,24 @@ function describeService(raw: JsonObject): z.output<typeof serviceProperties> {
     })),
     selector: selectorOf(raw),
     internal: rawText(raw, 'metadata', 'annotations', INTERNAL_ANNOTATION)?.toLowerCase() === 'true',
+    ...describeEndpoints(rawObject(raw, 'endpoints')),
     derived:
       rawText(raw, 'metadata', 'namespace') === FLEET_NAMESPACE &&
       rawText(raw, 'metadata', 'labels', DERIVED_LABEL) !== null,
+  };
+}
+
+function describeEndpoints(endpoints: JsonObject | null) {
+  if (endpoints === null) return { endpoints: null, endpointCount: null, readyEndpointCount: null };
+  return {
+    endpoints: rawObjects(endpoints, 'shown').map((endpoint) => ({
+      address: rawText(endpoint, 'address') ?? '',
+      ready: rawMember(endpoint, 'ready') === true,
+      pod: rawText(endpoint, 'pod'),
+      node: rawText(endpoint, 'node'),
+    })),
+    endpointCount: rawInteger(endpoints, 'count'),
+    readyEndpointCount: rawInteger(endpoints, 'ready'),
   };
 }
 
@@ -85,6 +125,19 @@ export function observeService(object: JsonObject, reading: KubernetesReading): 
 export function leadingTo(service: Observation, workloads: readonly string[]): Observation {
   const from = service.canonicalId;
   return { ...service, relations: workloads.map((to) => ({ type: 'exports', from, to })) };
+}
+
+/** The service with what stands behind it, which stands beside what Kubernetes has in `spec` and `status`. */
+export function withEndpoints(service: Observation, endpoints: EndpointsOfService | undefined): Observation {
+  const { endpoints: _before, ...properties } = service.properties;
+  return {
+    ...service,
+    properties: endpoints === undefined ? properties : { ...properties, endpoints: { ...endpoints } },
+  };
+}
+
+export function sameEndpoints(left: Observation, right: Observation): boolean {
+  return isDeepStrictEqual(left.properties.endpoints, right.properties.endpoints);
 }
 
 /** Empty for a service that chooses no pods by itself. */

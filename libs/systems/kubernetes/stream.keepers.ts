@@ -10,7 +10,15 @@ import { observeNamespace } from './namespace.kind.js';
 import { podShareOf, type NodeLoad } from './node-load.js';
 import { observeNode, withRequests, type NodeRequests } from './node.kind.js';
 import { observePod } from './pod.kind.js';
-import { leadingTo, observeService, selectorOf, templateLabelsOf } from './service.kind.js';
+import type { ServiceEndpoints } from './service-endpoints.js';
+import {
+  leadingTo,
+  observeService,
+  sameEndpoints,
+  selectorOf,
+  templateLabelsOf,
+  withEndpoints,
+} from './service.kind.js';
 import type { WorkloadLabels } from './workload-labels.js';
 import { observeWorkload, type WorkloadType } from './workload.kind.js';
 
@@ -22,6 +30,8 @@ export type Telling = 'list' | 'set';
  * otherwise below, that is nothing.
  */
 export abstract class StreamKeeper {
+  /** Whether its objects are told as such, or only known to other streams. */
+  readonly tells: boolean = true;
   /** Woken when objects that were told would now be told differently. */
   readonly changed: WakeSignal | undefined = undefined;
 
@@ -68,7 +78,9 @@ export function keeperOf(stream: StreamName, index: ClusterIndex): StreamKeeper 
     case 'daemonsets':
       return new WorkloadKeeper('DaemonSet', index.labels);
     case 'services':
-      return new ServiceKeeper(index.labels);
+      return new ServiceKeeper(index);
+    case 'endpointslices':
+      return new EndpointSliceKeeper(index.endpoints);
     case 'pods':
       return new PodKeeper(index.load);
     case 'nodes':
@@ -200,22 +212,16 @@ class NodeKeeper extends StreamKeeper {
 
 class ServiceKeeper extends StreamKeeper {
   override readonly changed: WakeSignal;
-  /** Those that choose pods: the others lead to nothing, whatever changes. */
   readonly #told = new ListedMap<Observation>();
   readonly #byNamespace = new Map<string, Set<string>>();
 
-  constructor(private readonly labels: WorkloadLabels) {
+  constructor(private readonly index: Pick<ClusterIndex, 'labels' | 'endpoints'>) {
     super();
-    this.changed = labels.changed;
+    this.changed = index.labels.changed;
   }
 
   observe(id: KubernetesId, object: JsonObject, reading: KubernetesReading, telling: Telling): Observation {
-    const service = observeService(object, reading);
-    if (Object.keys(selectorOf(object)).length === 0) {
-      this.forget(id.canonical);
-      return service;
-    }
-    const observation = this.#completed(service);
+    const observation = this.#completed(observeService(object, reading));
     this.#told[telling](id.canonical, observation);
     const namespace = id.namespace ?? '';
     const inNamespace = this.#byNamespace.get(namespace) ?? new Set<string>();
@@ -241,11 +247,12 @@ class ServiceKeeper extends StreamKeeper {
 
   override takeChanged(): Observation[] {
     const changed: Observation[] = [];
-    for (const namespace of this.labels.takeChanged()) {
+    const { labels, endpoints } = this.index;
+    for (const namespace of new Set([...labels.takeChanged(), ...endpoints.takeChanged()])) {
       for (const id of this.#byNamespace.get(namespace) ?? []) {
         const told = this.#told.get(id);
         const completed = told === undefined ? undefined : this.#completed(told);
-        if (told === undefined || completed === undefined || leadToSame(told, completed)) continue;
+        if (told === undefined || completed === undefined || isToldAlready(told, completed)) continue;
         this.#told.set(id, completed);
         changed.push(completed);
       }
@@ -254,13 +261,50 @@ class ServiceKeeper extends StreamKeeper {
   }
 
   #completed(service: Observation): Observation {
-    return leadingTo(service, this.labels.chosenBy(selectorOf(service.properties), service.namespace ?? ''));
+    const { labels, endpoints } = this.index;
+    const namespace = service.namespace ?? '';
+    const standing = withEndpoints(service, endpoints.behind(namespace, service.name));
+    return leadingTo(standing, labels.chosenBy(selectorOf(service.properties), namespace));
   }
 
   #leaveNamespace({ canonicalId, namespace }: Observation): void {
     const inNamespace = this.#byNamespace.get(namespace ?? '');
     inNamespace?.delete(canonicalId);
     if (inNamespace?.size === 0) this.#byNamespace.delete(namespace ?? '');
+  }
+}
+
+/** What stands behind services is told with them. */
+class EndpointSliceKeeper extends StreamKeeper {
+  override readonly tells = false;
+
+  constructor(private readonly endpoints: ServiceEndpoints) {
+    super();
+  }
+
+  observe(): never {
+    throw new TypeError('Endpoint slices are told with their services.');
+  }
+
+  override note(id: KubernetesId, object: JsonObject, telling: Telling): void {
+    this.endpoints[telling](id.canonical, id.namespace ?? '', object);
+  }
+
+  override forget(canonicalId: string): void {
+    this.endpoints.delete(canonicalId);
+  }
+
+  override beginList(): void {
+    this.endpoints.beginList();
+  }
+
+  override endList(): string[] {
+    this.endpoints.endList();
+    return [];
+  }
+
+  override leave(): void {
+    this.endpoints.leave();
   }
 }
 
@@ -272,9 +316,10 @@ function isSame(left: NodeRequests | undefined, right: NodeRequests | undefined)
   );
 }
 
-/** Both are in order. */
-function leadToSame(left: Observation, right: Observation): boolean {
+/** The relations of both are in order. */
+function isToldAlready(left: Observation, right: Observation): boolean {
   return (
+    sameEndpoints(left, right) &&
     left.relations.length === right.relations.length &&
     left.relations.every(({ to }, position) => to === right.relations[position]?.to)
   );

@@ -1,4 +1,4 @@
-import { WakeSignal } from '#libs/kernel/wake-signal.js';
+import type { WakeSignal } from '#libs/kernel/wake-signal.js';
 import { ListedMap } from './listed-map.js';
 import { selects } from './service.kind.js';
 import type { WorkloadType } from './workload.kind.js';
@@ -11,8 +11,6 @@ interface Template {
 
 /** Which workloads of a cluster make pods with which labels: what services choose by. */
 export class WorkloadLabels {
-  /** Woken when the labels of a namespace have changed. */
-  readonly changed = new WakeSignal();
   /** Each type of workload is told by a stream of its own. */
   readonly #templates: Readonly<Record<WorkloadType, ListedMap<Template>>> = {
     Deployment: new ListedMap(),
@@ -21,6 +19,11 @@ export class WorkloadLabels {
   };
   readonly #byNamespace = new Map<string, Map<string, Template>>();
   #changedNamespaces = new Set<string>();
+
+  constructor(
+    /** Woken when the labels of a namespace have changed. */
+    readonly changed: WakeSignal,
+  ) {}
 
   beginList(type: WorkloadType): void {
     this.#templates[type].beginList();

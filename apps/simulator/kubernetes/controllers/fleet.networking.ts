@@ -31,6 +31,9 @@ import type { WorkQueue } from './work.loop.js';
 const EXPORT_CLEANUP = 'networking.fleet.azure.com/svc-export-cleanup';
 const IMPORT_CLEANUP = 'networking.fleet.azure.com/service-resources-cleanup';
 const DERIVED_SERVICE = 'networking.fleet.azure.com/derived-service';
+/** On a derived service: whose it is. */
+const OWNER_NAME = 'networking.fleet.azure.com/multi-cluster-service-name';
+const OWNER_NAMESPACE = 'networking.fleet.azure.com/multi-cluster-service-namespace';
 const IMPORT_LABEL = 'networking.fleet.azure.com/service-import';
 const IN_USE_BY = 'networking.fleet.azure.com/service-in-use-by';
 const WEIGHT = 'networking.fleet.azure.com/weight';
@@ -409,7 +412,12 @@ export class FleetNetworking implements Controller {
           {
             apiVersion: 'v1',
             kind: 'Service',
-            metadata: { name: derived, namespace: FLEET_SYSTEM, ...annotations },
+            metadata: {
+              name: derived,
+              namespace: FLEET_SYSTEM,
+              labels: { [OWNER_NAME]: name, [OWNER_NAMESPACE]: namespace },
+              ...annotations,
+            },
             spec: { type: 'LoadBalancer', ports },
           },
           MEMBER_NETWORKING,

@@ -118,7 +118,7 @@ export class Worker {
       house.get(OperationRepository),
       house.get(JobQueueRepository),
       registry,
-      operationPorts(registry, house.get(ObservationWriter), house.get(AuditRepository)),
+      operationPorts(registry, house.get(ObservationWriter), house.get(ScopeRepository), house.get(AuditRepository)),
       {
         unexpected: (operation, error) =>
           this.#logger.error(

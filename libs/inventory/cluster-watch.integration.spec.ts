@@ -265,6 +265,20 @@ describe('watching clusters', () => {
     expect(await podNames()).toEqual(['a', 'z']);
   });
 
+  it('looks again at once when somebody wants certainty while it rests after a refusal', async () => {
+    startScheduler('one');
+    // Nothing mends by itself what was refused: it would be looked at again after a quarter of a minute at the earliest.
+    (await stream()).push(new ControlError('KUBERNETES_FORBIDDEN', 'No.', { retry: { kind: 'never' } }));
+    await until(async () => (await scope()).state === 'failed');
+    const { database } = test;
+    const readThrough = new ReadThrough(database, registry, resources, scopes, writer, listener, systemClock);
+    const wanted = { kinds: ['Pod'], subscriptionId: null, clusterUid: CLUSTER_UID };
+    const fresh = readThrough.ensureScopesFresh(wanted, 0, { signal: new AbortController().signal, timeoutMs: 8_000 });
+    (await stream(1)).push(page(pod('a')), listed());
+    expect(await fresh).toEqual({ stale: [] });
+    expect(await podNames()).toEqual(['a']);
+  });
+
   it('gives each cluster one owner: the next takes over when the first lets go, and the first writes no more', async () => {
     const first = startScheduler('one');
     const open = await stream();

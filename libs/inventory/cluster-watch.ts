@@ -96,7 +96,7 @@ export class ClusterWatch {
       if (run.timesListed > hadListed) failures = 0;
       const backoff = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures, 10), LONGEST_RETRY_MS);
       const pause = problem?.retry.kind === 'never' ? HOPELESS_RETRY_MS : backoff;
-      await this.#pause(pause * (0.5 + Math.random() / 2));
+      await this.#pause(run.scopeKey, pause * (0.5 + Math.random() / 2));
     }
   }
 
@@ -104,9 +104,19 @@ export class ClusterWatch {
     return this.#stop.signal.aborted;
   }
 
-  /** Ends early when the watch is stopped, which is all that a pause can be rejected for. */
-  async #pause(milliseconds: number): Promise<void> {
-    await delay(milliseconds, this.#stop.signal).catch(() => undefined);
+  /** Ends early when the watch is stopped, and, after the shortest pause, when somebody wants to be sure of the scope. */
+  async #pause(scopeKey: string, milliseconds: number): Promise<void> {
+    const over = new AbortController();
+    const either = AbortSignal.any([this.#stop.signal, over.signal]);
+    const wanted = this.#relistRequested(scopeKey, either);
+    const shortest = delay(Math.min(FIRST_RETRY_MS, milliseconds), either);
+    try {
+      await Promise.race([delay(milliseconds, either), Promise.all([wanted, shortest])]);
+    } catch (error) {
+      if (!this.#isStopped()) this.parts.observer.unexpected(scopeKey, error);
+    } finally {
+      over.abort();
+    }
   }
 
   async #once(watcher: ClusterWatcher, stream: WatchStream, run: StreamRun): Promise<ControlError | undefined> {

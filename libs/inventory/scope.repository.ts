@@ -311,6 +311,18 @@ export class ScopeRepository {
     return rows.map(toRecord);
   }
 
+  /** Wants everything that is watched in these clusters to be read again, refused or not. */
+  async markWatchedDue(transaction: Transaction, clusterUids: readonly string[]): Promise<void> {
+    await transaction.query(
+      `WITH wanted AS (
+         SELECT key FROM scope WHERE cluster_uid = ANY($1::uuid[]) AND mode = 'watch' ORDER BY key FOR NO KEY UPDATE
+       )
+       UPDATE scope SET due_at = clock_timestamp() FROM wanted WHERE scope.key = wanted.key`,
+      [clusterUids],
+    );
+    await notify(transaction, SCOPE_CHANNEL);
+  }
+
   /**
    * Wants these scopes to be run as soon as possible; one that is running is run once more after that.
    * @returns the database's time: a run that started after it is an answer to this call.

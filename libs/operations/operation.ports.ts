@@ -7,6 +7,8 @@ import type { OperationRecord } from './operation.record.js';
 export interface OperationObservations {
   observations: readonly Observation[];
   absent: readonly ResourceTarget[];
+  /** The uids of clusters in which more may be seen from now on. */
+  opened?: readonly string[];
 }
 
 /** What the operations need from the rest of the house, given to them by whoever puts the house together. */

@@ -74,6 +74,8 @@ export type Verification =
       observations: Observation[];
       /** What is now known to be gone. */
       absent: ResourceTarget[];
+      /** The uids of clusters in which more may be seen from now on: they are read again at once. */
+      opened?: readonly string[];
     }
   | { verdict: 'pending'; message: string; retryAfterSeconds: number }
   | { verdict: 'missed'; message: string };

@@ -354,6 +354,8 @@ async function verifyJoin(client: FleetClient, context: OperationContext<JoinInp
     result: { member: member.id, uid: id.uid, name: id.name, cluster: cluster.toString() },
     observations: [member],
     absent: [],
+    // The agents of Fleet have brought its types to the cluster.
+    opened: [cluster.uid],
   };
 }
 

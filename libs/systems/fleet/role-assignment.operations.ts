@@ -303,5 +303,6 @@ async function verifyCreate(parts: FleetParts, context: OperationContext<CreateI
     },
     observations: [],
     absent: [],
+    opened: principal.isOwn ? [fleetOf(context).uid] : [],
   };
 }

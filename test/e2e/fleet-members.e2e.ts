@@ -7,8 +7,8 @@ const clusterId = (name: string): string =>
   `${GROUP}/demo_aks01/providers/Microsoft.ContainerService/managedClusters/${name}`;
 const FLEET = `${GROUP}/demo_aks_fleetmng/providers/Microsoft.ContainerService/fleets/aks-fleet01`;
 
-/** Steps 2, 3 and 9 of the Fleet journey: two clusters, a fleet with a hub, members that come and go, and who they are. */
-describe('scenario A: many AKS clusters behind one hub', () => {
+/** Two clusters, a fleet with a hub, members that come and go, and who they are. */
+describe('members of a fleet', () => {
   let stack: Stack;
 
   beforeAll(async () => {

@@ -8,6 +8,13 @@ import { errorCodeOf, refusalOf } from './manifest.refusal.js';
 const entry = { index: 2, line: 30 };
 
 describe('what a refusal says of a document', () => {
+  it('names the way to the labels of a member, which a hub does not let anybody change', () => {
+    const words =
+      'admission webhook "fleet.membercluster.guardrail.validating" denied the request: users are not allowed to modify labels through hub cluster directly';
+    const refusal = refusalOf(new ControlError('KUBERNETES_REJECTED', words), entry);
+    expect(refusal).toMatchObject({ code: 'DOCUMENT_REFUSED', remedy: expect.stringContaining('fleet.member.join') });
+  });
+
   it.each<{
     code: ControlErrorCode;
     message: string;

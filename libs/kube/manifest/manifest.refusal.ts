@@ -89,7 +89,15 @@ function rejectionOf(error: ControlError, entry: Pick<ManifestEntry, 'index' | '
   const isField = error.violations.length === 1 && first !== undefined && /^\.?[a-z]/.test(first.path);
   const field = isField ? `.${first.path.replace(/^\./, '')}` : '';
   const evidence: JsonObject = { reason: error.externalCode ?? null, faults };
-  return problemOf(entry, 'DOCUMENT_REFUSED', error.message, field, { evidence, ...remedyOf(error) });
+  return problemOf(entry, 'DOCUMENT_REFUSED', error.message, field, { evidence, ...guardRailRemedy(error) });
+}
+
+/** What the guard rails of a hub keep for others to do, in the words of its webhooks (Azure/fleet). */
+function guardRailRemedy(error: ControlError): { remedy?: string } {
+  if (error.message.includes('not allowed to modify labels through hub cluster directly')) {
+    return { remedy: 'The labels of a member are changed through Azure: with fleet.member.join and its labels.' };
+  }
+  return remedyOf(error);
 }
 
 function remedyOf(error: ControlError): { remedy?: string } {

@@ -5,7 +5,6 @@ import type { Sql, SqlResult, Transaction } from './sql.js';
 
 /** SQLSTATEs that mean "the same transaction may well succeed now" (PostgreSQL documentation, appendix A). */
 const SERIALIZATION_FAILURES = new Set(['40001', '40P01']);
-const UNIQUE_VIOLATION = '23505';
 const TRANSACTION_ATTEMPTS = 5;
 
 /** The connections to Postgres: TypeORM's pool, used for its migrations and for the repositories' own SQL. */
@@ -105,11 +104,6 @@ export function isPassingDatabaseFault(error: unknown): boolean {
 /** The SQLSTATE of a database error, undefined for anything else. */
 export function sqlState(error: unknown): string | undefined {
   return Error.isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
-
-export function isUniqueViolation(error: unknown, constraint?: string): boolean {
-  if (sqlState(error) !== UNIQUE_VIOLATION) return false;
-  return constraint === undefined || (error as { constraint?: unknown }).constraint === constraint;
 }
 
 async function run<Row extends object>(

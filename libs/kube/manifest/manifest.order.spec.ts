@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { inInstallOrder, inRemovalOrder } from './manifest.order.js';
+import { inInstallOrder } from './manifest.order.js';
 import { parseManifest } from './manifest.parser.js';
 
 function entriesOf(...types: string[]) {
@@ -24,11 +24,6 @@ describe('the order of a manifest', () => {
   it('puts first what others stand on, and last what nobody here knows', () => {
     const kinds = inInstallOrder(entriesOf(...written)).map(({ kind }) => kind);
     expect(kinds).toEqual([...installed, 'ClusterResourcePlacement']);
-  });
-
-  it('takes away in the other direction', () => {
-    const kinds = inRemovalOrder(entriesOf(...written)).map(({ kind }) => kind);
-    expect(kinds).toEqual(['ClusterResourcePlacement', ...[...installed].reverse()]);
   });
 
   it('leaves the same kinds as they are written', () => {

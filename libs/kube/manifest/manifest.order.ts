@@ -48,10 +48,6 @@ export function inInstallOrder<Entry extends Pick<SoundEntry, 'object' | 'index'
   return [...entries].sort((left, right) => rankOf(left) - rankOf(right) || left.index - right.index);
 }
 
-export function inRemovalOrder<Entry extends Pick<SoundEntry, 'object' | 'index'>>(entries: readonly Entry[]): Entry[] {
-  return inInstallOrder(entries).reverse();
-}
-
 function rankOf({ object }: Pick<SoundEntry, 'object'>): number {
   return RANK.get(`${groupOfApiVersion(object.apiVersion)}/${object.kind}`) ?? INSTALL_ORDER.length;
 }

@@ -46,6 +46,11 @@ export const multiClusterServiceKind: KindDefinition<typeof multiClusterServiceP
       direction: 'outgoing',
       kind: ['ManagedCluster', 'Fleet', 'AttachedCluster'],
       cardinality: 'one',
+      inverse: {
+        name: 'multiClusterServices',
+        description: 'The services of all members of its fleet that the cluster gives an address.',
+        cardinality: 'many',
+      },
     },
     {
       name: 'exports',
@@ -71,6 +76,11 @@ export const multiClusterServiceKind: KindDefinition<typeof multiClusterServiceP
       direction: 'outgoing',
       kind: 'Service',
       cardinality: 'one',
+      inverse: {
+        name: 'multiClusterService',
+        description: 'The multi-cluster service that the service was made for.',
+        cardinality: 'one',
+      },
     },
   ],
 };

@@ -43,6 +43,11 @@ export const serviceExportKind: KindDefinition<typeof serviceExportProperties> =
       direction: 'outgoing',
       kind: ['ManagedCluster', 'Fleet', 'AttachedCluster'],
       cardinality: 'one',
+      inverse: {
+        name: 'serviceExports',
+        description: 'The services that the cluster offers to its fleet; on a fleet, those that its hub holds.',
+        cardinality: 'many',
+      },
     },
     {
       name: 'service',
@@ -51,6 +56,11 @@ export const serviceExportKind: KindDefinition<typeof serviceExportProperties> =
       direction: 'outgoing',
       kind: 'Service',
       cardinality: 'one',
+      inverse: {
+        name: 'serviceExport',
+        description: 'By which the cluster offers the service to its fleet.',
+        cardinality: 'one',
+      },
     },
     {
       name: 'imports',

@@ -41,6 +41,11 @@ export const serviceImportKind: KindDefinition<typeof serviceImportProperties> =
       direction: 'outgoing',
       kind: ['ManagedCluster', 'Fleet', 'AttachedCluster'],
       cardinality: 'one',
+      inverse: {
+        name: 'serviceImports',
+        description: 'The services of its fleet that are known in the cluster.',
+        cardinality: 'many',
+      },
     },
     {
       name: 'exports',

@@ -1,5 +1,5 @@
 import { KubernetesStatusError } from './kubernetes-status.error.js';
-import { labelValueFault, qualifiedNameFaults } from './object-name.validation.js';
+import { labelValueFault, qualifiedNameFaults } from '../schema/name.rules.js';
 
 export type Labels = Readonly<Record<string, string>>;
 

@@ -6,7 +6,6 @@ export const INTERNAL_MEMBER_CLUSTERS = 'internalmemberclusters.cluster.kubernet
 export const PLACEMENTS = 'clusterresourceplacements.placement.kubernetes-fleet.io';
 export const RESOURCE_SNAPSHOTS = 'clusterresourcesnapshots.placement.kubernetes-fleet.io';
 export const POLICY_SNAPSHOTS = 'clusterschedulingpolicysnapshots.placement.kubernetes-fleet.io';
-export const BINDINGS = 'clusterresourcebindings.placement.kubernetes-fleet.io';
 export const WORKS = 'works.placement.kubernetes-fleet.io';
 export const APPLIED_WORKS = 'appliedworks.placement.kubernetes-fleet.io';
 export const SERVICE_EXPORTS = 'serviceexports.networking.fleet.azure.com';

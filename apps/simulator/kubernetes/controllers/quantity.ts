@@ -36,15 +36,3 @@ export function milliCores(quantity: string | number | undefined): number {
 export function formatCores(milli: number): string {
   return milli % 1000 === 0 ? String(milli / 1000) : `${milli}m`;
 }
-
-/** In the largest binary unit that fits without a rest. */
-export function formatBytes(bytes: number): string {
-  for (const [suffix, factor] of [
-    ['Gi', 2 ** 30],
-    ['Mi', 2 ** 20],
-    ['Ki', 2 ** 10],
-  ] as const) {
-    if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${suffix}`;
-  }
-  return String(bytes);
-}

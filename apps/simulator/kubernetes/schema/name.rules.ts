@@ -4,6 +4,7 @@ import { invalid, type FieldCause } from './field.cause.js';
 /** The forms of names, as k8s.io/apimachinery/pkg/util/validation words its complaints. */
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
 const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const CONFIG_KEY = '[-._a-zA-Z0-9]+';
@@ -28,6 +29,12 @@ const LABEL_FORM = form(
   63,
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
   ['my-name', '123-abc'],
+);
+const LABEL_1035_FORM = form(
+  LABEL_1035,
+  63,
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
+  ['my-name', 'abc-123'],
 );
 const SUBDOMAIN_FORM = form(
   SUBDOMAIN,
@@ -63,6 +70,20 @@ function faults({ pattern, limit, message }: Form, text: string): string[] {
 
 export function labelNameFaults(text: string): string[] {
   return faults(LABEL_FORM, text);
+}
+
+/** A label that begins with a letter, as RFC 1035 wants it. */
+export function label1035NameFaults(text: string): string[] {
+  return faults(LABEL_1035_FORM, text);
+}
+
+export function subdomainNameFaults(text: string): string[] {
+  return faults(SUBDOMAIN_FORM, text);
+}
+
+/** @returns the complaint about a label's value; undefined when it can be one */
+export function labelValueFault(value: string): string | undefined {
+  return faults(LABEL_VALUE_FORM, value)[0];
 }
 
 export function configKeyFaults(text: string): string[] {

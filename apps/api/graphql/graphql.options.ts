@@ -2,6 +2,7 @@ import type { ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginCacheControlDisabled } from '@apollo/server/plugin/disabled';
 import type { ApolloDriverConfig } from '@nestjs/apollo';
 import type { FastifyRequest } from 'fastify';
+import { departureSignal } from '../http/departure-signal.js';
 import { callerOf } from '../http/request.caller.js';
 import type { GraphqlContext } from './graphql.context.js';
 import type { GraphqlEndpoint } from './graphql.endpoint.js';
@@ -17,7 +18,7 @@ export function graphqlOptions(endpoint: GraphqlEndpoint): Omit<ApolloDriverConf
     path: '/graphql',
     schema: endpoint.schema,
     context: (request: FastifyRequest): GraphqlContext =>
-      endpoint.contextOf(callerOf(request), request.id, () => request.signal),
+      endpoint.contextOf(callerOf(request), request.id, () => departureSignal(request)),
     // The one for cache hints wraps every resolver: three times the work for answers that nobody may cache.
     plugins: [
       ApolloServerPluginCacheControlDisabled(),

@@ -2,6 +2,7 @@ import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req } from '@nestj
 import type { FastifyRequest } from 'fastify';
 import { ClusterControl } from '#libs/control/cluster.control.js';
 import type { AttachedClusterView, ClusterAccessView } from '#libs/control/cluster.view.js';
+import { departureSignal } from '../http/departure-signal.js';
 import { callerOf } from '../http/request.caller.js';
 import { parseRequest } from '../http/request.parser.js';
 import { clusterAccessRequest, clusterAttachRequest, noQuery } from './cluster.schemas.js';
@@ -49,5 +50,5 @@ export class ClusterController {
 }
 
 function callOf(request: FastifyRequest): { correlationId: string; signal: AbortSignal } {
-  return { correlationId: request.id, signal: request.signal };
+  return { correlationId: request.id, signal: departureSignal(request) };
 }

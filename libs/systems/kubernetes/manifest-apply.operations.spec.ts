@@ -365,4 +365,14 @@ describe('kubernetes.manifest.apply: reading back', () => {
     spoil(made);
     expect(await made.verify(outcome)).toMatchObject({ verdict });
   });
+
+  it('reached: what admission made of it is what was applied', async () => {
+    const { cluster, step, verify } = world(configMap('a'));
+    const { documents } = outputOf(await step()) as { documents: JsonObject[] };
+    cluster.add({ ...cluster.object(type, 'web', 'a')!, data: { a: 'admitted' } });
+    // The report of a server whose admission did that within the request.
+    const { resourceVersion = null } = cluster.object(type, 'web', 'a')!.metadata;
+    const output = { documents: documents.map((report) => ({ ...report, resourceVersion })) };
+    expect(await verify({ outcome: 'done', message: '', output })).toMatchObject({ verdict: 'reached' });
+  });
 });

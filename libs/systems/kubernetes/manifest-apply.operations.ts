@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
 import { Secret } from '#libs/kernel/secret.js';
 import { assertNever } from '#libs/kernel/assert-never.js';
+import type { ClusterClient } from '#libs/kube/cluster-client.js';
 import type { Kube } from '#libs/kube/kube.js';
 import { boundedMap } from '#libs/kube/manifest/bounded-map.js';
 import { differenceOf } from '#libs/kube/manifest/difference.js';
@@ -30,6 +31,7 @@ import type {
   Verification,
 } from '../contract/operation-definition.js';
 import { resourceReference } from '../contract/resource-reference.js';
+import { KnownFieldsCluster } from './known-fields.cluster.js';
 import { CLUSTER_KINDS, referencedCluster } from './kubernetes-reference.js';
 
 const APPLY_STEP = 'apply';
@@ -156,7 +158,7 @@ async function preflightApply(kube: Kube, context: OperationContext<ApplyInput>)
   const manifest = readManifest(input.manifest, input.namespace);
   for (const problem of manifest.problems) say(problem.code, 'error', evidenceOf(problem), problem.remedy);
   if (manifest.problems.length > 0) return findings;
-  const client = kube.cluster(referencedCluster(context.references, 'cluster'));
+  const client = clusterOf(kube, context);
   const checked = await checkManifest(client, manifest, optionsOf(input), context);
   const sound = checked.filter((document) => document.state !== 'faulty');
   for (const document of checked) {
@@ -200,7 +202,7 @@ function judgeSound(
 async function planApply(kube: Kube, context: OperationContext<ApplyInput>): Promise<Json> {
   const { input } = context;
   const manifest = readManifest(input.manifest, input.namespace);
-  const client = kube.cluster(referencedCluster(context.references, 'cluster'));
+  const client = clusterOf(kube, context);
   const checked = await checkManifest(client, manifest, optionsOf(input), context);
   return { documents: checked.map(plannedDocument) };
 }
@@ -234,7 +236,7 @@ function short(value: Json): Json {
 async function runApply(kube: Kube, context: StepContext<ApplyInput>): Promise<StepOutcome> {
   const { input } = context;
   const manifest = readManifest(input.manifest, input.namespace);
-  const client = kube.cluster(referencedCluster(context.references, 'cluster'));
+  const client = clusterOf(kube, context);
   const options: ApplicationOptions = { ...optionsOf(input), onInvalid: input.onInvalid };
   const progress = progressOf(context.resumeToken);
   const turn = await applyManifest(client, manifest, options, progress.documents, context);
@@ -312,7 +314,7 @@ async function verifyApply(kube: Kube, context: OperationContext<ApplyInput>): P
   const applied = new Map(reports.filter(({ outcome }) => isApplied(outcome)).map((report) => [report.index, report]));
   const manifest = readManifest(input.manifest, input.namespace);
   const entries = manifest.entries.filter(({ index }) => applied.has(index));
-  const client = kube.cluster(referencedCluster(context.references, 'cluster'));
+  const client = clusterOf(kube, context);
   const placements = await placeDocuments(client, entries, input.namespace, context);
   const faults = await boundedMap(placements, MOST_AT_A_TIME, async (placed): Promise<string | undefined> => {
     if (placed.placement !== 'placed') return `The cluster does not serve the kind of a document any more.`;
@@ -320,9 +322,12 @@ async function verifyApply(kube: Kube, context: OperationContext<ApplyInput>): P
     const what = `${object.kind} ${object.metadata.name}`;
     const live = await client.get(resource, namespace, object.metadata.name, context);
     if (live === undefined) return `${what} is not there any more.`;
-    const { uid = null, deletionTimestamp } = live.metadata;
+    const { uid = null, resourceVersion, deletionTimestamp } = live.metadata;
     if (uid !== applied.get(entry.index)?.uid) return `${what} is another object now.`;
     if (deletionTimestamp !== undefined) return `${what} is being deleted.`;
+    // As it was applied: what admission has changed in it is no change by somebody else.
+    if (resourceVersion !== undefined && resourceVersion === applied.get(entry.index)?.resourceVersion)
+      return undefined;
     try {
       const options = { dryRun: true, force: true, fieldValidation: input.fieldValidation };
       const wanted = await client.apply(resource, namespace, object, options, context);
@@ -350,6 +355,10 @@ async function verifyApply(kube: Kube, context: OperationContext<ApplyInput>): P
     observations: [],
     absent: [],
   };
+}
+
+function clusterOf(kube: Kube, { references }: Pick<OperationContext<ApplyInput>, 'references'>): ClusterClient {
+  return new KnownFieldsCluster(kube.cluster(referencedCluster(references, 'cluster')));
 }
 
 function optionsOf(input: ApplyInput) {

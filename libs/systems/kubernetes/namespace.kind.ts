@@ -18,7 +18,7 @@ export const namespaceKind: KindDefinition<typeof namespaceProperties> = {
   kubernetesTypes: [{ group: '', kind: 'Namespace' }],
   properties: namespaceProperties,
   describe: (raw) => ({ phase: rawText(raw, 'status', 'phase'), labels: rawTextRecord(raw, 'metadata', 'labels') }),
-  relations: [clusterRelation],
+  relations: [clusterRelation({ name: 'namespaces', description: 'The namespaces of the cluster.' })],
 };
 
 /** @throws ControlError KUBERNETES_UNEXPECTED_ANSWER when the object does not say who it is. */

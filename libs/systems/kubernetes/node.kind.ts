@@ -87,7 +87,7 @@ export const nodeKind: KindDefinition<typeof nodeProperties> = {
   properties: nodeProperties,
   describe: describeNode,
   relations: [
-    clusterRelation,
+    clusterRelation({ name: 'nodes', description: 'The nodes of the cluster.' }),
     {
       name: 'pods',
       description: 'The pods that were placed on the node.',

@@ -15,13 +15,16 @@ interface Change {
   input?: JsonObject;
   objects?: KubernetesObject[];
   kind?: 'ManagedCluster' | 'Fleet' | 'AttachedCluster';
+  /** Whether it serves placements; a fleet always does. */
+  onHub?: boolean;
 }
 
-function world({ input = podInput, objects = [plainPod], kind = 'ManagedCluster' }: Change = {}) {
+function world(change: Change = {}) {
+  const { input = podInput, objects = [plainPod], kind = 'ManagedCluster', onHub = kind === 'Fleet' } = change;
   const kube = new FakeKube();
   const given = kind === 'Fleet' ? watchedFleet() : watchedCluster({ kind });
   const cluster = kube.cluster(given.uid).add(...objects);
-  if (kind !== 'Fleet') cluster.withdraw(PLACEMENT);
+  if (!onHub) cluster.withdraw(PLACEMENT);
   const operation = deleteObject(kube);
   const parsed = operation.input.parse({ cluster: given.id, ...input });
   const references = { cluster: targetOf(given.id, kind) };
@@ -127,6 +130,14 @@ describe('kubernetes.object.delete: checks before it starts', () => {
       reason: 'a member leaves by its fleet',
     },
     {
+      input: { apiVersion: 'cluster.kubernetes-fleet.io/v1', kind: 'MemberCluster', name: 'aks01' },
+      objects: [named('cluster.kubernetes-fleet.io/v1', 'MemberCluster', 'aks01')],
+      kind: 'AttachedCluster',
+      onHub: true,
+      found: ['MEMBERSHIP_OF_FLEET:warning'],
+      reason: 'a hub that Azure does not keep has no other way',
+    },
+    {
       input: { apiVersion: 'v1', kind: 'Node', name: 'node-1' },
       objects: [node('node-1')],
       found: ['NODE_OF_CLUSTER:error'],
@@ -193,7 +204,7 @@ describe('kubernetes.object.delete: the steps', () => {
     });
     expect(await verify()).toMatchObject({
       verdict: 'reached',
-      result: { madeAgain: false },
+      result: { state: 'gone', finalizers: [] },
       absent: [{ kind: 'Pod' }],
     });
   });
@@ -209,6 +220,39 @@ describe('kubernetes.object.delete: the steps', () => {
     cluster.remove(POD, 'web', 'web-1');
     expect(await step()).toMatchObject({ outcome: 'done' });
     expect(await verify()).toMatchObject({ verdict: 'reached' });
+  });
+
+  it.each([
+    {
+      input: podInput,
+      object: pod('web-1', { metadata: { finalizers: ['example.org/keep'] } }),
+      finalizers: ['example.org/keep'],
+      reason: 'a finalizer that nobody takes away',
+    },
+    {
+      input: { apiVersion: 'v1', kind: 'Namespace', name: 'web' },
+      object: namespaceObject('web', {
+        metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' },
+        spec: { finalizers: ['kubernetes'] },
+      }),
+      finalizers: ['kubernetes'],
+      reason: 'a namespace in a cluster without a namespace controller',
+    },
+  ])('does not wait where it shall not, and says what is true: $reason', async ({ input, object, finalizers }) => {
+    const { identify, step, verify } = world({ input: { ...input, waitForRemoval: false }, objects: [object] });
+    await identify();
+    expect(await step()).toMatchObject({ outcome: 'done', message: expect.stringContaining(finalizers.join()) });
+    expect(await verify()).toMatchObject({
+      verdict: 'reached',
+      result: { state: 'deleting', finalizers },
+      absent: [],
+    });
+  });
+
+  it('has missed it without waiting, too, where the object is not even being deleted', async () => {
+    const { identify, verify } = world({ input: { ...podInput, waitForRemoval: false } });
+    await identify();
+    expect(await verify()).toMatchObject({ verdict: 'missed' });
   });
 
   it('repeats what the namespace says of what is left in it', async () => {
@@ -233,7 +277,7 @@ describe('kubernetes.object.delete: the steps', () => {
     cluster.add(pod('web-1', { metadata: { uid: 'of the successor' } }));
     expect(await step()).toMatchObject({ outcome: 'done' });
     expect(kube.writes()).toHaveLength(1);
-    expect(await verify()).toMatchObject({ verdict: 'reached', result: { madeAgain: true }, absent: [] });
+    expect(await verify()).toMatchObject({ verdict: 'reached', result: { state: 'made-again' }, absent: [] });
   });
 
   it('deletes nothing where there was nothing when it began', async () => {

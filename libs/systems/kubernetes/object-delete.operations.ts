@@ -58,6 +58,12 @@ const deleteInput = z.strictObject({
     .describe(
       'What becomes of what the object owns: it goes afterwards (`Background`) or before (`Foreground`), or stays (`Orphan`).',
     ),
+  waitForRemoval: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether the operation ends only when the object is really gone, not when its deletion has begun. Who keeps it, such as a finalizer, may never let it go.',
+    ),
 });
 type DeleteInput = z.output<typeof deleteInput>;
 
@@ -85,7 +91,7 @@ export function deleteObject(kube: Kube): OperationDefinition<typeof deleteInput
   return {
     type: 'kubernetes.object.delete',
     title: 'Delete an object of a cluster',
-    description: 'Deletes an object, whatever its kind, and waits until it is really gone.',
+    description: 'Deletes an object, whatever its kind, and waits until it is really gone unless it is told not to.',
     permission: 'kubernetes/objects/delete',
     input: deleteInput,
     references: { cluster: CLUSTER_KINDS },
@@ -140,7 +146,7 @@ async function preflightDelete(kube: Kube, context: OperationContext<DeleteInput
     else say('NAMESPACE_NOT_ALLOWED', 'error', { kind: id.kind }, 'Leave the namespace out.');
     return findings;
   }
-  judgeReserved(id, await isFleetHub(client, context), say);
+  judgeReserved(id, cluster, await isFleetHub(client, context), say);
   const located = await ClusterObject.of(client, id, context);
   const object = await located.read();
   if (object === undefined) {
@@ -152,7 +158,12 @@ async function preflightDelete(kube: Kube, context: OperationContext<DeleteInput
   return findings;
 }
 
-function judgeReserved(id: KubernetesId, onHub: boolean, say: FindingReporter<DeleteFindingCode>): void {
+function judgeReserved(
+  id: KubernetesId,
+  cluster: ResourceTarget,
+  onHub: boolean,
+  say: FindingReporter<DeleteFindingCode>,
+): void {
   const isNamespace = kindOf(id) === namespaceKind.name;
   const namespace = isNamespace ? id.name : id.namespace;
   if (isNamespace && SYSTEM_NAMESPACES.has(id.name)) say('NAMESPACE_RESERVED', 'error', { namespace: id.name });
@@ -160,8 +171,11 @@ function judgeReserved(id: KubernetesId, onHub: boolean, say: FindingReporter<De
     say('RESERVED_ON_HUB', 'error', { namespace }, 'Change the fleet instead.');
   } else if (isNamespace) say('NAMESPACE_WITH_CONTENT', 'warning', { namespace: id.name });
   if (onHub && id.group === FLEET_MEMBERSHIP_GROUP) {
-    const remedy = 'Let the cluster leave the fleet (fleet.member.leave): the hub then deletes it.';
-    say('MEMBERSHIP_OF_FLEET', 'error', { object: id.canonical }, remedy);
+    // Azure makes the members of its own hubs; those of another one are made and deleted by hand.
+    const severity = cluster.kind === 'AttachedCluster' ? 'warning' : 'error';
+    const remedy =
+      'Where it is a fleet of Azure, let the cluster leave it (fleet.member.leave): the hub then deletes it.';
+    say('MEMBERSHIP_OF_FLEET', severity, { object: id.canonical }, remedy);
   }
 }
 
@@ -231,9 +245,11 @@ async function runDelete(kube: Kube, context: StepContext<DeleteInput>): Promise
     const answer = await client.delete(resource, id.namespace, id.name, { propagation, uid }, context);
     if (answer !== 'deleting') return { outcome: 'done', message: 'The object is gone.' };
   }
+  const message = `The object is being deleted.${obstaclesOf(object)}`;
+  if (!context.input.waitForRemoval) return { outcome: 'done', message };
   return {
     outcome: 'wait',
-    message: `The object is being deleted.${obstaclesOf(object)}`,
+    message,
     retryAfterSeconds: PAUSE_SECONDS,
     resumeToken: new Secret(uid),
   };
@@ -241,7 +257,7 @@ async function runDelete(kube: Kube, context: StepContext<DeleteInput>): Promise
 
 /** What keeps an object that is being deleted: its finalizers, and what the namespace controller says. */
 function obstaclesOf(object: KubernetesObject): string {
-  const finalizers = rawTexts(object, 'metadata', 'finalizers');
+  const finalizers = finalizersOf(object);
   const words = rawObjects(object, 'status', 'conditions')
     .filter((condition) => rawText(condition, 'status') === 'True')
     .filter((condition) => rawText(condition, 'type')?.startsWith('Namespace') === true)
@@ -251,22 +267,27 @@ function obstaclesOf(object: KubernetesObject): string {
   return [...waited, ...words].map((sentence) => ` ${sentence}`).join('');
 }
 
+/** Namespaces have theirs in the specification as well: the namespace controller's, of which no cluster without one gets rid. */
+function finalizersOf(object: KubernetesObject): string[] {
+  const ofNamespace = object.kind === namespaceKind.name ? rawTexts(object, 'spec', 'finalizers') : [];
+  return [...rawTexts(object, 'metadata', 'finalizers'), ...ofNamespace];
+}
+
 async function verifyDelete(kube: Kube, context: OperationContext<DeleteInput>): Promise<Verification> {
   const { uid } = identifyOutput.parse(context.outputs[IDENTIFY_STEP]);
   const { id, object } = await readLocated(kube, context);
-  if (object?.metadata.uid === uid) {
-    const message = `The ${id.kind} ${id.name} is still there.${obstaclesOf(object)}`;
-    return isDeleting(object)
-      ? { verdict: 'pending', message, retryAfterSeconds: PAUSE_SECONDS }
-      : { verdict: 'missed', message };
-  }
-  const isKnown = kindOf(id) !== undefined;
-  return {
+  const reached = (state: 'gone' | 'made-again' | 'deleting', finalizers: string[] = []): Verification => ({
     verdict: 'reached',
-    result: { removed: id.canonical, uid, madeAgain: object !== undefined },
+    result: { object: id.canonical, uid, state, finalizers },
     observations: [],
-    absent: object === undefined && isKnown ? [context.target] : [],
-  };
+    absent: state === 'gone' && kindOf(id) !== undefined ? [context.target] : [],
+  });
+  if (object === undefined) return reached('gone');
+  if (object.metadata.uid !== uid) return reached('made-again');
+  const message = `The ${id.kind} ${id.name} is still there.${obstaclesOf(object)}`;
+  if (!isDeleting(object)) return { verdict: 'missed', message };
+  if (!context.input.waitForRemoval) return reached('deleting', finalizersOf(object));
+  return { verdict: 'pending', message, retryAfterSeconds: PAUSE_SECONDS };
 }
 
 async function readLocated(kube: Kube, context: OperationContext<DeleteInput>) {

@@ -64,7 +64,7 @@ export const podKind: KindDefinition<typeof podProperties> = {
   properties: podProperties,
   describe: describePod,
   relations: [
-    clusterRelation,
+    clusterRelation({ name: 'pods', description: 'The pods in the cluster.' }),
     {
       name: 'workload',
       description: 'The workload that the pod belongs to; pods of jobs belong to none.',

@@ -66,7 +66,7 @@ export const serviceKind: KindDefinition<typeof serviceProperties> = {
   properties: serviceProperties,
   describe: describeService,
   relations: [
-    clusterRelation,
+    clusterRelation({ name: 'services', description: 'The services in the cluster.' }),
     {
       name: 'workloads',
       description: 'The workloads whose pods the service leads to, by its selector.',

@@ -62,7 +62,10 @@ export const workloadKind: KindDefinition<typeof workloadProperties> = {
   properties: workloadProperties,
   describe: describeWorkload,
   relations: [
-    clusterRelation,
+    clusterRelation({
+      name: 'workloads',
+      description: 'The workloads in the cluster; those that a hub holds run on its members alone.',
+    }),
     {
       name: 'pods',
       description: 'The pods of the workload.',

@@ -55,7 +55,7 @@ function world(type: string, input: JsonObject, change: Change) {
 
 const scaled = (change: Change = {}, input: JsonObject = {}) =>
   world('kubernetes.workload.scale', { replicas: 3, ...input }, change);
-const restarted = (change: Change = {}) => world('kubernetes.workload.restart', {}, change);
+const restarted = (change: Change = {}, input: JsonObject = {}) => world('kubernetes.workload.restart', input, change);
 
 function autoscaler(target: string): KubernetesObject {
   return {
@@ -333,6 +333,15 @@ describe('kubernetes.workload.restart: the steps', () => {
     await run('restart');
     expect(await run('settle')).toMatchObject({ outcome: 'done' });
     expect(await verify()).toMatchObject({ verdict: 'reached', result: { heldOnHub: true } });
+  });
+
+  it('waits for no pod where it shall not', async () => {
+    const { run, verify, object } = restarted({}, { waitForAvailable: false });
+    await run('mark');
+    expect(await verify()).toMatchObject({ verdict: 'missed' });
+    await run('restart');
+    expect(await run('settle')).toMatchObject({ outcome: 'done' });
+    expect(await verify()).toMatchObject({ verdict: 'reached', result: { restartedAt: annotationOf(object()) } });
   });
 
   it('has missed it where the template was put back, or the workload is gone', async () => {

@@ -31,6 +31,7 @@ const PAUSE_SECONDS = 3;
 const MOST_LOOKED_AT = 100;
 const SCALE_STEP = 'scale';
 const MARK_STEP = 'mark';
+const NOT_WAITED_FOR = 'It was not to be waited for.';
 const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
 
 const scaleInput = z.strictObject({
@@ -169,7 +170,7 @@ async function runScale(kube: Kube, context: StepContext<ScaleInput>): Promise<S
 
 async function runSettle(kube: Kube, context: StepContext<ScaleInput>): Promise<StepOutcome> {
   const { replicas, waitForAvailable } = context.input;
-  if (!waitForAvailable) return { outcome: 'done', message: 'It was not to be waited for.' };
+  if (!waitForAvailable) return { outcome: 'done', message: NOT_WAITED_FOR };
   const located = await locate(kube, context);
   const object = await located.readPresent();
   expectReplicas(object, replicas, located.id);
@@ -219,6 +220,10 @@ async function verifyScale(kube: Kube, context: OperationContext<ScaleInput>): P
 
 const restartInput = z.strictObject({
   workload: resourceReference('The Deployment, StatefulSet or DaemonSet to restart'),
+  waitForAvailable: z
+    .boolean()
+    .default(true)
+    .describe('Whether the operation ends only when all pods are replaced and available, not when it is asked for.'),
 });
 type RestartInput = z.output<typeof restartInput>;
 
@@ -236,7 +241,8 @@ export function restartWorkload(kube: Kube): OperationDefinition<typeof restartI
   return {
     type: 'kubernetes.workload.restart',
     title: 'Restart a workload',
-    description: 'Replaces the pods of a workload one after the other, as its rollouts do, and waits until they run.',
+    description:
+      'Replaces the pods of a workload one after the other, as its rollouts do, and waits until they run unless it is told not to.',
     permission: 'kubernetes/workloads/write',
     input: restartInput,
     references: { workload: [workloadKind.name] },
@@ -326,6 +332,7 @@ function restartedAtOf(object: JsonObject): string | null {
 }
 
 async function runRollout(kube: Kube, context: StepContext<RestartInput>): Promise<StepOutcome> {
+  if (!context.input.waitForAvailable) return { outcome: 'done', message: NOT_WAITED_FOR };
   const located = await locate(kube, context);
   const object = await located.readPresent();
   if (await isHeld(located, object, context)) return { outcome: 'done', message: commonFindings.HELD_ON_HUB };
@@ -361,7 +368,7 @@ async function verifyRestart(kube: Kube, context: OperationContext<RestartInput>
     return { verdict: 'missed', message: `Somebody else has put the template of ${located.id.name} back.` };
   }
   const held = await isHeld(located, object, context);
-  const missing = held ? null : missingOfRollout(object);
+  const missing = held || !context.input.waitForAvailable ? null : missingOfRollout(object);
   if (missing !== null) return { verdict: 'pending', message: missing, retryAfterSeconds: PAUSE_SECONDS };
   const { available } = replicasOf(object);
   const result = { workload: located.id.canonical, restartedAt, availableReplicas: available, heldOnHub: held };

@@ -166,6 +166,30 @@ spec:
     expect(await good('-n kuard-demo get pods -o name')).toBe('');
   });
 
+  it('takes what is typed instead of written: such commands speak protobuf', async () => {
+    await good('create namespace kuard-demo');
+    for (const [command, shown] of [
+      ['create deployment web --image=nginx', 'created'],
+      ['expose deployment/web --port 80', 'exposed'],
+      ['autoscale deployment/web --min 1 --max 3 --cpu-percent=80', 'autoscaled'],
+      ['create secret generic s --from-literal=a=b', 'created'],
+      ['create configmap c --from-literal=a=b', 'created'],
+      ['run p --image=busybox --restart=Never', 'created'],
+      ['create serviceaccount builder', 'created'],
+      ['create role reader --verb=get --resource=pods', 'created'],
+      ['create rolebinding readers --role=reader --serviceaccount=kuard-demo:builder', 'created'],
+    ] as const) {
+      expect(await good(`-n kuard-demo ${command}`)).toContain(shown);
+    }
+    await good('-n kuard-demo rollout status deployment/web --timeout=20s');
+    expect(
+      await good('-n kuard-demo get hpa web -o jsonpath={.spec.metrics[0].resource.target.averageUtilization}'),
+    ).toBe('80');
+    await good('-n kuard-demo rollout restart deployment/web');
+    await good('-n kuard-demo rollout status deployment/web --timeout=20s');
+    expect(await good('-n kuard-demo describe deployment web')).toContain('NewReplicaSetAvailable');
+  });
+
   it('taints and cordons nodes', async () => {
     const node = (await good('get nodes -o name')).trim().replace('node/', '');
     await good(`taint nodes ${node} kind=special:NoSchedule`);

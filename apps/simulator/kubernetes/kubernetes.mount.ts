@@ -6,7 +6,6 @@ import type { FaultPlay, FaultStore } from '../fault.store.js';
 import { redactedQuery } from '../request-log.js';
 import type { RequestLog } from '../request-log.js';
 import type { KubernetesEstate } from './kubernetes.estate.js';
-import { withJsonBody } from './protobuf.request.js';
 
 export const KUBERNETES_PATH = '/kubernetes/';
 
@@ -56,7 +55,7 @@ export class KubernetesMount {
     }
     if (fault !== undefined && !(await this.#play(fault, request, response))) return;
     request.url = search === undefined ? path : `${path}?${search}`;
-    await found.live.serve(await withJsonBody(request), response);
+    await found.live.serve(request, response);
   }
 
   /** @returns whether the request goes on to the cluster. */

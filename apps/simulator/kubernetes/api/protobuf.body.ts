@@ -70,9 +70,11 @@ function decode(bytes: Buffer, message: string): JsonObject {
     const wire = tag & 7;
     if (wire !== VARINT && wire !== BLOCK) throw new UndecodableError(`Wire type ${wire} of ${message}`);
     const field = fields[tag >>> 3];
-    if (field === undefined) throw new UndecodableError(`Field ${tag >>> 3} of ${message}`);
     const value = wire === VARINT ? reader.varint() : reader.block();
-    add(object, field, value);
+    if (field !== undefined) add(object, field, value);
+    // Clients in Go write zeros out: nothing is lost with them.
+    else if (typeof value === 'number' ? value !== 0 : value.length > 0)
+      throw new UndecodableError(`Field ${tag >>> 3} of ${message}`);
   }
   return object;
 }
@@ -92,6 +94,8 @@ function add(object: JsonObject, field: ProtobufField, value: number | Buffer): 
 }
 
 function scalarOf(value: number | Buffer, type: string): Json {
+  const isNumber = type === 'bool' || type === 'int';
+  if (isNumber !== (typeof value === 'number')) throw new UndecodableError(`A ${type} in another form`);
   if (typeof value === 'number') return type === 'bool' ? value !== 0 : value;
   if (type === 'string') return value.toString('utf8');
   if (type === 'bytes') return value.toString('base64');

@@ -113,6 +113,18 @@ export const PROTOBUF_MESSAGES: Readonly<Record<string, Message>> = {
     6: text('appProtocol'),
   },
 
+  /** Of autoscaling/v2. */
+  HorizontalPodAutoscaler: { 1: metadata, 2: one('spec', 'HorizontalPodAutoscalerSpec'), 3: status },
+  HorizontalPodAutoscalerSpec: {
+    1: one('scaleTargetRef', 'CrossVersionObjectReference'),
+    2: optionalCount('minReplicas'),
+    3: count('maxReplicas'),
+    4: many('metrics', 'MetricSpec'),
+  },
+  CrossVersionObjectReference: { 1: text('kind'), 2: text('name'), 3: text('apiVersion') },
+  MetricSpec: { 1: text('type'), 4: one('resource', 'ResourceMetricSource') },
+  ResourceMetricSource: { 1: text('name'), 2: one('target', 'MetricTarget') },
+  MetricTarget: { 1: text('type'), 4: optionalCount('averageUtilization') },
   Deployment: { 1: metadata, 2: one('spec', 'DeploymentSpec'), 3: status },
   DeploymentSpec: {
     1: optionalCount('replicas'),

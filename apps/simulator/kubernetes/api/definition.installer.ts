@@ -11,7 +11,7 @@ import { KubernetesStatusError, type StatusCause } from './kubernetes-status.err
 import type { ObjectRegistry } from './object.registry.js';
 import type { ObjectStore, RecordedEvent } from './object.store.js';
 import type { ResourceCatalog } from './resource.catalog.js';
-import { timestamp } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 
 export const DEFINITIONS = 'customresourcedefinitions.apiextensions.k8s.io';
 
@@ -41,7 +41,7 @@ export class DefinitionInstaller implements AdmissionPlugin {
     const name = jsonText(metadata.name);
     const existing = this.store.get(DEFINITIONS, undefined, name);
     if (existing?.spec === definition.spec) return;
-    const time = timestamp(this.clock.now());
+    const time = kubernetesTime(this.clock.now());
     const { labels, annotations } = metadata;
     const object = {
       apiVersion: 'apiextensions.k8s.io/v1',
@@ -86,7 +86,7 @@ export class DefinitionInstaller implements AdmissionPlugin {
     this.registry.update(
       { resource: served, namespace: undefined, name, subresource: 'status' },
       this.context,
-      (live) => ({ object: { ...live, status: establishedStatus(live, timestamp(this.clock.now())) } }),
+      (live) => ({ object: { ...live, status: establishedStatus(live, kubernetesTime(this.clock.now())) } }),
     );
   }
 

@@ -17,7 +17,7 @@ import { metadataCauses } from './object-name.validation.js';
 import type { ObjectStore } from './object.store.js';
 import { ownsStatus, prepareForCreate, prepareForUpdate, withOwnLabels } from './resource.strategy.js';
 import { apiVersionOf, type ServedResource } from './served.resource.js';
-import { timestamp } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 
 const DEFAULT_POD_GRACE_SECONDS = 30;
 export const FOREGROUND_FINALIZER = 'foregroundDeletion';
@@ -166,7 +166,7 @@ export class ObjectRegistry {
     const shortened = grace < Number(metadata.deletionGracePeriodSeconds ?? Number.POSITIVE_INFINITY);
     const deletionTimestamp =
       metadata.deletionTimestamp === undefined || (grace > 0 && shortened)
-        ? timestamp(new Date(this.clock.now().getTime() + grace * 1000))
+        ? kubernetesTime(new Date(this.clock.now().getTime() + grace * 1000))
         : metadata.deletionTimestamp;
     const first = metadata.deletionTimestamp === undefined;
     return {
@@ -390,7 +390,7 @@ export class ObjectRegistry {
         ...object.metadata,
         uid: randomUUID(),
         ...generation,
-        creationTimestamp: timestamp(this.clock.now()),
+        creationTimestamp: kubernetesTime(this.clock.now()),
       },
     };
   }
@@ -415,7 +415,7 @@ export class ObjectRegistry {
       after,
       manager: context.manager,
       operation: 'Update',
-      time: trackedAs === undefined ? timestamp(this.clock.now()) : trackedAs.time,
+      time: trackedAs === undefined ? kubernetesTime(this.clock.now()) : trackedAs.time,
       apiVersion: apiVersionOf(resource),
       subresource: trackedAs?.subresource ?? subresource,
     }) as KubernetesObject;

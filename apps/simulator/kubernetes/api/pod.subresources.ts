@@ -8,7 +8,7 @@ import { KubernetesStatusError } from './kubernetes-status.error.js';
 import type { KubernetesCluster } from './kubernetes.cluster.js';
 import { matchesLabels, type LabelRequirement } from './label.selector.js';
 import type { ObjectTarget } from './object.registry.js';
-import { timestamp } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 
 const PODS = { group: '', resource: 'pods' };
 
@@ -38,7 +38,7 @@ export function bindPod(
       type: 'PodScheduled',
       status: 'True',
       lastProbeTime: null,
-      lastTransitionTime: timestamp(cluster.clock.now()),
+      lastTransitionTime: kubernetesTime(cluster.clock.now()),
     };
     return {
       object: {

@@ -16,7 +16,7 @@ import { parseObject, parseOptions, parsePatch, type RequestBody } from './reque
 import type { RequestInfo } from './request.info.js';
 import { scaleOf, withScale } from './scale.subresource.js';
 import { apiVersionOf, type ServedResource } from './served.resource.js';
-import { timestamp } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import { WatchStream } from './watch.stream.js';
 
 /** One request about objects, after authentication and authorisation. */
@@ -45,7 +45,7 @@ export class ResourceHandler {
   readonly #reviews: AccessReviews;
 
   constructor(private readonly cluster: KubernetesCluster) {
-    this.#reviews = new AccessReviews(cluster.access, () => timestamp(cluster.clock.now()));
+    this.#reviews = new AccessReviews(cluster.access, () => kubernetesTime(cluster.clock.now()));
   }
 
   /** @throws KubernetesStatusError */
@@ -195,7 +195,7 @@ export class ResourceHandler {
       name: info.name,
       manager: context.manager,
       subresource: info.subresource,
-      time: timestamp(this.cluster.clock.now()),
+      time: kubernetesTime(this.cluster.clock.now()),
     };
     const exists = this.cluster.store.get(resource.storage, namespace, info.name) !== undefined;
     if (!exists && info.subresource === '') {
@@ -301,7 +301,7 @@ export class ResourceHandler {
     return created({
       kind: 'TokenRequest',
       apiVersion: 'authentication.k8s.io/v1',
-      metadata: { name, namespace, creationTimestamp: timestamp(this.cluster.clock.now()) },
+      metadata: { name, namespace, creationTimestamp: kubernetesTime(this.cluster.clock.now()) },
       ...issued,
     });
   }

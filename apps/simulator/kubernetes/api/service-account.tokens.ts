@@ -4,7 +4,7 @@ import type { Clock } from '#libs/kernel/clock.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ClusterUser, KubernetesObject } from '../cluster.objects.js';
 import type { ObjectStore } from './object.store.js';
-import { timestamp } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 
 const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 const DEFAULT_SECONDS = 3600;
@@ -50,7 +50,7 @@ export class ServiceAccountTokens {
       spec: { ...spec, audiences, expirationSeconds: seconds },
       status: {
         token: `${text}.${this.#sign(text).toString('base64url')}`,
-        expirationTimestamp: timestamp(new Date((issued + seconds) * 1000)),
+        expirationTimestamp: kubernetesTime(new Date((issued + seconds) * 1000)),
       },
     };
   }

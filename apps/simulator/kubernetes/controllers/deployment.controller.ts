@@ -5,7 +5,7 @@ import type { Condition, Deployment, DeploymentStatus, ReplicaSet } from './kube
 import { scaledCount, templateHash } from './pod-template.js';
 import { controlledBy, controllerOf } from './pod.state.js';
 import { findCondition, withCondition, withoutCondition } from './status.condition.js';
-import { kubernetesTime } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import type { WorkQueue } from './work.loop.js';
 import { WRITERS } from './writers.js';
 

@@ -2,7 +2,7 @@ import type { ObjectWriter } from '../cluster.objects.js';
 import type { ClusterView } from './cluster.view.js';
 import { objectKey, splitKey } from './cluster.view.js';
 import type { TypedObject } from './kubernetes.types.js';
-import { kubernetesMicroTime, kubernetesTime } from './timestamp.js';
+import { kubernetesMicroTime, kubernetesTime } from '../timestamp.js';
 import type { WorkLoop, WorkQueue } from './work.loop.js';
 
 /** An API server keeps events for an hour. */

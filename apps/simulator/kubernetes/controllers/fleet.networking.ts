@@ -25,7 +25,7 @@ import type { Condition, EndpointPort, EndpointSlice, Service, ServicePort, Type
 import { ensureNamespace } from './member-cluster.controller.js';
 import { controlledBy } from './pod.state.js';
 import { findCondition, withCondition } from './status.condition.js';
-import { kubernetesTime } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import type { WorkQueue } from './work.loop.js';
 
 const EXPORT_CLEANUP = 'networking.fleet.azure.com/svc-export-cleanup';

@@ -5,7 +5,7 @@ import type { Condition, Job } from './kubernetes.types.js';
 import { podFrom } from './pod-template.js';
 import { controllerOf, isActive, isReady } from './pod.state.js';
 import { withCondition } from './status.condition.js';
-import { kubernetesTime } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import type { WorkQueue } from './work.loop.js';
 import { WRITERS } from './writers.js';
 

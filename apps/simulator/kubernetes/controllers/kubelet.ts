@@ -6,7 +6,7 @@ import { nodeSlot, podAddressBlock } from './node-address.js';
 import type { ClusterNode, Condition, Container, ContainerStatus, Pod, PodStatus } from './kubernetes.types.js';
 import { controllerOf, isFinished } from './pod.state.js';
 import { withCondition } from './status.condition.js';
-import { kubernetesTime } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import type { WorkQueue } from './work.loop.js';
 import { kubeletOf, WRITERS } from './writers.js';
 

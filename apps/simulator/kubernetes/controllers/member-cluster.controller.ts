@@ -17,10 +17,10 @@ import type { MemberCluster } from './fleet.types.js';
 import type { ClusterView } from './cluster.view.js';
 import type { ClusterNode, Condition } from './kubernetes.types.js';
 import { isFinished } from './pod.state.js';
-import { formatCores, milliCores, quantityValue } from './quantity.js';
+import { formatCores, milliCores, quantityValue } from '../schema/quantity.js';
 import { demandOf } from './scheduling.filter.js';
 import { withCondition } from './status.condition.js';
-import { kubernetesTime } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import type { WorkQueue } from './work.loop.js';
 
 const HEARTBEAT_SECONDS = 60;

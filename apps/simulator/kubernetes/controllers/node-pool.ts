@@ -4,7 +4,7 @@ import type { ClusterView } from './cluster.view.js';
 import type { ClusterControllerOptions } from './controller.options.js';
 import type { ClusterNode, Taint } from './kubernetes.types.js';
 import { nodeAddress, nodeSlot, nodeSlots, podCidr } from './node-address.js';
-import { kubernetesTime } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import { kubeletOf, WRITERS } from './writers.js';
 
 /** A node pool as ARM describes it. */

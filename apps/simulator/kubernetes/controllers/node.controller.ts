@@ -1,7 +1,7 @@
 import type { Controller, ControllerContext } from './controller.js';
 import type { ClusterNode, Taint } from './kubernetes.types.js';
 import { findCondition } from './status.condition.js';
-import { kubernetesTime } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import type { WorkQueue } from './work.loop.js';
 import { WRITERS } from './writers.js';
 

@@ -31,7 +31,7 @@ import {
   placementConditions,
   rejectedStatus,
 } from './placement.status.js';
-import { kubernetesTime } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import type { WorkQueue } from './work.loop.js';
 
 const LATEST = 'kubernetes-fleet.io/is-latest-snapshot';

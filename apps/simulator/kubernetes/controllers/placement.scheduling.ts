@@ -1,6 +1,6 @@
 import type { MemberCluster, ClusterSelectorTerm, PlacementPolicy, PropertyRequirement } from './fleet.types.js';
 import { matchesSelector } from './label-selector.js';
-import { quantityValue } from './quantity.js';
+import { quantityValue } from '../schema/quantity.js';
 import { tolerates } from './scheduling.filter.js';
 import { findCondition } from './status.condition.js';
 

@@ -6,7 +6,7 @@ import { podFrom } from './pod-template.js';
 import { availableAt, controllerOf, isActive, isReady } from './pod.state.js';
 import { matchesLabels } from './label-selector.js';
 import { withCondition } from './status.condition.js';
-import { kubernetesTime } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import type { WorkQueue } from './work.loop.js';
 import { WRITERS } from './writers.js';
 

@@ -2,10 +2,10 @@ import type { Controller, ControllerContext } from './controller.js';
 import { objectKey, splitKey } from './cluster.view.js';
 import type { ClusterNode, Pod } from './kubernetes.types.js';
 import { controllerOf, isFinished } from './pod.state.js';
-import { milliCores, quantityValue } from './quantity.js';
+import { milliCores, quantityValue } from '../schema/quantity.js';
 import { demandOf, judgeNode, type NodeLoad, type PodDemand, unschedulableMessage } from './scheduling.filter.js';
 import { findCondition, withCondition } from './status.condition.js';
-import { kubernetesTime } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import type { WorkQueue } from './work.loop.js';
 import { WRITERS } from './writers.js';
 

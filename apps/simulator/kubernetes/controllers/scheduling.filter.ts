@@ -1,6 +1,6 @@
 import type { ClusterNode, NodeSelectorTerm, Pod, Taint, Toleration } from './kubernetes.types.js';
 import { matchesLabels, matchesRequirement } from './label-selector.js';
-import { milliCores, quantityValue } from './quantity.js';
+import { milliCores, quantityValue } from '../schema/quantity.js';
 
 /** What a pod asks for, and what is taken on a node. */
 export interface PodDemand {

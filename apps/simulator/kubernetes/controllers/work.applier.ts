@@ -11,7 +11,7 @@ import type { Condition, OwnerReference, TypedObject } from './kubernetes.types.
 import { identify } from './placement.selection.js';
 import { withCondition } from './status.condition.js';
 import { covers, threeWayMerge } from './three-way-merge.js';
-import { kubernetesTime } from './timestamp.js';
+import { kubernetesTime } from '../timestamp.js';
 import { type Availability, availabilityOf } from './work.availability.js';
 import type { WorkQueue } from './work.loop.js';
 

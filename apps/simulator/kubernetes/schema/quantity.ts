@@ -96,3 +96,21 @@ export function compareQuantities(left: string, right: string): number {
   const difference = a.mantissa * 10n ** BigInt(a.exponent - scale) - b.mantissa * 10n ** BigInt(b.exponent - scale);
   return difference < 0n ? -1 : difference > 0n ? 1 : 0;
 }
+
+/** The number behind a quantity in its base unit: cores, bytes, pieces. Nothing, for what is no quantity: the server has refused it. */
+export function quantityValue(quantity: string | number | undefined): number {
+  const parsed = parse(String(quantity ?? 0).trim());
+  if (parsed === undefined) return 0;
+  const { mantissa, exponent } = parsed;
+  return exponent < 0 ? Number(mantissa) / 10 ** -exponent : Number(mantissa) * 10 ** exponent;
+}
+
+/** Cores as thousandths: sums of them stay exact. */
+export function milliCores(quantity: string | number | undefined): number {
+  return Math.ceil(Math.round(quantityValue(quantity) * 1e6) / 1e3);
+}
+
+/** `2`, or `1900m` when there is a rest. */
+export function formatCores(milli: number): string {
+  return milli % 1000 === 0 ? String(milli / 1000) : `${milli}m`;
+}

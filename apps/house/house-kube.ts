@@ -1,5 +1,6 @@
 import { ControlError } from '#libs/kernel/control-error.js';
 import { Secret } from '#libs/kernel/secret.js';
+import type { WriteGuard } from '#libs/kernel/worker-lease.js';
 import type { Azure } from '#libs/azure/azure.js';
 import type { Configuration } from '#libs/config/configuration.js';
 import type { ProbeKubeconfig } from '#libs/control/cluster.control.js';
@@ -18,7 +19,12 @@ export interface HouseClusters {
 }
 
 /** An attached kubeconfig goes before what Azure would give. */
-export function createHouseKube(configuration: Configuration, azure: Azure, clusters: HouseClusters): Kube {
+export function createHouseKube(
+  configuration: Configuration,
+  azure: Azure,
+  clusters: HouseClusters,
+  guard: WriteGuard,
+): Kube {
   const attached: ClusterAccessProvider = {
     name: 'attached kubeconfig',
     kinds: ['ManagedCluster', 'Fleet', 'AttachedCluster'],
@@ -27,11 +33,15 @@ export function createHouseKube(configuration: Configuration, azure: Azure, clus
       return kubeconfig === undefined ? undefined : { kubeconfig, origin: 'attached' };
     },
   };
-  return createKube(kubeOptions(configuration), {
-    providers: [attached, createAksAccess(azure), createFleetAccess(azure)],
-    tokens: tokensOf(azure),
-    findCluster: (uid) => clusters.findCluster(uid),
-  });
+  return createKube(
+    kubeOptions(configuration),
+    {
+      providers: [attached, createAksAccess(azure), createFleetAccess(azure)],
+      tokens: tokensOf(azure),
+      findCluster: (uid) => clusters.findCluster(uid),
+    },
+    guard,
+  );
 }
 
 export function probeWith(configuration: Configuration, azure: Azure): ProbeKubeconfig {
@@ -52,6 +62,7 @@ function kubeOptions(configuration: Configuration): KubeOptions {
     requestTimeoutMs: configuration.kubernetesTimeoutMs,
     concurrencyPerCluster: configuration.kubernetesConcurrency,
     allowInsecureTls: configuration.kubernetesInsecureTls,
+    allowLinkLocal: configuration.kubernetesLinkLocal,
   };
 }
 

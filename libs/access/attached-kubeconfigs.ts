@@ -1,7 +1,8 @@
+import { ControlError } from '#libs/kernel/control-error.js';
 import type { Secret } from '#libs/kernel/secret.js';
 import type { SecretVault } from '#libs/kernel/secret-vault.js';
 import type { Sql } from '#libs/database/sql.js';
-import type { ClusterAccessRepository } from './cluster-access.repository.js';
+import type { ClusterAccessRepository, StoredClusterAccess } from './cluster-access.repository.js';
 
 const RESEAL_BATCH = 100;
 
@@ -41,19 +42,46 @@ export class AttachedKubeconfigs {
     return this.repository.delete(sql, clusterUid);
   }
 
-  /** Seals with the present key what an older one has sealed. @returns how many. */
+  /**
+   * Seals with the present key what an older one has sealed. One that cannot be opened keeps none of the others from it.
+   * @returns how many.
+   * @throws ControlError UNAVAILABLE at the end, where some could not be opened.
+   */
   async resealAll(): Promise<number> {
     const { keyId } = this.vault;
     if (keyId === undefined) return 0;
+    const unopened: { clusterUid: string; error: ControlError }[] = [];
     let count = 0;
+    let after: string | null = null;
     for (;;) {
-      const others = await this.repository.findSealedOtherwise(keyId, RESEAL_BATCH);
+      const others: StoredClusterAccess[] = await this.repository.findSealedOtherwise(keyId, after, RESEAL_BATCH);
       for (const other of others) {
-        const purpose = purposeOf(other.clusterUid);
-        const sealed = this.vault.seal(purpose, this.vault.open(purpose, other.sealed));
-        if (await this.repository.reseal(other, sealed, keyId)) count++;
+        const sealed = this.#resealed(other);
+        if (sealed instanceof ControlError) unopened.push({ clusterUid: other.clusterUid, error: sealed });
+        else if (await this.repository.reseal(other, sealed, keyId)) count++;
       }
-      if (others.length < RESEAL_BATCH) return count;
+      after = others.at(-1)?.clusterUid ?? null;
+      if (others.length === RESEAL_BATCH) continue;
+      const [first] = unopened;
+      if (first === undefined) return count;
+      throw new ControlError(
+        'UNAVAILABLE',
+        `${count} attached kubeconfigs were sealed anew, but ${unopened.length} cannot be opened, such as that of the cluster ${first.clusterUid}: ${first.error.message}`,
+        {
+          cause: first.error,
+          remedy: 'Keep the older keys in ENCRYPTION_KEYS, or attach these kubeconfigs anew.',
+        },
+      );
+    }
+  }
+
+  #resealed({ clusterUid, sealed }: StoredClusterAccess): string | ControlError {
+    const purpose = purposeOf(clusterUid);
+    try {
+      return this.vault.seal(purpose, this.vault.open(purpose, sealed));
+    } catch (error) {
+      if (error instanceof ControlError) return error;
+      throw error;
     }
   }
 }

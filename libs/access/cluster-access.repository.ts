@@ -58,11 +58,12 @@ export class ClusterAccessRepository {
     return rowCount === 1;
   }
 
-  /** What was sealed with another key than this one. */
-  async findSealedOtherwise(keyId: string, limit: number): Promise<StoredClusterAccess[]> {
+  /** What was sealed with another key than this one, in the order of the uids, beginning after the given one. */
+  async findSealedOtherwise(keyId: string, after: string | null, limit: number): Promise<StoredClusterAccess[]> {
     const { rows } = await this.sql.query<AccessRow>(
-      'SELECT * FROM cluster_access WHERE key_id <> $1 ORDER BY cluster_uid LIMIT $2',
-      [keyId, limit],
+      `SELECT * FROM cluster_access WHERE key_id <> $1 AND ($2::uuid IS NULL OR cluster_uid > $2::uuid)
+       ORDER BY cluster_uid LIMIT $3`,
+      [keyId, after, limit],
     );
     return rows.map(toAccess);
   }

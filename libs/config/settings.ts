@@ -162,6 +162,25 @@ export const settings = {
     description: 'Longest pause between two tries of a step that failed for a passing reason.',
     default: '60',
   }),
+  operationDays: setting(integer(1, 3_650), {
+    variable: 'OPERATION_DAYS',
+    description:
+      'How many days an operation is kept after its end, with its steps and events. The audit log is kept for good.',
+    default: '90',
+  }),
+  idempotencyKeyHours: setting(integer(1, 8_760), {
+    variable: 'IDEMPOTENCY_KEY_HOURS',
+    description:
+      'How many hours after its acceptance an operation answers for its idempotency key; after that, and once the operation ' +
+      'has ended, the key may be used for a new request.',
+    default: '24',
+  }),
+  operationStuckMinutes: setting(integer(1, 1_440), {
+    variable: 'OPERATION_STUCK_MINUTES',
+    description:
+      'After how many minutes without any news an operation under way is shown, logged and counted as stuck.',
+    default: '30',
+  }),
   shutdownGraceMs: setting(integer(0, 600_000), {
     variable: 'SHUTDOWN_GRACE_MS',
     description: 'Milliseconds that requests and steps under way get to end when the process is told to stop.',
@@ -192,6 +211,17 @@ export const settings = {
       variable: 'KUBERNETES_ALLOW_INSECURE_TLS',
       description:
         'Whether an attached kubeconfig may say that the certificate of its server is not checked (`insecure-skip-tls-verify`).',
+      default: 'false',
+    },
+  ),
+  kubernetesLinkLocal: setting(
+    z.enum(['true', 'false']).transform((value) => value === 'true'),
+    {
+      variable: 'KUBERNETES_ALLOW_LINK_LOCAL',
+      description:
+        'Whether the API server of a cluster, or the proxy before it, may have a link-local address (169.254.0.0/16, fe80::/10, ' +
+        'and 168.63.129.16 and fd00:ec2::254, which clouds use alike), written or resolved. There clouds tell machines about ' +
+        'themselves, so that a kubeconfig that leads there is refused.',
       default: 'false',
     },
   ),

@@ -19,7 +19,10 @@ export interface ListPage {
 export interface WriteOptions {
   /** The server checks and answers, and stores nothing. */
   dryRun?: boolean;
-  /** Unknown and duplicate fields: `Strict` (ours by default) refuses, `Warn` answers warnings, `Ignore` drops silently. */
+  /**
+   * Unknown and duplicate fields: `Strict` (ours by default) refuses, `Warn` answers warnings, `Ignore` drops silently. An
+   * apply, of which servers refuse unknown fields in any case, is repeated once without them.
+   */
   fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
 }
 
@@ -82,8 +85,8 @@ export interface WatchOptions extends ListOptions {
 
 /**
  * One cluster's API server. All of it: refusals and failures are ControlErrors with KUBERNETES_… codes whose `externalCode`
- * is the server's `reason`; a 429 or 503 is retried within the call as far as its `Retry-After` is short; requests beyond the
- * cluster's limit wait their turn; every call ends with its signal.
+ * is the server's `reason`; a 429, and a 503 to what may be done twice, is retried within the call as far as its `Retry-After`
+ * is short; requests beyond the cluster's limit wait their turn; every call ends with its signal.
  */
 export interface ClusterClient {
   readonly clusterUid: string;

@@ -1,3 +1,5 @@
+import { lookup as lookupByDns } from 'node:dns';
+import type { LookupFunction } from 'node:net';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
@@ -5,6 +7,7 @@ import { ControlError } from '#libs/kernel/control-error.js';
 import type { KubeOptions } from './kube.options.js';
 import type { Kubeconfig } from './kubeconfig.js';
 import { classifyConnectionError } from './kubernetes-error.classifier.js';
+import { refusingLinkLocal } from './link-local.rule.js';
 import type { AnswerHeaders } from './retry-after.js';
 
 const TIME_IS_UP = Symbol('time is up');
@@ -45,6 +48,11 @@ export class NoAnswer extends Error {
   }
 }
 
+export type ClusterConnectionOptions = Pick<
+  KubeOptions,
+  'requestTimeoutMs' | 'connectTimeoutMs' | 'largestAnswerBytes' | 'allowLinkLocal'
+>;
+
 /**
  * The connections to one API server with one kubeconfig. HTTP/1.1 alone: a watch then has a connection of its own, and one
  * that has died takes nothing else along. Redirects are not followed.
@@ -56,10 +64,12 @@ export class ClusterConnection {
 
   constructor(
     readonly kubeconfig: Kubeconfig,
-    private readonly options: Pick<KubeOptions, 'requestTimeoutMs' | 'connectTimeoutMs' | 'largestAnswerBytes'>,
+    private readonly options: ClusterConnectionOptions,
+    /** Resolves host names. */
+    lookup: LookupFunction = lookupByDns,
   ) {
     this.#base = new URL(kubeconfig.server);
-    this.#dispatcher = dispatcherOf(kubeconfig, options.connectTimeoutMs);
+    this.#dispatcher = dispatcherOf(kubeconfig, options, lookup);
   }
 
   /** Sends one request and reads the whole answer, of whatever status. @throws NoAnswer, or the reason of the signal. */
@@ -106,14 +116,24 @@ export class ClusterConnection {
     const timer = setTimeout(() => {
       limit.abort(TIME_IS_UP);
     }, limitMs);
+    const signal = AbortSignal.any([wire.signal, limit.signal, ...others]);
+    const { promise: over, reject } = Promise.withResolvers<never>();
+    const onAbort = (): void => {
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      return await work(AbortSignal.any([wire.signal, limit.signal, ...others]));
+      signal.throwIfAborted();
+      // The HTTP client hears a signal only once the request has a connection, and making one may take long. What is
+      // raced here ends then, and is not sent any more.
+      return await Promise.race([work(signal), over]);
     } catch (error) {
       wire.signal.throwIfAborted();
       if (limit.signal.aborted) throw this.#timeout(wire.action, limitMs);
       throw this.#explained(error, wire.action);
     } finally {
       clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -186,11 +206,20 @@ export class ClusterConnection {
   }
 }
 
-function dispatcherOf(kubeconfig: Kubeconfig, connectTimeoutMs: number): Dispatcher {
+function dispatcherOf(
+  kubeconfig: Kubeconfig,
+  { connectTimeoutMs, allowLinkLocal }: ClusterConnectionOptions,
+  lookup: LookupFunction,
+): Dispatcher {
   const { authentication } = kubeconfig;
   const certificate = authentication.kind === 'entra' ? undefined : authentication.clientCertificate;
-  const tls = {
+  const reach = {
+    ...KEEP_ALIVE,
     timeout: connectTimeoutMs,
+    lookup: allowLinkLocal ? lookup : refusingLinkLocal(lookup),
+  };
+  const tls = {
+    ...reach,
     // Said in any case, so that nothing in the environment can turn it off.
     rejectUnauthorized: kubeconfig.verifiesServer,
     ...(kubeconfig.certificateAuthority === null ? {} : { ca: kubeconfig.certificateAuthority }),
@@ -200,10 +229,10 @@ function dispatcherOf(kubeconfig: Kubeconfig, connectTimeoutMs: number): Dispatc
   if (kubeconfig.proxy !== null) {
     return new ProxyAgent({
       uri: kubeconfig.proxy.reveal(),
-      requestTls: { ...tls, ...KEEP_ALIVE },
-      connect: { timeout: connectTimeoutMs, ...KEEP_ALIVE },
+      requestTls: tls,
+      proxyTls: { ...reach, rejectUnauthorized: true },
       allowH2: false,
     });
   }
-  return new Agent({ connect: { ...tls, ...KEEP_ALIVE }, allowH2: false });
+  return new Agent({ connect: tls, allowH2: false });
 }

@@ -8,7 +8,7 @@ import { SingleFlight } from './single-flight.js';
 export interface ClusterCredentialsOptions {
   cluster: ClusterReference;
   providers: readonly ClusterAccessProvider[];
-  options: Pick<KubeOptions, 'allowInsecureTls' | 'entraHosts' | 'credentialLifetimeMs'>;
+  options: Pick<KubeOptions, 'allowInsecureTls' | 'allowLinkLocal' | 'entraHosts' | 'credentialLifetimeMs'>;
   clock: Clock;
 }
 

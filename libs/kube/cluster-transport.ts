@@ -1,5 +1,8 @@
+import type { LookupFunction } from 'node:net';
 import type { Clock } from '#libs/kernel/clock.js';
 import { ControlError } from '#libs/kernel/control-error.js';
+import type { Secret } from '#libs/kernel/secret.js';
+import type { WriteGuard } from '#libs/kernel/worker-lease.js';
 import type { KubeCall } from './cluster-access.js';
 import {
   ClusterConnection,
@@ -12,11 +15,12 @@ import type { ClusterCredentials } from './cluster-credentials.js';
 import type { EntraTokens } from './entra-tokens.js';
 import type { KubeOptions } from './kube.options.js';
 import type { Kubeconfig } from './kubeconfig.js';
-import { classifyKubernetesError, isUnauthenticated } from './kubernetes-error.classifier.js';
+import { classifyKubernetesError, isUnauthenticated, parseStatus } from './kubernetes-error.classifier.js';
 import { RequestGate } from './request-gate.js';
 import { retryAfterSeconds } from './retry-after.js';
 
 const MOST_RETRIES = 3;
+const SHORTEST_REDACTED = 8;
 /** After a credential that had just been got was refused too, no other is asked for within this time. Milliseconds. */
 const REFUSAL_STANDS_MS = 5_000;
 
@@ -39,12 +43,16 @@ export interface ClusterTransportOptions {
   options: KubeOptions;
   clock: Clock;
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves host names; by DNS without it. */
+  lookup?: LookupFunction | undefined;
+  /** Asked directly before each request that is no GET; whoever holds no claims needs none. */
+  guard?: WriteGuard | undefined;
 }
 
 /** What a request is signed with. */
 interface Signature {
   connection: ClusterConnection;
-  headers: Record<string, string>;
+  token: Secret | undefined;
   /** Not good any more. */
   drop(): void;
 }
@@ -90,7 +98,8 @@ export class ClusterTransport {
       answer = await this.#signed<WireStream | WireAnswer>(call, async (signature) => {
         const wire = this.#wire(request, signature, call);
         const result = await signature.connection.stream(wire, this.parts.options.watchStallMs);
-        return { result, isRefused: 'text' in result && isUnauthenticated(result.status, result.text) };
+        if (!('text' in result)) return { result, isRefused: false };
+        return { result: withoutToken(result, signature), isRefused: isUnauthenticated(result.status, result.text) };
       });
     } catch (error) {
       throw error instanceof NoAnswer ? error.problem : error;
@@ -116,6 +125,8 @@ export class ClusterTransport {
   async close(): Promise<void> {
     this.#isClosed = true;
     const connections = [...this.#retiring, ...(this.#connection === undefined ? [] : [this.#connection])];
+    // What is destroyed cannot be retired any more.
+    this.#connection = undefined;
     await Promise.all(connections.map((connection) => connection.destroy()));
   }
 
@@ -123,8 +134,9 @@ export class ClusterTransport {
     const leave = await this.#gate.enter(call.signal);
     try {
       return await this.#signed(call, async (signature) => {
+        if (request.method !== 'GET') this.parts.guard?.assertMayWrite();
         const answer = await signature.connection.exchange(this.#wire(request, signature, call));
-        return { result: answer, isRefused: isUnauthenticated(answer.status, answer.text) };
+        return { result: withoutToken(answer, signature), isRefused: isUnauthenticated(answer.status, answer.text) };
       });
     } catch (error) {
       if (error instanceof NoAnswer) return error;
@@ -157,18 +169,16 @@ export class ClusterTransport {
     const { authentication } = kubeconfig;
     switch (authentication.kind) {
       case 'clientCertificate':
-        return this.#signature(kubeconfig, {}, () => {
+        return this.#signature(kubeconfig, undefined, () => {
           credentials.drop(kubeconfig);
         });
-      case 'token': {
-        const headers = { authorization: `Bearer ${authentication.token.reveal()}` };
-        return this.#signature(kubeconfig, headers, () => {
+      case 'token':
+        return this.#signature(kubeconfig, authentication.token, () => {
           credentials.drop(kubeconfig);
         });
-      }
       case 'entra': {
         const token = await tokens.token(authentication.serverId, call.signal);
-        return this.#signature(kubeconfig, { authorization: `Bearer ${token.reveal()}` }, () => {
+        return this.#signature(kubeconfig, token, () => {
           tokens.drop(authentication.serverId, token);
           credentials.drop(kubeconfig);
         });
@@ -176,9 +186,9 @@ export class ClusterTransport {
     }
   }
 
-  #signature(kubeconfig: Kubeconfig, headers: Record<string, string>, drop: () => void): Signature {
+  #signature(kubeconfig: Kubeconfig, token: Secret | undefined, drop: () => void): Signature {
     this.#assertOpen();
-    return { connection: this.#connectionOf(kubeconfig), headers, drop };
+    return { connection: this.#connectionOf(kubeconfig), token, drop };
   }
 
   #assertOpen(): void {
@@ -189,7 +199,7 @@ export class ClusterTransport {
   #connectionOf(kubeconfig: Kubeconfig): ClusterConnection {
     if (this.#connection?.kubeconfig.fingerprint === kubeconfig.fingerprint) return this.#connection;
     this.#retire(this.#connection);
-    this.#connection = new ClusterConnection(kubeconfig, this.parts.options);
+    this.#connection = new ClusterConnection(kubeconfig, this.parts.options, this.parts.lookup);
     return this.#connection;
   }
 
@@ -210,7 +220,7 @@ export class ClusterTransport {
         'user-agent': this.parts.options.userAgent,
         'x-correlation-id': call.correlationId.replaceAll(/[^\x20-\x7e]/g, '?'),
         ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
-        ...signature.headers,
+        ...(signature.token === undefined ? {} : { authorization: `Bearer ${signature.token.reveal()}` }),
       },
       ...(request.body === undefined ? {} : { body: request.body }),
     };
@@ -229,8 +239,17 @@ export class ClusterTransport {
     const isPassing = outcome.status === 408 || (outcome.status >= 500 && outcome.status !== 501);
     const mayRepeat = outcome.status === 429 || (request.repeatable && isPassing);
     if (!mayRepeat || !this.refusal(outcome, request.action).retryable) return undefined;
-    const asked = retryAfterSeconds(outcome.headers, this.parts.clock.now());
+    const asked =
+      retryAfterSeconds(outcome.headers, this.parts.clock.now()) ?? parseStatus(outcome.text)?.retryAfterSeconds;
     if (asked === undefined) return backoff;
     return asked <= longestRetryAfterSeconds ? asked * 1000 + backoff : undefined;
   }
+}
+
+/** What a server says of a refusal gets into errors, and some repeat what they were sent. */
+function withoutToken(answer: WireAnswer, { token }: Signature): WireAnswer {
+  const text = token?.reveal() ?? '';
+  // A few letters are part of many a word: without them nobody could tell any more what was refused.
+  if (text.length < SHORTEST_REDACTED || answer.status < 300) return answer;
+  return { ...answer, text: answer.text.replaceAll(text, '[redacted]') };
 }

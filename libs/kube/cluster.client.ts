@@ -19,11 +19,13 @@ import type {
 import type { WireAnswer } from './cluster-connection.client.js';
 import type { ClusterRequest, ClusterTransport } from './cluster-transport.js';
 import { Discovery, DISCOVERY_ACCEPT } from './discovery.js';
+import { applyKnownFields } from './known-fields.js';
 import type { KubeOptions } from './kube.options.js';
 import { parseStatus, saysAbsent } from './kubernetes-error.classifier.js';
 import type { ApiResource, KubernetesManifest, KubernetesObject } from './kubernetes-object.js';
 import { kubernetesPath, shownTarget } from './kubernetes-path.js';
 import { ListWatch } from './list-watch.js';
+import type { RequestGate } from './request-gate.js';
 import { warningsOf } from './warning-header.js';
 import { watchEvents } from './watch-lines.js';
 
@@ -32,7 +34,9 @@ const FIELD_MANAGER = 'pilothouse';
 /** How often one list begins anew because its continue token has expired. */
 const MOST_RESTARTS = 3;
 
-const versionSchema = z.object({ gitVersion: z.string(), platform: z.string() });
+/** It is stored and shown, whoever the server is. */
+const versionText = z.string().max(100);
+const versionSchema = z.object({ gitVersion: versionText, platform: versionText });
 const accessSchema = z.object({
   status: z.object({
     allowed: z.boolean(),
@@ -54,6 +58,8 @@ const identitySchema = z.object({
 export interface HttpClusterClientOptions {
   clusterUid: string;
   transport: ClusterTransport;
+  /** Let through the pages of watched lists, of all clusters. */
+  pages: RequestGate;
   options: KubeOptions;
   clock: Clock;
   sleep: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
@@ -99,10 +105,16 @@ export class HttpClusterClient implements ClusterClient {
     return this.#object(answer, action);
   }
 
-  async *list(
+  list(resource: ApiResource, options: ListOptions, call: KubeCall): AsyncGenerator<ListPage & { restarted: boolean }> {
+    return this.#list(resource, options, call, undefined);
+  }
+
+  /** @param gate kept from the unpacking of a page until the next one is asked for; the network is not waited for in it. */
+  async *#list(
     resource: ApiResource,
     options: ListOptions,
     call: KubeCall,
+    gate: RequestGate | undefined,
   ): AsyncGenerator<ListPage & { restarted: boolean }> {
     const action = `list ${shownTarget(resource, options.namespace)}`;
     const path = kubernetesPath(resource, options.namespace);
@@ -123,16 +135,22 @@ export class HttpClusterClient implements ClusterClient {
         token = undefined;
         continue;
       }
-      const body = this.#json(answer, action);
-      const metadata = isJsonObject(body.metadata) ? body.metadata : {};
-      if (!Array.isArray(body.items) && body.items !== null) throw unexpected(action, 'it holds no list');
-      yield {
-        items: (body.items ?? []).map((item) => completed(item, resource, action)),
-        resourceVersion: typeof metadata.resourceVersion === 'string' ? metadata.resourceVersion : '',
-        restarted,
-      };
+      const leave = await gate?.enter(call.signal);
+      let next: Json | undefined;
+      try {
+        const body = this.#json(answer, action);
+        const metadata = isJsonObject(body.metadata) ? body.metadata : {};
+        if (!Array.isArray(body.items) && body.items !== null) throw unexpected(action, 'it holds no list');
+        next = metadata.continue;
+        yield {
+          items: (body.items ?? []).map((item) => completed(item, resource, action)),
+          resourceVersion: typeof metadata.resourceVersion === 'string' ? metadata.resourceVersion : '',
+          restarted,
+        };
+      } finally {
+        leave?.();
+      }
       restarted = false;
-      const next = metadata.continue;
       if (typeof next !== 'string' || next === '') return;
       if (next === token) throw unexpected(action, 'the list goes round in a circle');
       token = next;
@@ -170,9 +188,11 @@ export class HttpClusterClient implements ClusterClient {
     const action = `apply ${shownTarget(resource, namespace, name)}`;
     const query = writeQuery(options, options.force === true ? { force: 'true' } : {});
     const path = kubernetesPath(resource, namespace, name) + query;
-    // JSON is YAML.
-    const body = jsonBody('application/apply-patch+yaml', object);
-    return this.#write({ method: 'PATCH', path, action, ...body, repeatable: true }, call);
+    return applyKnownFields(object, options, (document) => {
+      // JSON is YAML.
+      const body = jsonBody('application/apply-patch+yaml', document);
+      return this.#write({ method: 'PATCH', path, action, ...body, repeatable: true }, call);
+    });
   }
 
   async patch(
@@ -246,7 +266,7 @@ export class HttpClusterClient implements ClusterClient {
   }
 
   watch(resource: ApiResource, options: WatchOptions, call: KubeCall): AsyncGenerator<WatchTurn, void, void> {
-    const { options: settings, clock, sleep } = this.parts;
+    const { options: settings, clock, sleep, pages } = this.parts;
     const { relistRequested, ...listOptions } = options;
     const action = `watch ${shownTarget(resource, options.namespace)}`;
     const path = kubernetesPath(resource, options.namespace);
@@ -257,7 +277,7 @@ export class HttpClusterClient implements ClusterClient {
       );
     const engine = new ListWatch({
       port: {
-        pages: (signal) => this.list(resource, listOptions, { ...call, signal }),
+        pages: (signal) => this.#list(resource, listOptions, { ...call, signal }, pages),
         events: async function* (resourceVersion, timeoutSeconds, signal) {
           const query = {
             watch: 'true',

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { LookupFunction } from 'node:net';
 import { delay, systemClock, type Clock } from '#libs/kernel/clock.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { Secret } from '#libs/kernel/secret.js';
+import type { WriteGuard } from '#libs/kernel/worker-lease.js';
 import type { ClusterAccessProvider, ClusterReference, KubeCall } from './cluster-access.js';
 import { HttpClusterClient } from './cluster.client.js';
 import { ClusterCredentials } from './cluster-credentials.js';
@@ -9,6 +11,7 @@ import { ClusterTransport } from './cluster-transport.js';
 import { EntraTokens, type TokenSource } from './entra-tokens.js';
 import type { Kube } from './kube.js';
 import type { KubeOptions } from './kube.options.js';
+import { RequestGate } from './request-gate.js';
 import { parseKubeconfig, type KubeconfigAuthentication } from './kubeconfig.js';
 
 export interface KubeParts {
@@ -20,28 +23,36 @@ export interface KubeParts {
   clock?: Clock;
   /** Waits, in a way that a test can decide. */
   sleep?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
+  /** Resolves host names; by DNS without it. */
+  lookup?: LookupFunction;
 }
 
-/** Contacts nothing. */
-export function createKube(options: KubeOptions, parts: KubeParts): Kube {
-  return new HttpKube(options, parts);
+/**
+ * Contacts nothing.
+ * @param guard asked directly before each request that may change something.
+ */
+export function createKube(options: KubeOptions, parts: KubeParts, guard?: WriteGuard): Kube {
+  return new HttpKube(options, parts, guard);
 }
 
 class HttpKube implements Kube {
   readonly #clients = new Map<string, HttpClusterClient>();
   readonly #tokens: EntraTokens;
+  readonly #pages: RequestGate;
 
   constructor(
     private readonly options: KubeOptions,
     private readonly parts: KubeParts,
+    private readonly guard: WriteGuard | undefined,
   ) {
     this.#tokens = new EntraTokens(parts.tokens, parts.clock ?? systemClock);
+    this.#pages = pageGate(options);
   }
 
   cluster(reference: ClusterReference): HttpClusterClient {
     let client = this.#clients.get(reference.uid);
     if (client === undefined) {
-      client = clientOf(reference, this.options, this.parts, this.#tokens);
+      client = clientOf(reference, this.options, this.parts, this.#tokens, this.#pages, this.guard);
       this.#clients.set(reference.uid, client);
     }
     return client;
@@ -65,14 +76,22 @@ class HttpKube implements Kube {
 function clientOf(
   cluster: ClusterReference,
   options: KubeOptions,
-  parts: Pick<KubeParts, 'providers' | 'clock' | 'sleep'>,
+  parts: Pick<KubeParts, 'providers' | 'clock' | 'sleep' | 'lookup'>,
   tokens: EntraTokens,
+  pages: RequestGate,
+  guard?: WriteGuard,
 ): HttpClusterClient {
   const clock = parts.clock ?? systemClock;
   const sleep = parts.sleep ?? delay;
   const credentials = new ClusterCredentials({ cluster, providers: parts.providers, options, clock });
-  const transport = new ClusterTransport({ credentials, tokens, options, clock, sleep });
-  return new HttpClusterClient({ clusterUid: cluster.uid, transport, options, clock, sleep });
+  const { lookup } = parts;
+  const transport = new ClusterTransport({ credentials, tokens, options, clock, sleep, lookup, guard });
+  return new HttpClusterClient({ clusterUid: cluster.uid, transport, pages, options, clock, sleep });
+}
+
+/** As many may wait as there are streams: they hold nothing but the text of a page. */
+function pageGate(options: KubeOptions): RequestGate {
+  return new RequestGate(options.pagesAtOnce, Infinity);
 }
 
 /** What may be shown of a kubeconfig that a caller attaches. */
@@ -104,7 +123,7 @@ export interface KubeconfigProbe extends KubeconfigSummary {
 export async function probeKubeconfig(
   text: Secret,
   options: KubeOptions,
-  parts: Pick<KubeParts, 'tokens' | 'clock' | 'sleep'>,
+  parts: Pick<KubeParts, 'tokens' | 'clock' | 'sleep' | 'lookup'>,
   call: KubeCall,
 ): Promise<KubeconfigProbe> {
   const summary = inspectKubeconfig(text, options);
@@ -115,7 +134,7 @@ export async function probeKubeconfig(
     kubeconfig: () => Promise.resolve({ kubeconfig: text, origin: 'attached' }),
   };
   const tokens = new EntraTokens(parts.tokens, parts.clock ?? systemClock);
-  const client = clientOf(cluster, options, { ...parts, providers: [provider] }, tokens);
+  const client = clientOf(cluster, options, { ...parts, providers: [provider] }, tokens, pageGate(options));
   try {
     const { gitVersion } = await client.version(call);
     return { ...summary, gitVersion, username: await usernameOf(client, call) };

@@ -20,6 +20,8 @@ export interface KubeOptions {
   discoveryMissIntervalMs: number;
   /** Whether an attached kubeconfig may say that the server's certificate is not to be checked. */
   allowInsecureTls: boolean;
+  /** Whether a server, or a proxy before it, may have a link-local address, where clouds hand out identities. */
+  allowLinkLocal: boolean;
   /**
    * The ends of host names to which an attached kubeconfig may have tokens of Pilothouse's own identity sent: nobody who
    * attaches a kubeconfig may collect them. A kubeconfig that Azure itself gives is free of this.
@@ -27,6 +29,11 @@ export interface KubeOptions {
   entraHosts: readonly string[];
   /** Objects on a page of a list. */
   pageSize: number;
+  /**
+   * Pages of watched lists that one process has unpacked at the same time, of all clusters together. However many clusters
+   * are read from the start at once, they need the memory of so many pages.
+   */
+  pagesAtOnce: number;
   /** The first pause before a request is repeated or a watch is made again; it doubles with each further one. Milliseconds. */
   retryBaseMs: number;
   /** The longest pause before a watch is made again. Milliseconds. */
@@ -48,8 +55,10 @@ export const DEFAULT_KUBE_OPTIONS: KubeOptions = {
   discoveryLifetimeMs: 5 * 60_000,
   discoveryMissIntervalMs: 3_000,
   allowInsecureTls: false,
+  allowLinkLocal: false,
   entraHosts: ['.azmk8s.io', '.azk8s.cn', '.aks.containerservice.azure.us'],
   pageSize: 500,
+  pagesAtOnce: 3,
   retryBaseMs: 200,
   longestWatchPauseMs: 30_000,
   longestRetryAfterSeconds: 3,

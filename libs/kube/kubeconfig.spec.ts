@@ -191,6 +191,22 @@ describe('a kubeconfig', () => {
       expect(refused({ cluster: { server } })).toContain('clusters.c.cluster.server');
     });
 
+    it.each<{ cluster: Record<string, unknown>; path: string; reason: string }>([
+      { cluster: { server: 'https://169.254.169.254' }, path: 'server', reason: 'a server' },
+      { cluster: { server: 'https://[fe80::1]:6443' }, path: 'server', reason: 'a server with an address of IPv6' },
+      { cluster: { 'proxy-url': 'http://169.254.169.254:3128' }, path: 'proxy-url', reason: 'a proxy' },
+    ])('has no link-local address unless the operator allows it: $reason', ({ cluster, path }) => {
+      for (const policy of [attached, azure]) {
+        expect(refused({ cluster }, policy)).toContain(`clusters.c.cluster.${path}`);
+      }
+      expect(parsed({ cluster }, { ...attached, allowLinkLocal: true }).authentication.kind).toBe('token');
+    });
+
+    it('is not asked in plain http through a proxy, which would read what is sent', () => {
+      const cluster = { server: 'http://127.0.0.1:8001', 'proxy-url': 'http://proxy.example' };
+      expect(refused({ cluster })).toEqual(['clusters.c.cluster.proxy-url']);
+    });
+
     it('is not trusted blindly unless a caller says so and the operator allows it', () => {
       const cluster = { 'insecure-skip-tls-verify': true };
       expect(refused({ cluster })).toEqual(['clusters.c.cluster.insecure-skip-tls-verify']);

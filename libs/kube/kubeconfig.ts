@@ -6,12 +6,16 @@ import { ControlError, type Violation } from '#libs/kernel/control-error.js';
 import { Secret } from '#libs/kernel/secret.js';
 import type { ProvidedKubeconfig } from './cluster-access.js';
 import type { KubeOptions } from './kube.options.js';
+import { isLinkLocal } from './link-local.rule.js';
 
 const LARGEST_BYTES = 1024 * 1024;
 const DEEPEST = 20;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const HEADER_SAFE = /^[\x21-\x7e]+$/;
 const ATTACH = 'Attach a kubeconfig with the token of a service account, or with an embedded client certificate.';
+
+const LINK_LOCAL =
+  'No cluster is at a link-local address; where one is nevertheless, have the operator of Pilothouse allow it.';
 
 export interface ClientCertificate {
   /** PEM. */
@@ -45,7 +49,7 @@ export interface Kubeconfig {
   fingerprint: string;
 }
 
-export type KubeconfigPolicy = Pick<KubeOptions, 'allowInsecureTls' | 'entraHosts'> & {
+export type KubeconfigPolicy = Pick<KubeOptions, 'allowInsecureTls' | 'allowLinkLocal' | 'entraHosts'> & {
   origin: ProvidedKubeconfig['origin'];
 };
 
@@ -128,7 +132,7 @@ export function parseKubeconfig(text: Secret, policy: KubeconfigPolicy): Kubecon
   const cluster = checked(clusterSchema, find(document.clusters, context.cluster, 'clusters').cluster, clusterPath);
   const user = checked(userSchema, find(document.users, context.user, 'users').user ?? {}, userPath);
   const faults = new Faults();
-  const server = serverOf(cluster, faults.at(clusterPath));
+  const server = serverOf(cluster, policy, faults.at(clusterPath));
   const connection = connectionOf(cluster, policy, faults.at(clusterPath));
   const authentication = authenticationOf(user, faults.at(userPath));
   if (authentication?.kind === 'entra' && server !== undefined) {
@@ -214,7 +218,7 @@ function chosenContext(document: z.infer<typeof documentSchema>): {
   return only.context;
 }
 
-function serverOf(cluster: ClusterEntry, blame: Blame): URL | undefined {
+function serverOf(cluster: ClusterEntry, policy: KubeconfigPolicy, blame: Blame): URL | undefined {
   const url = URL.canParse(cluster.server) ? new URL(cluster.server) : undefined;
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
     blame('server', 'It is not an https address.');
@@ -223,6 +227,10 @@ function serverOf(cluster: ClusterEntry, blame: Blame): URL | undefined {
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
     blame('server', 'Plain http is for addresses of this machine only: use https.');
   }
+  if (url.protocol === 'http:' && cluster['proxy-url'] !== undefined) {
+    blame('proxy-url', 'Plain http is for this machine only, and a proxy would read what is sent.');
+  }
+  if (isLinkLocal(url.hostname) && !policy.allowLinkLocal) blame('server', LINK_LOCAL);
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
     blame('server', 'It has a user, a query or a fragment, which the address of a server does not have.');
   }
@@ -251,8 +259,11 @@ function connectionOf(cluster: ClusterEntry, policy: KubeconfigPolicy, blame: Bl
   const proxy = cluster['proxy-url'];
   if (proxy !== undefined) {
     if (policy.origin !== 'attached') blame('proxy-url', 'Only an attached kubeconfig may name a proxy.');
-    if (!URL.canParse(proxy) || !['http:', 'https:'].includes(new URL(proxy).protocol)) {
+    const url = URL.canParse(proxy) ? new URL(proxy) : undefined;
+    if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
       blame('proxy-url', 'Only http and https proxies are understood.');
+    } else if (isLinkLocal(url.hostname) && !policy.allowLinkLocal) {
+      blame('proxy-url', LINK_LOCAL);
     }
   }
   return {

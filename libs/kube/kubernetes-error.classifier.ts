@@ -6,9 +6,13 @@ import {
   type Violation,
 } from '#libs/kernel/control-error.js';
 import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
-import { retryAfterSeconds, type AnswerHeaders } from './retry-after.js';
+import { LONGEST_RETRY_AFTER, retryAfterSeconds, type AnswerHeaders } from './retry-after.js';
 
 const LONGEST = 2000;
+/** Patterns are sought in what a server says, and some take time that grows with the square of it. */
+const LONGEST_MESSAGE = 16_384;
+/** Words, names and paths go into what is stored. */
+const LONGEST_NAME = 512;
 const MOST_VIOLATIONS = 100;
 const BACKOFF: Retry = { kind: 'backoff' };
 const NEVER: Retry = { kind: 'never' };
@@ -35,18 +39,18 @@ export function parseStatus(body: unknown): KubernetesStatus | undefined {
   return {
     code: typeof value.code === 'number' ? value.code : 0,
     reason: textOf(value.reason),
-    message: textOf(value.message) ?? '',
+    message: textOf(value.message, LONGEST_MESSAGE) ?? '',
     name: textOf(details.name),
     kind: textOf(details.kind),
     causes: causes.slice(0, MOST_VIOLATIONS).map((cause) => ({
       reason: textOf(cause.reason) ?? '',
-      message: textOf(cause.message) ?? '',
+      message: textOf(cause.message, LONGEST_MESSAGE) ?? '',
       // A fault of the whole is said to be at `<nil>`.
       field: cause.field === '<nil>' ? '' : (textOf(cause.field) ?? ''),
     })),
     retryAfterSeconds:
       typeof details.retryAfterSeconds === 'number' && details.retryAfterSeconds > 0
-        ? details.retryAfterSeconds
+        ? Math.min(LONGEST_RETRY_AFTER, details.retryAfterSeconds)
         : undefined,
   };
 }
@@ -60,8 +64,9 @@ function parsedJson(text: string): unknown {
   }
 }
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
+/** At most so many characters of it. */
+function textOf(value: unknown, longest = LONGEST_NAME): string | undefined {
+  return typeof value === 'string' && value !== '' ? value.slice(0, longest) : undefined;
 }
 
 export interface KubernetesRefusal {
@@ -218,7 +223,7 @@ function serverError(status: KubernetesStatus): Verdict {
   if (/failed to create typed patch object|failed to create typed live object/.test(status.message)) {
     return { code: 'KUBERNETES_REJECTED' };
   }
-  const webhook = /failed calling webhook "([^"]+)"/.exec(status.message)?.[1];
+  const webhook = /failed calling webhook "([^"]{1,253})"/.exec(status.message)?.[1];
   return {
     code: 'KUBERNETES_UNAVAILABLE',
     retry: BACKOFF,

@@ -16,6 +16,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from '#libs/kube/cluster-client.js';
+import { applyKnownFields } from '#libs/kube/known-fields.js';
 import type { Kube } from '#libs/kube/kube.js';
 import type { ApiResource, KubernetesManifest, KubernetesObject } from '#libs/kube/kubernetes-object.js';
 
@@ -255,7 +256,20 @@ export class FakeCluster implements ClusterClient {
     return this.#store(request, placed(resource, namespace, name, object), undefined);
   }
 
-  async apply(
+  /** A refusal that names unknown fields is taken as the real client takes it: there are two requests then. */
+  apply(
+    resource: ApiResource,
+    namespace: string | undefined,
+    object: KubernetesManifest,
+    options: ApplyOptions,
+    call: KubeCall,
+  ): Promise<WriteResult> {
+    return applyKnownFields(object, options, (document) =>
+      this.#applyOnce(resource, namespace, document, options, call),
+    );
+  }
+
+  async #applyOnce(
     resource: ApiResource,
     namespace: string | undefined,
     object: KubernetesManifest,

@@ -31,7 +31,6 @@ import type {
   Verification,
 } from '../contract/operation-definition.js';
 import { resourceReference } from '../contract/resource-reference.js';
-import { KnownFieldsCluster } from './known-fields.cluster.js';
 import { CLUSTER_KINDS, referencedCluster } from './kubernetes-reference.js';
 
 const APPLY_STEP = 'apply';
@@ -358,7 +357,7 @@ async function verifyApply(kube: Kube, context: OperationContext<ApplyInput>): P
 }
 
 function clusterOf(kube: Kube, { references }: Pick<OperationContext<ApplyInput>, 'references'>): ClusterClient {
-  return new KnownFieldsCluster(kube.cluster(referencedCluster(references, 'cluster')));
+  return kube.cluster(referencedCluster(references, 'cluster'));
 }
 
 function optionsOf(input: ApplyInput) {

@@ -1,4 +1,34 @@
+import { ControlError } from '#libs/kernel/control-error.js';
 import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
+import type { WriteOptions, WriteResult } from './cluster-client.js';
+
+/**
+ * An apply that keeps its word about `fieldValidation`. An API server refuses an apply with a field that is not in its
+ * schema whatever it is told; with `Warn` or `Ignore` the fields that it names are left out, and it is asked once more.
+ * @throws whatever the last `apply` throws.
+ */
+export async function applyKnownFields<Document extends JsonObject>(
+  document: Document,
+  { fieldValidation = 'Strict' }: Pick<WriteOptions, 'fieldValidation'>,
+  apply: (document: Document) => Promise<WriteResult>,
+): Promise<WriteResult> {
+  try {
+    return await apply(document);
+  } catch (error) {
+    const unknown = error instanceof ControlError ? unknownFieldsOf(error) : [];
+    if (unknown.length === 0 || fieldValidation === 'Strict') throw error;
+    const written = await apply(withoutFields(document, unknown));
+    // In the words of the servers, of other requests than apply.
+    const warnings = fieldValidation === 'Warn' ? unknown.map((path) => `unknown field "${path.slice(1)}"`) : [];
+    return { ...written, warnings: [...warnings, ...written.warnings] };
+  }
+}
+
+/** Only where nothing else is at fault: what else there is would be refused again. */
+function unknownFieldsOf({ code, violations }: ControlError): string[] {
+  const areAllUnknown = violations.every((violation) => violation.code === 'UnknownField');
+  return code === 'KUBERNETES_REJECTED' && areAllUnknown ? violations.map(({ path }) => path) : [];
+}
 
 /**
  * The document without the fields at these paths, which are written as an API server writes them in its faults:

@@ -306,6 +306,25 @@ describe('watching clusters', () => {
     expect(await podNames()).toEqual(['a']);
   });
 
+  it('goes on where its lease has run out and nobody else was there to take the cluster', async () => {
+    startScheduler('one', 2);
+    const open = await stream();
+    open.push(page(pod('a')), listed());
+    await seen(['a']);
+    const lease = async (): Promise<{ fence: string; runs: boolean }> => {
+      const sql = 'SELECT fence, claimed_until > now() AS runs FROM watched_cluster';
+      return (await test.database.query<{ fence: string; runs: boolean }>(sql)).rows[0]!;
+    };
+    const { fence } = await lease();
+    // As after a time in which the process, or the database, was too busy to renew it.
+    await test.database.query(`UPDATE watched_cluster SET claimed_until = now() - interval '1 minute'`);
+    await until(async () => (await lease()).runs);
+    expect(await lease()).toMatchObject({ fence });
+    open.push(changes([pod('b')]));
+    await seen(['a', 'b']);
+    expect(watcher.opened).toHaveLength(1);
+  });
+
   it('stops watching a cluster that does not run, keeps what is known of it, and says so', async () => {
     startScheduler('one');
     const open = await stream();

@@ -75,8 +75,9 @@ export class ClusterWatchScheduler {
     await this.#renew();
     const free = this.settings.concurrency - this.#watches.size;
     if (free > 0) {
-      const claims = await this.parts.clusters.claimDue(this.settings.owner, this.settings.leaseSeconds, free);
-      for (const claim of claims) await this.#begin(claim);
+      const { owner, leaseSeconds } = this.settings;
+      const claims = await this.parts.clusters.claimDue(owner, leaseSeconds, free, [...this.#watches.keys()]);
+      for (const claim of claims) this.#begin(claim);
     }
     if (this.#watches.size === 0) return;
     const due = await this.parts.scopes.findWatchedDue([...this.#watches.keys()]);
@@ -85,9 +86,7 @@ export class ClusterWatchScheduler {
     for (const watch of this.#watches.values()) watch.relist(keys);
   }
 
-  async #begin(claim: ClusterClaim): Promise<void> {
-    // This process may have held it before and not yet noticed that it lost it.
-    await this.#watches.get(claim.cluster.uid)?.stop();
+  #begin(claim: ClusterClaim): void {
     const watchers = this.parts.registry.watchers.filter((watcher) => claim.watchers.includes(watcher.name));
     const watch = new ClusterWatch(claim, watchers, this.parts);
     this.#watches.set(claim.cluster.uid, watch);

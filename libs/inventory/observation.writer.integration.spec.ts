@@ -1,5 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import type { Transaction } from '#libs/database/sql.js';
 import { resourceUid } from '#libs/kernel/resource-uid.js';
 import type { Observation } from '#libs/systems/contract/observation.js';
 import { aClaim, anObservation, canonicalIdOf, secondsLater } from '#libs/testing/observation.factory.js';
@@ -376,6 +377,49 @@ describe('tombstones', () => {
     await apply([anObservation('a', { source: 'ARM', observedAt: secondsLater(20) })], null);
     expect(await bury(['a', 'unknown'], 10)).toBe(0);
     expect(await stored()).toMatchObject({ alive: true });
+  });
+});
+
+describe('a big estate', () => {
+  beforeEach(async () => {
+    await test.database.query(
+      `INSERT INTO resource_tag (tag, name, uid)
+       SELECT tag_key('team', (n % 50)::text), 'other-' || n, gen_random_uuid() FROM generate_series(1, 20000) AS n`,
+    );
+    await test.database.query('ANALYZE resource_tag');
+    await apply([anObservation('a', { tags: { env: 'prod', team: '1' } })]);
+  });
+
+  it.each<{ reason: string; write: (transaction: Transaction) => Promise<unknown>; left: number }>([
+    {
+      reason: 'tags of one object change',
+      write: (transaction) =>
+        writer.apply(transaction, [anObservation('a', { tags: { env: 'dev' }, observedAt: secondsLater(1) })], {
+          scopeKey: SCOPE,
+        }),
+      left: 1,
+    },
+    {
+      reason: 'one object is gone',
+      write: (transaction) => writer.tombstone(transaction, [uid('a')], { observedAt: secondsLater(1), source: 'ARM' }),
+      left: 0,
+    },
+  ])('is not read through when $reason', async ({ write, left }) => {
+    const scans = await test.database.transaction(async (transaction) => {
+      // Counted are also those of the session that have not been written down yet.
+      const counted = async (): Promise<number> => {
+        const { rows: found } = await transaction.query<{ scans: string }>(
+          `SELECT seq_scan AS scans FROM pg_stat_xact_user_tables WHERE relname = 'resource_tag'`,
+        );
+        return Number(found[0]?.scans);
+      };
+      const before = await counted();
+      await write(transaction);
+      return (await counted()) - before;
+    });
+    expect(scans).toBe(0);
+    const own = await test.database.query('SELECT FROM resource_tag WHERE uid = $1', [uid('a')]);
+    expect(own.rowCount).toBe(left);
   });
 });
 

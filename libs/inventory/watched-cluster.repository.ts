@@ -24,7 +24,13 @@ interface ClaimRow {
   fence: string;
 }
 
-/** Which clusters are watched, and by which worker. All times are the database's. */
+/**
+ * Which clusters are watched, and by which worker. All times are the database's.
+ *
+ * Rows are locked in the order of their uids, and only those that are going to be changed. A write of a watch holds its row
+ * FOR KEY SHARE: that keeps others from taking the cluster over (FOR UPDATE), and not its owner from renewing the lease, which
+ * would else wait for the writes to all its clusters, and keep them all waiting.
+ */
 export class WatchedClusterRepository {
   constructor(private readonly database: Database) {}
 
@@ -34,9 +40,22 @@ export class WatchedClusterRepository {
    */
   async replace(plans: readonly WatchPlan[]): Promise<string[]> {
     return this.database.transaction(async (transaction) => {
+      const uids = plans.map((plan) => plan.cluster.uid);
+      await transaction.query(
+        `SELECT FROM watched_cluster w
+         LEFT JOIN jsonb_array_elements($1::jsonb) AS p (plan) ON (plan #>> '{cluster,uid}')::uuid = w.cluster_uid
+         WHERE CASE WHEN plan IS NULL THEN w.watched ELSE NOT w.watched OR w.target <> plan END
+         ORDER BY w.cluster_uid FOR UPDATE OF w`,
+        [databaseJson(plans)],
+      );
       const { rowCount: changed } = await transaction.query(
         `INSERT INTO watched_cluster AS w (cluster_uid, target)
-         SELECT (target #>> '{cluster,uid}')::uuid, target FROM jsonb_array_elements($1::jsonb) AS target ORDER BY 1
+         SELECT (plan #>> '{cluster,uid}')::uuid, plan FROM jsonb_array_elements($1::jsonb) AS p (plan)
+         WHERE NOT EXISTS (
+           SELECT FROM watched_cluster k
+           WHERE k.cluster_uid = (plan #>> '{cluster,uid}')::uuid AND k.watched AND k.target = plan
+         )
+         ORDER BY 1
          ON CONFLICT (cluster_uid) DO UPDATE SET target = excluded.target, watched = true,
            due_at = CASE WHEN w.watched THEN w.due_at ELSE now() END
          WHERE NOT w.watched OR w.target <> excluded.target`,
@@ -45,7 +64,7 @@ export class WatchedClusterRepository {
       const { rows } = await transaction.query<{ cluster_uid: string }>(
         `UPDATE watched_cluster SET watched = false, fence = fence + 1, claimed_by = NULL, claimed_until = NULL
          WHERE watched AND cluster_uid <> ALL ($1::uuid[]) RETURNING cluster_uid`,
-        [plans.map((plan) => plan.cluster.uid)],
+        [uids],
       );
       if (changed + rows.length > 0) await notify(transaction);
       return rows.map((row) => row.cluster_uid);
@@ -80,19 +99,28 @@ export class WatchedClusterRepository {
     return rows.map((row) => row.uid);
   }
 
-  /** Claims clusters that nobody watches, the longest due first. */
-  async claimDue(owner: string, leaseSeconds: number, limit: number): Promise<ClusterClaim[]> {
+  /**
+   * Claims clusters that nobody watches, the longest due first.
+   * @param held what the owner watches already: where only its lease has run out, it goes on, and need not read all anew.
+   */
+  async claimDue(
+    owner: string,
+    leaseSeconds: number,
+    limit: number,
+    held: readonly string[] = [],
+  ): Promise<ClusterClaim[]> {
     const { rows } = await this.database.query<ClaimRow>(
       `UPDATE watched_cluster w
        SET claimed_by = $1, claimed_until = now() + make_interval(secs => $2), fence = w.fence + 1
        FROM (
          SELECT cluster_uid FROM watched_cluster
          WHERE watched AND due_at <= now() AND (claimed_until IS NULL OR claimed_until < now())
+           AND cluster_uid <> ALL ($4::uuid[])
          ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
        ) AS due
        WHERE w.cluster_uid = due.cluster_uid
        RETURNING w.target, w.fence`,
-      [owner, leaseSeconds, limit],
+      [owner, leaseSeconds, limit, held],
     );
     return rows.map((row) => ({ ...row.target, owner, fence: row.fence }));
   }
@@ -100,9 +128,14 @@ export class WatchedClusterRepository {
   /** Renews all these claims in one statement. @returns the uids of the clusters that are still the owner's. */
   async renew(claims: readonly ClusterClaim[], leaseSeconds: number): Promise<Set<string>> {
     const { rows } = await this.database.query<{ cluster_uid: string }>(
-      `UPDATE watched_cluster w SET claimed_until = now() + make_interval(secs => $3)
-       FROM unnest($1::uuid[], $2::bigint[]) AS claim (cluster_uid, fence)
-       WHERE w.cluster_uid = claim.cluster_uid AND w.fence = claim.fence AND w.claimed_by IS NOT NULL
+      `UPDATE watched_cluster w SET claimed_until = clock_timestamp() + make_interval(secs => $3)
+       FROM (
+         SELECT k.cluster_uid FROM watched_cluster k
+         JOIN unnest($1::uuid[], $2::bigint[]) AS claim (cluster_uid, fence)
+           ON k.cluster_uid = claim.cluster_uid AND k.fence = claim.fence
+         WHERE k.claimed_by IS NOT NULL ORDER BY k.cluster_uid FOR NO KEY UPDATE OF k
+       ) AS ours
+       WHERE w.cluster_uid = ours.cluster_uid
        RETURNING w.cluster_uid`,
       [claims.map((claim) => claim.cluster.uid), claims.map((claim) => claim.fence), leaseSeconds],
     );
@@ -124,7 +157,7 @@ export class WatchedClusterRepository {
   /** Whether the claim still holds, and holds until the transaction ends. */
   async holds(transaction: Transaction, claim: ClusterClaim): Promise<boolean> {
     const { rowCount } = await transaction.query(
-      'SELECT FROM watched_cluster WHERE cluster_uid = $1 AND fence = $2::bigint AND claimed_by IS NOT NULL FOR SHARE',
+      'SELECT FROM watched_cluster WHERE cluster_uid = $1 AND fence = $2::bigint AND claimed_by IS NOT NULL FOR KEY SHARE',
       [claim.cluster.uid, claim.fence],
     );
     return rowCount === 1;

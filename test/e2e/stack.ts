@@ -7,11 +7,13 @@ import path from 'node:path';
 import { EmbeddedPostgres } from '#libs/database/embedded-postgres.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
 const WAIT_TIMEOUT_MS = 45_000;
 const POLL_MS = 100;
 
-export type ServiceName = 'simulator' | 'api' | 'worker';
+export type ServiceName = 'simulator' | 'api' | 'worker' | 'second-worker';
+
+const PROGRAMS = { simulator: 'simulator', api: 'api', worker: 'worker', 'second-worker': 'worker' } as const;
 
 export interface Answer {
   status: number;
@@ -148,6 +150,16 @@ export class Stack {
       .join('\n');
   }
 
+  /** Stops a process where it stands, or lets it go on. */
+  freeze(name: ServiceName, signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#services.get(name)?.kill(signal);
+  }
+
+  isRunning(name: ServiceName): boolean {
+    const child = this.#services.get(name);
+    return child?.exitCode === null && child.signalCode === null;
+  }
+
   /** Ends a process, and resolves when it has ended. */
   async kill(name: ServiceName, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.#services.get(name);
@@ -161,18 +173,22 @@ export class Stack {
   async run(name: ServiceName, environment: Record<string, string> = {}): Promise<void> {
     const merged = { ...this.#environments.get(name), ...environment };
     this.#environments.set(name, merged);
-    const child = spawn(process.execPath, ['--enable-source-maps', path.join(root, 'dist', 'apps', name, 'main.js')], {
-      env: { PATH: process.env.PATH, ...merged },
-      cwd: this.directory,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      ['--enable-source-maps', path.join(root, 'dist', 'apps', PROGRAMS[name], 'main.js')],
+      {
+        env: { PATH: process.env.PATH, ...merged },
+        cwd: this.directory,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => this.#output.push(`[${name}] ${chunk.toString('utf8')}`));
     }
     this.#services.set(name, child);
     const url = name === 'simulator' ? `${this.simulatorUrl}/_simulator/health` : `${this.apiUrl}/readyz`;
     // The worker is ready when work gets done, which tests see by themselves.
-    if (name === 'worker') return;
+    if (PROGRAMS[name] === 'worker') return;
     await this.until(
       `the ${name}`,
       async () => {
@@ -187,7 +203,7 @@ export class Stack {
   }
 
   async stop(): Promise<void> {
-    for (const name of ['worker', 'api', 'simulator'] as const) await this.kill(name, 'SIGTERM');
+    for (const name of ['second-worker', 'worker', 'api', 'simulator'] as const) await this.kill(name, 'SIGTERM');
     await this.postgres.stop();
     await rm(this.directory, { recursive: true, force: true });
   }
@@ -220,14 +236,21 @@ export class Stack {
     };
     this.#environments.set('api', house);
     this.#environments.set('worker', house);
+    this.#environments.set('second-worker', house);
     await this.run('simulator');
     await this.run('api');
     await this.run('worker');
-    await this.until('the first complete sync', async () => {
-      // What is in clusters is not waited for: a hub refuses to show it for as long as nobody has given us its role.
-      const { status, body } = await this.api('/v1/resources?limit=1&kind=ManagedCluster,AgentPool,Fleet,FleetMember');
-      return status === 200 && body.partial === false && body.items.length > 0;
-    });
+    await this.until(
+      'the first complete sync',
+      async () => {
+        // What is in clusters is not waited for: a hub refuses to show it for as long as nobody has given us its role.
+        const { status, body } = await this.api(
+          '/v1/resources?limit=1&kind=ManagedCluster,AgentPool,Fleet,FleetMember',
+        );
+        return status === 200 && body.partial === false && body.items.length > 0;
+      },
+      START_TIMEOUT_MS,
+    );
   }
 }
 

@@ -31,6 +31,7 @@ const allowed = {
     'libs/access/caller',
     'libs/systems/contract',
     'libs/operations/operation.status',
+    'libs/operations/operation-set.status',
   ],
   'apps/worker': [
     'libs/kernel',

@@ -12,6 +12,9 @@ import { migrateJobEngine } from '#libs/operations/job-engine.js';
 import { OperationEntity } from '#libs/operations/operation.entity.js';
 import { OperationEventEntity } from '#libs/operations/operation-event.entity.js';
 import { OperationSecretEntity } from '#libs/operations/operation-secret.entity.js';
+import { OperationSetEntity } from '#libs/operations/operation-set.entity.js';
+import { OperationSetEventEntity } from '#libs/operations/operation-set-event.entity.js';
+import { OperationSetItemEntity } from '#libs/operations/operation-set-item.entity.js';
 import { OperationStepEntity } from '#libs/operations/operation-step.entity.js';
 import { WorkerProcessEntity } from '#libs/operations/worker-process.entity.js';
 import { CreateInventory1764000000000 } from './1764000000000-create-inventory.migration.js';
@@ -19,6 +22,8 @@ import { CreateOperations1764000100000 } from './1764000100000-create-operations
 import { CreateAuditAndAccess1764000200000 } from './1764000200000-create-audit-and-access.migration.js';
 import { CreateClusterWatchAndSecrets1764100000000 } from './1764100000000-create-cluster-watch-and-secrets.migration.js';
 import { CreateClusterAccess1764200000000 } from './1764200000000-create-cluster-access.migration.js';
+import { CreateOperationSets1764300000000 } from './1764300000000-create-operation-sets.migration.js';
+import { CreateOperationHousekeeping1764310000000 } from './1764310000000-create-operation-housekeeping.migration.js';
 
 /** In the order of their names' timestamps; a released one is never changed. */
 export const migrations = [
@@ -27,6 +32,8 @@ export const migrations = [
   CreateAuditAndAccess1764000200000,
   CreateClusterWatchAndSecrets1764100000000,
   CreateClusterAccess1764200000000,
+  CreateOperationSets1764300000000,
+  CreateOperationHousekeeping1764310000000,
 ];
 
 /** What the tables should look like by the code: only the drift check reads them. */
@@ -36,6 +43,9 @@ export const entities: (new () => object)[] = [
   OperationStepEntity,
   OperationEventEntity,
   OperationSecretEntity,
+  OperationSetEntity,
+  OperationSetItemEntity,
+  OperationSetEventEntity,
   WorkerProcessEntity,
   AuditEventEntity,
   AuditCheckpointEntity,

@@ -17,6 +17,7 @@ import { AuditControl } from '#libs/control/audit.control.js';
 import { ClusterControl } from '#libs/control/cluster.control.js';
 import { ChangeControl } from '#libs/control/change.control.js';
 import { OperationControl } from '#libs/control/operation.control.js';
+import { OperationSetControl } from '#libs/control/operation-set.control.js';
 import { OperationWatcher } from '#libs/control/operation.watcher.js';
 import { ReadinessControl } from '#libs/control/readiness.control.js';
 import { ReferenceResolver } from '#libs/control/reference.resolver.js';
@@ -29,9 +30,11 @@ import { ScopeRepository } from '#libs/inventory/scope.repository.js';
 import { WatchedClusterRepository } from '#libs/inventory/watched-cluster.repository.js';
 import { SecretVault } from '#libs/kernel/secret-vault.js';
 import { systemClock } from '#libs/kernel/clock.js';
+import { WorkerLease } from '#libs/kernel/worker-lease.js';
 import { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
 import { OperationAcceptor } from '#libs/operations/operation.acceptor.js';
 import { OperationRepository } from '#libs/operations/operation.repository.js';
+import { OPERATION_SET_CHANNEL, OperationSetRepository } from '#libs/operations/operation-set.repository.js';
 import { KubeModule } from '#libs/kube/kube.module.js';
 import { AKS_SYSTEM, AksModule } from '#libs/systems/aks/aks.module.js';
 import { AZURE_SYSTEM, AzureSystemModule } from '#libs/systems/azure/azure.module.js';
@@ -50,21 +53,27 @@ import { CLOCK, CONFIGURATION, LOGGER } from './tokens.js';
 @Module({})
 export class HouseModule {
   static register(configuration: Configuration, logger: Logger, applicationName: string): DynamicModule {
+    const lease = new WorkerLease();
     return {
       module: HouseModule,
       global: true,
       imports: [
-        AzureModule.register({ useFactory: () => azureOptions(configuration) }),
+        AzureModule.register({ useFactory: () => azureOptions(configuration) }, { guard: lease }),
         KubeModule.register({
           inject: [AZURE, ModuleRef],
           useFactory: (azure: Azure, modules: ModuleRef) =>
-            createHouseKube(configuration, azure, {
-              kubeconfigOf: (uid) => modules.get(AttachedKubeconfigs, { strict: false }).open(uid),
-              findCluster: async (uid) => {
-                const record = await modules.get(ResourceRepository, { strict: false }).find(uid);
-                return record === null ? undefined : { uid: record.uid, id: record.id, kind: record.kind };
+            createHouseKube(
+              configuration,
+              azure,
+              {
+                kubeconfigOf: (uid) => modules.get(AttachedKubeconfigs, { strict: false }).open(uid),
+                findCluster: async (uid) => {
+                  const record = await modules.get(ResourceRepository, { strict: false }).find(uid);
+                  return record === null ? undefined : { uid: record.uid, id: record.id, kind: record.kind };
+                },
               },
-            }),
+              lease,
+            ),
         }),
         AksModule,
         AzureSystemModule,
@@ -76,6 +85,7 @@ export class HouseModule {
         { provide: CONFIGURATION, useValue: configuration },
         { provide: LOGGER, useValue: logger },
         { provide: CLOCK, useValue: systemClock },
+        { provide: WorkerLease, useValue: lease },
         {
           provide: Database,
           useFactory: async () => {
@@ -108,6 +118,11 @@ export class HouseModule {
           provide: OperationRepository,
           inject: [Database],
           useFactory: (database: Database) => new OperationRepository(database),
+        },
+        {
+          provide: OperationSetRepository,
+          inject: [Database],
+          useFactory: (database: Database) => new OperationSetRepository(database),
         },
         { provide: JobQueueRepository, useFactory: () => new JobQueueRepository() },
         {
@@ -142,6 +157,7 @@ export class HouseModule {
         CONFIGURATION,
         LOGGER,
         CLOCK,
+        WorkerLease,
         Database,
         NotificationListener,
         SystemRegistry,
@@ -152,6 +168,8 @@ export class HouseModule {
         ObservationWriter,
         ReadThrough,
         OperationRepository,
+        OperationSetRepository,
+        OperationAcceptor,
         JobQueueRepository,
         AuditRepository,
         Authenticator,
@@ -162,6 +180,7 @@ export class HouseModule {
         ChangeControl,
         ClusterControl,
         OperationControl,
+        OperationSetControl,
         ReadinessControl,
         ResourceControl,
       ],
@@ -225,7 +244,8 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
         jobs: JobQueueRepository,
         references: ReferenceResolver,
         vault: SecretVault,
-      ) => new OperationAcceptor(operations, jobs, (text, kinds) => references.resolve(text, kinds), vault),
+      ) =>
+        new OperationAcceptor(operations, jobs, (text, kinds) => references.resolve(text, kinds), vault, configuration),
     },
     {
       provide: OperationWatcher,
@@ -308,6 +328,45 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
         references: ReferenceResolver,
         watcher: OperationWatcher,
       ) => new OperationControl(database, registry, acceptor, operations, jobs, audit, references, watcher),
+    },
+    {
+      provide: OperationSetControl,
+      inject: [
+        Database,
+        SystemRegistry,
+        OperationAcceptor,
+        OperationSetRepository,
+        JobQueueRepository,
+        AuditRepository,
+        ReferenceResolver,
+        ResourceControl,
+        OperationControl,
+        NotificationListener,
+      ],
+      useFactory: (
+        database: Database,
+        registry: SystemRegistry,
+        acceptor: OperationAcceptor,
+        sets: OperationSetRepository,
+        jobs: JobQueueRepository,
+        audit: AuditRepository,
+        references: ReferenceResolver,
+        resources: ResourceControl,
+        operations: OperationControl,
+        listener: NotificationListener,
+      ) =>
+        new OperationSetControl(
+          database,
+          registry,
+          acceptor,
+          sets,
+          jobs,
+          audit,
+          references,
+          resources,
+          operations,
+          new OperationWatcher(listener, OPERATION_SET_CHANNEL),
+        ),
     },
     {
       provide: ReadinessControl,

@@ -1,7 +1,9 @@
 import type { AuditRepository } from '#libs/audit/audit.repository.js';
 import { auditEntryOf } from '#libs/control/operation.audit.js';
+import { auditEntryOfSet } from '#libs/control/operation-set.audit.js';
 import type { ObservationWriter } from '#libs/inventory/observation.writer.js';
 import type { ScopeRepository } from '#libs/inventory/scope.repository.js';
+import type { OperationSetPorts } from '#libs/operations/operation-set.engine.js';
 import type { OperationPorts } from '#libs/operations/operation.ports.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 
@@ -29,6 +31,18 @@ export function operationPorts(
       return seen.state === 'present'
         ? { observations: seen.observations, absent: [] }
         : { observations: [], absent: [target] };
+    },
+  };
+}
+
+/** Connects the sets with the audit log. */
+export function operationSetPorts(audit: AuditRepository): OperationSetPorts {
+  return {
+    recordAccepted: async (transaction, operation) => {
+      await audit.append(transaction, auditEntryOf(operation));
+    },
+    recordSetEnd: async (transaction, set) => {
+      await audit.append(transaction, auditEntryOfSet(set, 'operation-set.ended'));
     },
   };
 }

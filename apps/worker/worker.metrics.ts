@@ -1,21 +1,31 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Database } from '#libs/database/database.js';
+import type { WorkerLease } from '#libs/kernel/worker-lease.js';
 import type { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
 import type { OperationRecord } from '#libs/operations/operation.record.js';
+import type { OperationHousekeepingRepository } from '#libs/operations/operation-housekeeping.repository.js';
 import type { OperationRepository } from '#libs/operations/operation.repository.js';
+
+export interface WorkerMetricsParts {
+  database: Database;
+  jobs: JobQueueRepository;
+  operations: OperationRepository;
+  housekeeping: OperationHousekeepingRepository;
+  lease: Pick<WorkerLease, 'lapses'>;
+}
 
 /** What the worker measures: the queue, the operations and the syncs. */
 export class WorkerMetrics {
   readonly registry = new Registry();
   readonly #ended: Counter<'type' | 'status'>;
-  readonly #duration: Histogram<'type'>;
+  readonly #duration: Histogram<'type' | 'status'>;
   readonly #syncs: Counter<'collector' | 'outcome'>;
   readonly #syncDuration: Histogram<'collector'>;
   readonly #watchedObjects: Counter<'stream'>;
   readonly #watchDelay: Histogram<'stream'>;
   readonly #watchFailures: Counter<'stream'>;
 
-  constructor(database: Database, jobs: JobQueueRepository, operations: OperationRepository) {
+  constructor({ database, jobs, operations, housekeeping, lease }: WorkerMetricsParts) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#ended = new Counter({
@@ -26,9 +36,9 @@ export class WorkerMetrics {
     });
     this.#duration = new Histogram({
       name: 'pilothouse_operation_duration_seconds',
-      help: 'From the acceptance of an operation to its end.',
-      labelNames: ['type'],
-      buckets: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 3600],
+      help: 'From the acceptance of an operation to its end, by type and status.',
+      labelNames: ['type', 'status'],
+      buckets: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 3600, 7200],
       registers,
     });
     this.#syncs = new Counter({
@@ -73,6 +83,41 @@ export class WorkerMetrics {
         for (const { status, count } of await operations.countOpen()) this.set({ status }, count);
       },
     });
+    new Gauge({
+      name: 'pilothouse_operations_oldest_seconds',
+      help: 'The age of the oldest operation that has not ended, by status, in the whole house.',
+      labelNames: ['status'],
+      registers,
+      async collect() {
+        this.reset();
+        for (const { status, oldestSeconds } of await housekeeping.measureOpenAges()) {
+          this.set({ status }, oldestSeconds);
+        }
+      },
+    });
+    new Gauge({
+      name: 'pilothouse_operations_stuck',
+      help: 'Operations under way that have said nothing new for too long, in the whole house.',
+      registers,
+      async collect() {
+        this.set(await housekeeping.countStuck());
+      },
+    });
+    new Counter({
+      name: 'pilothouse_worker_lease_lapses_total',
+      help: 'How often this worker was not heard of for so long that what it did was fenced.',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(lease.lapses);
+      },
+    });
+    const scheduled = new Gauge({
+      name: 'pilothouse_jobs_scheduled',
+      help: 'Jobs that are for later.',
+      registers,
+    });
+    const running = new Gauge({ name: 'pilothouse_jobs_running', help: 'Jobs that a worker has taken.', registers });
     const due = new Gauge({ name: 'pilothouse_jobs_due', help: 'Jobs that wait for a worker.', registers });
     new Gauge({
       name: 'pilothouse_jobs_oldest_seconds',
@@ -81,6 +126,8 @@ export class WorkerMetrics {
       async collect() {
         const backlog = await jobs.measureBacklog(database);
         due.set(backlog.due);
+        scheduled.set(backlog.scheduled);
+        running.set(backlog.running);
         this.set(backlog.oldestSeconds);
       },
     });
@@ -89,7 +136,7 @@ export class WorkerMetrics {
   operationEnded(operation: OperationRecord): void {
     this.#ended.inc({ type: operation.type, status: operation.status });
     const seconds = ((operation.endedAt ?? operation.createdAt).getTime() - operation.createdAt.getTime()) / 1000;
-    this.#duration.observe({ type: operation.type }, seconds);
+    this.#duration.observe({ type: operation.type, status: operation.status }, seconds);
   }
 
   syncEnded(collector: string, outcome: string, seconds: number): void {

@@ -23,13 +23,19 @@ import { SyncScheduler } from '#libs/inventory/sync.scheduler.js';
 import { WatchedClusterRepository } from '#libs/inventory/watched-cluster.repository.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import { SecretVault } from '#libs/kernel/secret-vault.js';
+import { WorkerLease } from '#libs/kernel/worker-lease.js';
 import { JobEngine } from '#libs/operations/job-engine.js';
 import { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
+import { OperationAcceptor } from '#libs/operations/operation.acceptor.js';
+import { OperationHousekeeping } from '#libs/operations/operation.housekeeping.js';
+import { OperationHousekeepingRepository } from '#libs/operations/operation-housekeeping.repository.js';
 import { OperationRepository } from '#libs/operations/operation.repository.js';
+import { OperationSetEngine } from '#libs/operations/operation-set.engine.js';
+import { OperationSetRepository } from '#libs/operations/operation-set.repository.js';
 import { OperationRunner } from '#libs/operations/operation.runner.js';
 import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import type { Logger } from '../house/logger.js';
-import { operationPorts } from '../house/operation-ports.js';
+import { operationPorts, operationSetPorts } from '../house/operation-ports.js';
 import { CLOCK, CONFIGURATION, LOGGER } from '../house/tokens.js';
 import { createHealthServer } from './health.server.js';
 import { PeriodicTask } from './periodic-task.js';
@@ -40,6 +46,7 @@ import { WorkerMetrics } from './worker.metrics.js';
 const PLAN_INTERVAL_MS = 60_000;
 const PLAN_RETRY_MS = 5_000;
 const HOUSEKEEPING_INTERVAL_MS = 3_600_000;
+const STUCK_INTERVAL_MS = 30_000;
 const SCOPE_LEASE_SECONDS = 30;
 const SCOPE_POLL_SECONDS = 2;
 /** How often the cache is looked at for clusters that are new, stopped or gone. */
@@ -63,11 +70,25 @@ export class Worker {
     this.#logger = house.get<Logger>(LOGGER);
     const database = house.get(Database);
     const operations = house.get(OperationRepository);
-    this.#metrics = new WorkerMetrics(database, house.get(JobQueueRepository), operations);
+    this.#metrics = new WorkerMetrics({
+      database,
+      jobs: house.get(JobQueueRepository),
+      operations,
+      housekeeping: new OperationHousekeepingRepository(database),
+      lease: house.get(WorkerLease),
+    });
     this.#jobs = new JobEngine(
       database,
       operations,
       this.#operationRunner(house),
+      new OperationSetEngine(
+        database,
+        house.get(OperationSetRepository),
+        house.get(OperationAcceptor),
+        house.get(JobQueueRepository),
+        house.get(SystemRegistry),
+        operationSetPorts(house.get(AuditRepository)),
+      ),
       {
         info: (message, fields) => this.#logger.info(fields, message),
         error: (message, fields) => this.#logger.error(fields, message),
@@ -76,6 +97,7 @@ export class Worker {
         concurrency: this.#configuration.operationConcurrency,
         shutdownGraceMs: this.#configuration.shutdownGraceMs,
       },
+      house.get(WorkerLease),
     );
     this.#syncs = this.#syncScheduler(house);
     this.#watches = this.#watchScheduler(house);
@@ -83,6 +105,7 @@ export class Worker {
       this.#planning(house),
       this.#watchPlanning(house),
       this.#housekeeping(house),
+      ...this.#operationHousekeeping(house),
       this.#resealing(house),
       ...this.#checkpoints(house),
     ];
@@ -277,6 +300,34 @@ export class Worker {
       },
       onFailure: (error) => this.#logger.error({ err: error }, 'Housekeeping failed'),
     });
+  }
+
+  #operationHousekeeping(house: INestApplicationContext): PeriodicTask[] {
+    const housekeeping = new OperationHousekeeping(
+      new OperationHousekeepingRepository(house.get(Database)),
+      house.get<Clock>(CLOCK),
+      this.#configuration,
+    );
+    return [
+      new PeriodicTask({
+        intervalMs: HOUSEKEEPING_INTERVAL_MS,
+        run: async () => {
+          const count = await housekeeping.forgetOld();
+          if (count > 0) this.#logger.info({ count }, 'Operations that ended long ago were let go of');
+        },
+        onFailure: (error) => this.#logger.error({ err: error }, 'Old operations could not be let go of'),
+      }),
+      new PeriodicTask({
+        intervalMs: STUCK_INTERVAL_MS,
+        run: async () => {
+          for (const { id, type, correlationId, message, movedAt } of await housekeeping.findStuck()) {
+            const fields = { operationId: id, type, correlationId, says: message, since: movedAt.toISOString() };
+            this.#logger.warn(fields, 'An operation does not move');
+          }
+        },
+        onFailure: (error) => this.#logger.error({ err: error }, 'Stuck operations could not be looked for'),
+      }),
+    ];
   }
 
   #checkpoints(house: INestApplicationContext): PeriodicTask[] {

@@ -8,6 +8,7 @@ import {
 } from '@azure/core-rest-pipeline';
 import type { Clock } from '#libs/kernel/clock.js';
 import { ControlError } from '#libs/kernel/control-error.js';
+import type { WriteGuard } from '#libs/kernel/worker-lease.js';
 import { parseArmError } from './arm-error.classifier.js';
 import type { ArmEndpoint } from './arm-endpoint.js';
 import { retryAfterSeconds } from './retry-after.js';
@@ -32,6 +33,8 @@ export interface AzureTransportOptions {
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
   /** What really sends; the default one of core-rest-pipeline where absent. */
   sender?: HttpClient;
+  /** Asked directly before each request that changes something; whoever holds no claims needs none. */
+  guard?: WriteGuard;
 }
 
 /**
@@ -42,7 +45,8 @@ export interface AzureTransportOptions {
  *
  * It answers whatever Azure's last answer was, of any status.
  * @throws ControlError AZURE_UNAVAILABLE when there was no answer, AZURE_TIMEOUT when there was none in time,
- *   AZURE_THROTTLED when the budget is used up, AZURE_UNEXPECTED_ANSWER for an address outside ARM.
+ *   AZURE_THROTTLED when the budget is used up, AZURE_UNEXPECTED_ANSWER for an address outside ARM, FENCED for a write of
+ *   a worker that may have been taken for dead.
  * @throws the reason of the request's signal when that aborts.
  */
 export class AzureTransport implements HttpClient {
@@ -59,7 +63,7 @@ export class AzureTransport implements HttpClient {
     const signal = request.abortSignal as AbortSignal | undefined;
     for (let attempt = 0; ; attempt++) {
       await budget.take(call.scope, call.callClass, signal);
-      const outcome = await this.#sendOnce(request, wireUrl, signal);
+      const outcome = await this.#sendOnce(request, wireUrl, call, signal);
       const wait = this.#pauseBeforeRetry(outcome, call, attempt);
       if (wait !== undefined) {
         await this.options.sleep(wait, signal);
@@ -73,8 +77,11 @@ export class AzureTransport implements HttpClient {
   async #sendOnce(
     request: PipelineRequest,
     wireUrl: string,
+    call: Call,
     signal: AbortSignal | undefined,
   ): Promise<PipelineResponse | ControlError> {
+    // Before the look at the signal, which a lost lease aborts. From here to the sender nothing is waited for.
+    if (!call.repeatable) this.options.guard?.assertMayWrite();
     signal?.throwIfAborted();
     request.headers.set('x-ms-client-request-id', randomUUID());
     request.headers.set('x-ms-return-client-request-id', 'true');

@@ -1,6 +1,7 @@
 import type { TokenCredential } from '@azure/core-auth';
 import type { HttpClient } from '@azure/core-rest-pipeline';
 import { delay, systemClock, type Clock } from '#libs/kernel/clock.js';
+import type { WriteGuard } from '#libs/kernel/worker-lease.js';
 import { ArmClient } from './arm.client.js';
 import { ArmEndpoint } from './arm-endpoint.js';
 import type { AzureOptions } from './azure.options.js';
@@ -28,6 +29,8 @@ export interface AzureParts {
   clock?: Clock;
   /** What really sends requests. */
   sender?: HttpClient;
+  /** Asked directly before each request that changes something. */
+  guard?: WriteGuard;
 }
 
 /**
@@ -48,6 +51,7 @@ export function createAzure(options: AzureOptions, parts: AzureParts = {}): Azur
     longestRetryAfterSeconds: options.longestRetryAfterSeconds,
     sleep: delay,
     ...(parts.sender === undefined ? {} : { sender: parts.sender }),
+    ...(parts.guard === undefined ? {} : { guard: parts.guard }),
   });
   const common = { endpoint, credential, transport, clock, userAgent: options.userAgent };
   const arm = new ArmClient({ ...common, pollIntervalSeconds: options.pollIntervalSeconds });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import { decodeCursor, DEFAULT_PAGE_SIZE, encodeCursor, MAXIMUM_PAGE_SIZE, pageOf } from '#libs/kernel/page.js';
+import { DEFAULT_PAGE_SIZE, encodeCursor, MAXIMUM_PAGE_SIZE, pageOf } from '#libs/kernel/page.js';
 import { isUuid } from '#libs/kernel/resource-uid.js';
 import type { Database } from '#libs/database/database.js';
 import type { Caller } from '#libs/access/caller.js';
@@ -16,6 +16,7 @@ import { hasEnded, type OperationStatus } from '#libs/operations/operation.statu
 import type { OperationDefinition } from '#libs/systems/contract/operation-definition.js';
 import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
+import { listPosition } from './list-position.js';
 import { auditEntryOf } from './operation.audit.js';
 import type { OperationEventView, OperationPageView, OperationTypeView, OperationView } from './operation.view.js';
 import type { OperationWatcher } from './operation.watcher.js';
@@ -35,15 +36,15 @@ export interface OperationQuery {
   /** A uid or an ARM id. */
   target?: string;
   requestedBy?: string;
+  /** The id of a set. */
+  set?: string;
   limit?: number;
   cursor?: string;
 }
 
-export type OperationWatchFilter = Pick<OperationQuery, 'status' | 'type' | 'target'>;
+export type OperationWatchFilter = Pick<OperationQuery, 'status' | 'type' | 'target' | 'set'>;
 
 const EVENTS_AT_ONCE = 100;
-/** As Postgres prints a time in JSON; the sessions are in UTC. */
-const PRINTED_TIME = /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\+00:00$/;
 
 /** Starting, following and stopping changes. */
 export class OperationControl {
@@ -113,7 +114,11 @@ export class OperationControl {
   async list(caller: Caller, query: OperationQuery): Promise<OperationPageView> {
     authorise(caller, 'read', 'read operations');
     const limit = Math.min(query.limit ?? DEFAULT_PAGE_SIZE, MAXIMUM_PAGE_SIZE);
-    const rows = await this.operations.findPage(this.#filterOf(query), positionOf(query.cursor), limit + 1);
+    const rows = await this.operations.findPage(
+      this.#filterOf(query),
+      listPosition('operations', query.cursor),
+      limit + 1,
+    );
     const page = pageOf(rows, limit, ({ position }) => encodeCursor('operations', [position.createdAt, position.id]));
     return { items: page.items.map(({ operation }) => operationView(operation)), nextCursor: page.nextCursor };
   }
@@ -132,6 +137,7 @@ export class OperationControl {
           const next = await this.operations.findNextPending(transaction, canceled.lockKey);
           if (next !== undefined) await this.jobs.schedule(transaction, next, 0);
         }
+        if (canceled.setId !== null) await this.jobs.scheduleSet(transaction, canceled.setId);
         await this.audit.append(transaction, {
           ...auditEntryOf(canceled),
           ...actorOf(caller),
@@ -256,6 +262,7 @@ export class OperationControl {
       ...(query.type === undefined ? {} : { type: query.type }),
       ...(query.target === undefined ? {} : { targetUid: this.references.uidOf(query.target) }),
       ...(query.requestedBy === undefined ? {} : { requestedBy: query.requestedBy }),
+      ...(query.set === undefined ? {} : { setId: setIdOf(query.set) }),
     };
   }
 }
@@ -264,8 +271,16 @@ function matches(operation: OperationRecord, filter: OperationFilter): boolean {
   return (
     (filter.statuses === undefined || filter.statuses.includes(operation.status)) &&
     (filter.type === undefined || filter.type === operation.type) &&
-    (filter.targetUid === undefined || filter.targetUid === operation.target.uid)
+    (filter.targetUid === undefined || filter.targetUid === operation.target.uid) &&
+    (filter.setId === undefined || filter.setId === operation.setId)
   );
+}
+
+function setIdOf(text: string): string {
+  if (isUuid(text)) return text.toLowerCase();
+  throw new ControlError('INVALID_REQUEST', 'The set is not named by its id.', {
+    violations: [{ path: 'set', message: 'must be a uuid' }],
+  });
 }
 
 function actorOf(caller: Caller): Pick<AuditEntry, 'principalId' | 'principalName'> {
@@ -274,23 +289,6 @@ function actorOf(caller: Caller): Pick<AuditEntry, 'principalId' | 'principalNam
 
 function notFound(id: string): ControlError {
   return new ControlError('OPERATION_NOT_FOUND', `There is no operation "${id.slice(0, 100)}".`);
-}
-
-/** A day that is in no calendar would be refused by Postgres only. */
-function isPrintedTime(text: string): boolean {
-  const time = new Date(text);
-  return (
-    PRINTED_TIME.test(text) && !Number.isNaN(time.getTime()) && time.toISOString().slice(0, 19) === text.slice(0, 19)
-  );
-}
-
-function positionOf(cursor: string | undefined): { createdAt: string; id: string } | null {
-  if (cursor === undefined) return null;
-  const [createdAt, id] = decodeCursor('operations', 2, cursor);
-  if (typeof createdAt === 'string' && isPrintedTime(createdAt) && typeof id === 'string' && isUuid(id)) {
-    return { createdAt, id };
-  }
-  throw new ControlError('INVALID_CURSOR', 'The cursor was not issued by this list.');
 }
 
 function sequenceOf(after: string | undefined): number {
@@ -322,10 +320,12 @@ export function operationView(operation: OperationRecord): OperationView {
     result: operation.result,
     message: operation.message,
     requestedBy: operation.requestedBy,
+    set: operation.setId,
     createdAt: operation.createdAt.toISOString(),
     startedAt: operation.startedAt?.toISOString() ?? null,
     endedAt: operation.endedAt?.toISOString() ?? null,
     correlationId: operation.correlationId,
+    stuckSince: hasEnded(operation.status) ? null : (operation.stuckSince?.toISOString() ?? null),
     retryAfter: hasEnded(operation.status) ? null : Math.max(1, waits),
   };
 }

@@ -19,10 +19,14 @@ export interface OperationView {
   /** What the operation is doing or waiting for, in one sentence. */
   message: string | null;
   requestedBy: string;
+  /** The id of the set that it is a part of. */
+  set: string | null;
   createdAt: string;
   startedAt: string | null;
   endedAt: string | null;
   correlationId: string;
+  /** When it was noticed that nothing new has been said of it for too long; null while it moves. */
+  stuckSince: string | null;
   /** Seconds after which asking again makes sense; null when it has ended. */
   retryAfter: number | null;
 }

@@ -11,12 +11,12 @@ export interface Wake {
   close(): void;
 }
 
-/** Tells consumers in this process which operations have changed anywhere, by one LISTEN for all of them. */
+/** Tells consumers in this process which operations (or sets, by another channel) have changed anywhere, by one LISTEN for all. */
 export class OperationWatcher {
   readonly #consumers = new Set<(operationId: string) => void>();
 
-  constructor(listener: NotificationListener) {
-    listener.on(OPERATION_CHANNEL, (operationId) => {
+  constructor(listener: NotificationListener, channel: string = OPERATION_CHANNEL) {
+    listener.on(channel, (operationId) => {
       for (const consumer of this.#consumers) consumer(operationId);
     });
   }

@@ -2,16 +2,22 @@ import { EventEmitter } from 'node:events';
 import { Logger, makeWorkerUtils, run, type Runner, type WorkerEvents } from 'graphile-worker';
 import { z } from 'zod';
 import { delay } from '#libs/kernel/clock.js';
+import { ControlError } from '#libs/kernel/control-error.js';
+import type { WorkerLease } from '#libs/kernel/worker-lease.js';
 import type { Database } from '#libs/database/database.js';
-import { JobQueueRepository, RUN_OPERATION_TASK } from './job-queue.repository.js';
+import { ADVANCE_SET_TASK, JobQueueRepository, RUN_OPERATION_TASK } from './job-queue.repository.js';
 import type { OperationRepository } from './operation.repository.js';
 import type { OperationRunner } from './operation.runner.js';
+import type { OperationSetEngine } from './operation-set.engine.js';
 import { WorkerProcessRepository } from './worker-process.repository.js';
 
 const payloadSchema = z.object({ operationId: z.uuid() });
+const setPayloadSchema = z.object({ setId: z.uuid() });
 
 /** A worker that has not been heard of for so long is taken for dead; its fenced claims can do no harm if it is not. */
 const SILENCE_SECONDS = 5;
+/** A worker that has not been confirmed for so long writes nothing any more: sooner than others may take over. */
+const LEASE_MS = 4_000;
 const BEAT_MS = 1_000;
 /** An open operation without a job for so long is given one. */
 const ABANDONED_SECONDS = 30;
@@ -54,14 +60,17 @@ export class JobEngine {
   #poolId: string | undefined;
   #beating: NodeJS.Timeout | undefined;
   #beats = 0;
+  #lapsesTold = 0;
   #beat: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly database: Database,
     private readonly operations: OperationRepository,
     private readonly runner: OperationRunner,
+    private readonly sets: Pick<OperationSetEngine, 'advance' | 'sweep'>,
     private readonly log: JobEngineLog,
     private readonly settings: JobEngineSettings,
+    private readonly lease: WorkerLease,
   ) {
     this.#processes = new WorkerProcessRepository(database);
   }
@@ -80,9 +89,9 @@ export class JobEngine {
     }, BEAT_MS);
   }
 
-  /** Whether jobs are being taken: false while the engine is started again after a failure. */
+  /** Whether jobs are being taken: false while the engine is started again after a failure, and once it is to stop. */
   get isRunning(): boolean {
-    return this.#runner !== undefined;
+    return this.#runner !== undefined && !this.#ending.signal.aborted;
   }
 
   /**
@@ -113,6 +122,8 @@ export class JobEngine {
       concurrency: this.settings.concurrency,
       noHandleSignals: true,
       pollInterval: 1_000,
+      // Without batches nobody waits for the end of a job to be written, and a database that is away then ends the process.
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
       events,
       logger: new Logger(() => (level, message, meta) => {
         if (level === 'error') this.log.error(message, { ...meta });
@@ -120,7 +131,10 @@ export class JobEngine {
       taskList: {
         [RUN_OPERATION_TASK]: async (payload) => {
           const { operationId } = payloadSchema.parse(payload);
-          await this.runner.run(operationId, this.#stopping.signal);
+          await this.runner.run(operationId, await this.#turnSignal());
+        },
+        [ADVANCE_SET_TASK]: async (payload) => {
+          await this.sets.advance(setPayloadSchema.parse(payload).setId);
         },
       },
     });
@@ -145,9 +159,32 @@ export class JobEngine {
     }
   }
 
+  /** A turn ends when the worker stops, and when it may have been taken for dead: then nothing of it is sent any more. */
+  async #turnSignal(): Promise<AbortSignal> {
+    if (this.lease.term === undefined) await this.#renewLease();
+    const { term } = this.lease;
+    if (term === undefined) {
+      throw new ControlError('FENCED', 'The worker could not renew its lease.', { retry: { kind: 'backoff' } });
+    }
+    return AbortSignal.any([this.#stopping.signal, term]);
+  }
+
+  async #renewLease(): Promise<void> {
+    if (this.#poolId === undefined) return;
+    const asked = this.lease.now();
+    const wasKnown = await this.#processes.beat(this.#poolId);
+    this.lease.renew(asked, LEASE_MS, wasKnown);
+    if (this.lease.lapses > this.#lapsesTold) {
+      this.log.info('The lease of this worker has lapsed: what it did then was given up', {
+        lapses: this.lease.lapses,
+      });
+    }
+    this.#lapsesTold = this.lease.lapses;
+  }
+
   async #beatOnce(): Promise<void> {
     if (this.#poolId === undefined) return;
-    await this.#processes.beat(this.#poolId);
+    await this.#renewLease();
     const silent = await this.#processes.releaseSilent(SILENCE_SECONDS);
     if (silent.length > 0) this.log.info('Took over the jobs of workers that fell silent', { pools: silent });
     this.#beats += 1;
@@ -155,5 +192,6 @@ export class JobEngine {
     for (const operationId of await this.operations.findAbandoned(ABANDONED_SECONDS, 100)) {
       await this.#jobs.schedule(this.database, operationId, 0);
     }
+    await this.sets.sweep(100);
   }
 }

@@ -1,6 +1,14 @@
 import type { Sql } from '#libs/database/sql.js';
 
 export const RUN_OPERATION_TASK = 'run-operation';
+export const ADVANCE_SET_TASK = 'advance-operation-set';
+
+export interface JobBacklog {
+  due: number;
+  scheduled: number;
+  running: number;
+  oldestSeconds: number;
+}
 
 /**
  * The jobs that drive operations, in graphile-worker's tables: one at most for each operation (its job key), added in the
@@ -17,6 +25,15 @@ export class JobQueueRepository {
     );
   }
 
+  /** As for operations: a turn that runs meanwhile ends, and another follows. */
+  async scheduleSet(sql: Sql, setId: string): Promise<void> {
+    await sql.query(
+      `SELECT graphile_worker.add_job($1, json_build_object('setId', $2::text),
+         job_key => 'operation-set:' || $2, job_key_mode => 'replace', max_attempts => 1000)`,
+      [ADVANCE_SET_TASK, setId],
+    );
+  }
+
   /** A waiting job runs now. One that is running is left alone: a second one would take its operation over. */
   async bringForward(sql: Sql, operationId: string): Promise<void> {
     await sql.query(
@@ -26,12 +43,16 @@ export class JobQueueRepository {
     );
   }
 
-  /** Jobs that are due and not taken, and the age of the oldest in seconds: for the metrics. */
-  async measureBacklog(sql: Sql): Promise<{ due: number; oldestSeconds: number }> {
-    const { rows } = await sql.query<{ due: number; oldest: number }>(
-      `SELECT count(*)::int AS due, coalesce(extract(epoch FROM now() - min(run_at)), 0)::float8 AS oldest
-       FROM graphile_worker.jobs WHERE run_at <= now() AND locked_at IS NULL`,
+  /** How many jobs wait, are for later and are taken, and the age of the oldest that waits in seconds: for the metrics. */
+  async measureBacklog(sql: Sql): Promise<JobBacklog> {
+    const { rows } = await sql.query<JobBacklog>(
+      `SELECT count(*) FILTER (WHERE run_at <= now() AND locked_at IS NULL)::int AS due,
+         count(*) FILTER (WHERE run_at > now() AND locked_at IS NULL)::int AS scheduled,
+         count(*) FILTER (WHERE locked_at IS NOT NULL)::int AS running,
+         coalesce(extract(epoch FROM now() - min(run_at) FILTER (WHERE run_at <= now() AND locked_at IS NULL)), 0)::float8
+           AS "oldestSeconds"
+       FROM graphile_worker.jobs`,
     );
-    return { due: rows[0]?.due ?? 0, oldestSeconds: rows[0]?.oldest ?? 0 };
+    return rows[0] ?? { due: 0, scheduled: 0, running: 0, oldestSeconds: 0 };
   }
 }

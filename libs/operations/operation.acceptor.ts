@@ -24,6 +24,8 @@ export interface OperationRequest {
   principalId: string;
   requestedBy: string;
   correlationId: string;
+  /** The set that it is a part of. */
+  setId?: string;
 }
 
 /** Turns "uid or ARM id" into a resource of one of the kinds, or throws RESOURCE_NOT_FOUND / INVALID_REQUEST. */
@@ -39,6 +41,11 @@ export interface PreparedOperation {
   requestHash: string;
 }
 
+export interface AcceptorSettings {
+  /** How long an operation answers for its idempotency key, from its acceptance; while it is open it always does. */
+  idempotencyKeyHours: number;
+}
+
 /** Decides whether a request can become an operation, and makes it one. */
 export class OperationAcceptor {
   constructor(
@@ -46,6 +53,7 @@ export class OperationAcceptor {
     private readonly jobs: JobQueueRepository,
     private readonly resolveReference: ResolveReference,
     private readonly vault: SecretVault,
+    private readonly settings: AcceptorSettings = { idempotencyKeyHours: 24 },
   ) {}
 
   /** @throws ControlError INVALID_REQUEST naming every bad field, INVALID_IDEMPOTENCY_KEY. */
@@ -76,6 +84,8 @@ export class OperationAcceptor {
   async findReplay(prepared: PreparedOperation, transaction?: Transaction): Promise<OperationRecord | undefined> {
     const { idempotencyKey, principalId } = prepared.request;
     if (idempotencyKey === undefined) return undefined;
+    const { idempotencyKeyHours } = this.settings;
+    await this.operations.releaseExpiredKey(principalId, idempotencyKey, idempotencyKeyHours, transaction);
     const found = await this.operations.findByIdempotencyKey(principalId, idempotencyKey, transaction);
     if (found === undefined) return undefined;
     if (found.hash === prepared.requestHash) return found.operation;
@@ -133,6 +143,7 @@ export class OperationAcceptor {
       idempotencyKey: idempotencyKey ?? null,
       idempotencyHash: idempotencyKey === undefined ? null : prepared.requestHash,
       timeoutSeconds: definition.timeoutSeconds,
+      setId: prepared.request.setId ?? null,
       sealedSecrets: sealInputSecrets(this.vault, id, prepared.secrets),
     });
     if (!inserted) return undefined;

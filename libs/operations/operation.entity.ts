@@ -80,4 +80,10 @@ export class OperationEntity {
 
   @Column('timestamptz', { name: 'run_after', default: () => 'now()' })
   runAfter!: Date;
+
+  @Column('uuid', { name: 'set_id', nullable: true })
+  setId!: string | null;
+
+  @Column('timestamptz', { name: 'stuck_since', nullable: true })
+  stuckSince!: Date | null;
 }

@@ -29,6 +29,10 @@ export interface OperationRecord {
   deadlineAt: Date;
   /** When a worker looks at it next. */
   runAfter: Date;
+  /** The set that it is a part of. */
+  setId: string | null;
+  /** When it was noticed that nothing new has been said of it for too long; null while it moves. */
+  stuckSince: Date | null;
   /** The number of the last event. */
   eventSequence: number;
 }

@@ -43,6 +43,10 @@ interface PictureRow {
   deadline_at: string;
   run_after: string;
   event_sequence: number;
+  /** Events from before it was looked for have none. */
+  stuck_since?: string | null;
+  /** Events from before there were sets have none. */
+  set_id?: string | null;
   steps: {
     name: string;
     status: StepStatus;
@@ -70,6 +74,8 @@ export interface NewOperation {
   idempotencyKey: string | null;
   idempotencyHash: string | null;
   timeoutSeconds: number;
+  /** The set that it is a part of. */
+  setId: string | null;
   /** The secret fields of the input, sealed; null where there are none. */
   sealedSecrets: string | null;
 }
@@ -79,6 +85,7 @@ export interface OperationFilter {
   type?: string;
   targetUid?: string;
   requestedBy?: string;
+  setId?: string;
 }
 
 /** The last operation of the page before: time of creation as Postgres printed it, and id. */
@@ -143,8 +150,8 @@ export class OperationRepository {
   async insert(transaction: Transaction, operation: NewOperation): Promise<boolean> {
     const { rowCount } = await transaction.query(
       `INSERT INTO operation (id, type, status, dry_run, target_uid, target_id, target_kind, lock_key, input, resource_references,
-         principal_id, requested_by, correlation_id, idempotency_key, idempotency_hash, deadline_at)
-       VALUES ($1, $2, 'Pending', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now() + make_interval(secs => $15))
+         principal_id, requested_by, correlation_id, idempotency_key, idempotency_hash, deadline_at, set_id)
+       VALUES ($1, $2, 'Pending', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now() + make_interval(secs => $15), $16)
        ON CONFLICT (principal_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING`,
       [
         operation.id,
@@ -162,6 +169,7 @@ export class OperationRepository {
         operation.idempotencyKey,
         operation.idempotencyHash,
         operation.timeoutSeconds,
+        operation.setId,
       ],
     );
     if (rowCount === 0) return false;
@@ -210,6 +218,16 @@ export class OperationRepository {
     return row === undefined ? undefined : { operation: recordOf(row.picture), hash: row.idempotency_hash };
   }
 
+  /** A key whose time is over, and whose operation has ended, stands for nothing any more. */
+  async releaseExpiredKey(principalId: string, key: string, hours: number, sql: Sql = this.sql): Promise<void> {
+    await sql.query(
+      `UPDATE operation SET idempotency_key = NULL, idempotency_hash = NULL
+       WHERE principal_id = $1 AND idempotency_key = $2 AND ended_at IS NOT NULL
+         AND created_at < now() - make_interval(hours => $3)`,
+      [principalId, key, hours],
+    );
+  }
+
   /** Newest first; at most `limit` rows after the position. */
   async findPage(filter: OperationFilter, after: OperationPosition | null, limit: number): Promise<OperationListRow[]> {
     const { rows } = await this.sql.query<{ picture: PictureRow }>(
@@ -219,6 +237,7 @@ export class OperationRepository {
          AND ($3::uuid IS NULL OR o.target_uid = $3)
          AND ($4::text IS NULL OR o.requested_by = $4)
          AND ($5::timestamptz IS NULL OR (o.created_at, o.id) < ($5, $6::uuid))
+         AND ($8::uuid IS NULL OR o.set_id = $8)
        ORDER BY o.created_at DESC, o.id DESC
        LIMIT $7`,
       [
@@ -229,6 +248,7 @@ export class OperationRepository {
         after?.createdAt ?? null,
         after?.id ?? null,
         limit,
+        filter.setId ?? null,
       ],
     );
     return rows.map(({ picture }) => ({
@@ -520,6 +540,8 @@ function recordOf(row: PictureRow): OperationRecord {
     endedAt: dateOf(row.ended_at),
     deadlineAt: new Date(row.deadline_at),
     runAfter: new Date(row.run_after),
+    setId: row.set_id ?? null,
+    stuckSince: dateOf(row.stuck_since ?? null),
     eventSequence: row.event_sequence,
   };
 }

@@ -293,12 +293,13 @@ export class OperationRunner {
       const goesOn = claim.resumeTokens.has(name) || stepOf(claim.operation, name).waitReason === 'work';
       const reason = goesOn ? 'work' : 'retry';
       if (signal.aborted) {
-        // The worker is stopping. Whatever the step did is found by the next one, which observes before it acts.
+        // The worker is stopping, or may have been taken for dead. Whatever the step did is found by the next one, which
+        // observes before it acts. Where somebody else has the claim by now, nothing is saved here.
         return this.#park(claim, 0, {
           name,
           status: 'Waiting',
           waitReason: reason,
-          message: 'The worker was stopped; another goes on.',
+          message: wordsOfAbort(signal),
           countAttempt: false,
         });
       }
@@ -465,6 +466,7 @@ export class OperationRunner {
       if (operation === undefined) return undefined;
       if (seen !== undefined) await this.ports.applyObservations(transaction, seen);
       await this.#startNext(transaction, operation);
+      if (operation.setId !== null) await this.jobs.scheduleSet(transaction, operation.setId);
       // Last, since it queues on the audit chain: the shorter that is held, the better.
       await this.ports.recordEnd(transaction, operation);
       return operation;
@@ -476,6 +478,12 @@ export class OperationRunner {
     const next = await this.operations.findNextPending(transaction, operation.lockKey);
     if (next !== undefined) await this.jobs.schedule(transaction, next, 0);
   }
+}
+
+function wordsOfAbort({ reason }: AbortSignal): string {
+  return reason instanceof ControlError && reason.code === 'FENCED'
+    ? 'The worker was silent for too long; whoever is free goes on.'
+    : 'The worker was stopped; another goes on.';
 }
 
 function stepOf(operation: OperationRecord, name: string): OperationStepRecord {

@@ -7,12 +7,18 @@ import type { Sql } from '#libs/database/sql.js';
 export class WorkerProcessRepository {
   constructor(private readonly sql: Sql) {}
 
-  async beat(poolId: string): Promise<void> {
+  /** @returns false when the process was not known: it is new, or the others have given it up. */
+  async beat(poolId: string): Promise<boolean> {
+    const { rowCount } = await this.sql.query(`UPDATE worker_process SET heartbeat_at = now() WHERE pool_id = $1`, [
+      poolId,
+    ]);
+    if (rowCount === 1) return true;
     await this.sql.query(
       `INSERT INTO worker_process (pool_id) VALUES ($1)
        ON CONFLICT (pool_id) DO UPDATE SET heartbeat_at = now()`,
       [poolId],
     );
+    return false;
   }
 
   async remove(poolId: string): Promise<void> {

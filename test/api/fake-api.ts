@@ -7,6 +7,7 @@ import { AuditControl } from '#libs/control/audit.control.js';
 import { ClusterControl } from '#libs/control/cluster.control.js';
 import { ChangeControl } from '#libs/control/change.control.js';
 import { OperationControl } from '#libs/control/operation.control.js';
+import { OperationSetControl } from '#libs/control/operation-set.control.js';
 import { ReadinessControl } from '#libs/control/readiness.control.js';
 import { ResourceControl } from '#libs/control/resource.control.js';
 import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
@@ -24,6 +25,7 @@ import {
   FakeResources,
 } from './fake-controls.js';
 import { fakeRegistry } from './fake-systems.js';
+import { FakeOperationSets } from './fake-operation-sets.js';
 
 /** The edges of the API over fakes, in this process. */
 export interface FakeApi {
@@ -31,6 +33,7 @@ export interface FakeApi {
   instance: FastifyInstance;
   resources: FakeResources;
   operations: FakeOperations;
+  operationSets: FakeOperationSets;
   changes: FakeChanges;
   clusters: FakeClusters;
   audit: FakeAudit;
@@ -48,6 +51,7 @@ export async function startFakeApi(settings: Partial<ApiSettings> = {}): Promise
   const registry = fakeRegistry();
   const resources = new FakeResources(registry);
   const operations = new FakeOperations(registry);
+  const operationSets = new FakeOperationSets();
   const changes = new FakeChanges();
   const clusters = new FakeClusters();
   const audit = new FakeAudit();
@@ -57,6 +61,7 @@ export async function startFakeApi(settings: Partial<ApiSettings> = {}): Promise
     { provide: ResourceControl, useValue: resources },
     { provide: ClusterControl, useValue: clusters },
     { provide: OperationControl, useValue: operations },
+    { provide: OperationSetControl, useValue: operationSets },
     { provide: ChangeControl, useValue: changes },
     { provide: AuditControl, useValue: audit },
     { provide: AccessControl, useValue: new FakeAccess() },
@@ -88,6 +93,7 @@ export async function startFakeApi(settings: Partial<ApiSettings> = {}): Promise
     instance: application.getHttpAdapter().getInstance(),
     resources,
     operations,
+    operationSets,
     changes,
     clusters,
     audit,

@@ -450,6 +450,8 @@ export function operationView(parts: Partial<OperationView> = {}): OperationView
     result: null,
     message: null,
     requestedBy: 'admin',
+    set: null,
+    stuckSince: null,
     createdAt: OBSERVED_AT,
     startedAt: null,
     endedAt: null,

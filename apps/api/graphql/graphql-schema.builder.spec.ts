@@ -33,6 +33,9 @@ describe('buildGraphqlSchema', () => {
       'resourceHistory',
       'operation',
       'operations',
+      'operationSet',
+      'operationSets',
+      'operationSetItems',
       'operationTypes',
       'auditEvents',
       'auditCheckpoints',
@@ -41,7 +44,16 @@ describe('buildGraphqlSchema', () => {
   });
 
   it('gives each operation type a mutation', () => {
-    expect(Object.keys(schema.getMutationType()!.getFields())).toEqual(['shipDock', 'harbourClose', 'cancelOperation']);
+    expect(Object.keys(schema.getMutationType()!.getFields())).toEqual([
+      'shipDock',
+      'harbourClose',
+      'cancelOperation',
+      'startOperationSet',
+      'pauseOperationSet',
+      'resumeOperationSet',
+      'stopOperationSet',
+      'retryOperationSet',
+    ]);
     expect(
       printType(schema.getType('ShipDockInput')!)
         .replaceAll(/\s*"""[^]*?"""/g, '')

@@ -22,6 +22,7 @@ import { ControlError } from '#libs/kernel/control-error.js';
 import { kindField, mutationField } from '#libs/kernel/kind-name.js';
 import { DEFAULT_PAGE_SIZE, MAXIMUM_PAGE_SIZE } from '#libs/kernel/page.js';
 import { isUuid } from '#libs/kernel/resource-uid.js';
+import type { OperationSetView } from '#libs/control/operation-set.view.js';
 import type { OperationView } from '#libs/control/operation.view.js';
 import type { ResourceView } from '#libs/control/resource.view.js';
 import { kindsOf, type KindDefinition, type RelationField } from '#libs/systems/contract/kind-definition.js';
@@ -46,6 +47,15 @@ import {
   resourceVersion,
   unavailable,
 } from '../views/view.schemas.js';
+import {
+  operationSet,
+  operationSetItem,
+  operationSetItemStatus,
+  operationSetRequest,
+  operationSetRetryRequest,
+  operationSetStatus,
+} from '../views/operation-set.schemas.js';
+import { setRequestOf } from '../views/operation-set.request.js';
 import { loadConnection, requirePageSize } from './connection.js';
 import { withCost } from './field-cost.js';
 import type { GraphqlContext } from './graphql.context.js';
@@ -243,6 +253,55 @@ class GraphqlSchemaBuilder {
         );
       },
     });
+    const setObject = this.#mapper.objectType(operationSet, 'OperationSet');
+    put('operationSet', {
+      type: setObject,
+      description: 'A set of operations by its id; null where there is none.',
+      args: { id: required(GraphQLID) },
+      resolve: (_root, { id }, { controls, caller }) => orNull(controls.operationSets.get(caller, id as string)),
+    });
+    put('operationSets', {
+      type: new GraphQLNonNull(this.#connectionType('OperationSet', setObject, {})),
+      description: 'Sets of operations, newest first.',
+      args: {
+        status: { type: new GraphQLList(this.#mapper.input(operationSetStatus, 'OperationSetStatus')) },
+        type: { type: GraphQLString, description: 'The operation type.' },
+        ...connectionArguments(),
+      },
+      ...withCost({ kind: 'page', expected: DEFAULT_PAGE_SIZE }),
+      resolve: (_root, given, { controls, caller }) => {
+        const { status, type, ...connection } = parseRequest(
+          operationSetListArguments,
+          presentMembers(given),
+          'argument',
+        );
+        return loadConnection(presentMembers(connection), (limit, cursor) =>
+          controls.operationSets.list(caller, { limit, ...presentMembers({ status, type, cursor }) }),
+        );
+      },
+    });
+    put('operationSetItems', {
+      type: new GraphQLNonNull(
+        this.#connectionType('OperationSetItem', this.#mapper.objectType(operationSetItem, 'OperationSetItem'), {}),
+      ),
+      description: 'The targets of a set, in their order.',
+      args: {
+        id: required(GraphQLID),
+        status: { type: new GraphQLList(this.#mapper.input(operationSetItemStatus, 'OperationSetItemStatus')) },
+        ...connectionArguments(),
+      },
+      ...withCost({ kind: 'page', expected: DEFAULT_PAGE_SIZE }),
+      resolve: (_root, given, { controls, caller }) => {
+        const { id, status, ...connection } = parseRequest(
+          operationSetItemArguments,
+          presentMembers(given),
+          'argument',
+        );
+        return loadConnection(presentMembers(connection), (limit, cursor) =>
+          controls.operationSets.items(caller, id, { limit, ...presentMembers({ status, cursor }) }),
+        );
+      },
+    });
     put('operationTypes', {
       type: listOf(this.#mapper.objectType(operationType, 'OperationType')),
       description: 'The changes that Pilothouse can make.',
@@ -311,7 +370,92 @@ class GraphqlSchemaBuilder {
       resolve: (_root, { id }, { controls, caller, correlationId }) =>
         controls.operations.cancel(caller, id as string, correlationId),
     });
+    for (const [name, field] of Object.entries(this.#setMutations())) add('Mutation', fields, name, field);
     return fields;
+  }
+
+  #setMutations(): Fields {
+    const type = new GraphQLNonNull(this.#mapper.objectType(operationSet, 'OperationSet'));
+    const id = required(GraphQLID);
+    return {
+      startOperationSet: {
+        type,
+        description: 'Applies an operation type to many targets, wave after wave.',
+        args: {
+          request: required(
+            this.#mapper.inputObjectType(
+              operationSetRequest,
+              'OperationSetRequest',
+              'An operation type and what it is applied to.',
+            ),
+          ),
+          idempotencyKey: {
+            type: GraphQLString,
+            description: 'The same key with the same request gives the same set, however often it is sent.',
+          },
+        },
+        resolve: async (_root, given, { controls, caller, correlationId }) => {
+          requireStorableJson(given.request, 'request');
+          const wanted = withoutRefusedNulls(operationSetRequest, given.request ?? {});
+          const body = setRequestOf(parseRequest(operationSetRequest, wanted, 'argument'));
+          const accepted = await controls.operationSets.accept(caller, {
+            ...body,
+            idempotencyKey: (given.idempotencyKey as string | null | undefined) ?? undefined,
+            correlationId,
+          });
+          return accepted.set;
+        },
+      },
+      pauseOperationSet: {
+        type,
+        description: 'Begins nothing more until it is resumed; what runs goes on.',
+        args: { id },
+        resolve: (_root, given, { controls, caller, correlationId }) =>
+          controls.operationSets.pause(caller, given.id as string, correlationId),
+      },
+      resumeOperationSet: {
+        type,
+        description: 'Goes on with a paused set.',
+        args: { id },
+        resolve: (_root, given, { controls, caller, correlationId }) =>
+          controls.operationSets.resume(caller, given.id as string, correlationId),
+      },
+      stopOperationSet: {
+        type,
+        description: 'Begins nothing more, for good.',
+        args: {
+          id,
+          cancelRunning: {
+            type: GraphQLBoolean,
+            defaultValue: false,
+            description: 'Whether what runs is asked to stop as well.',
+          },
+        },
+        resolve: (_root, given, { controls, caller, correlationId }) =>
+          controls.operationSets.stop(
+            caller,
+            given.id as string,
+            { cancelRunning: given.cancelRunning === true },
+            correlationId,
+          ),
+      },
+      retryOperationSet: {
+        type,
+        description: 'Tries again what has failed, with the same input and the same targets.',
+        args: {
+          id,
+          statuses: { type: new GraphQLList(this.#mapper.input(operationSetItemStatus, 'OperationSetItemStatus')) },
+        },
+        resolve: (_root, given, { controls, caller, correlationId }) => {
+          const { statuses } = parseRequest(
+            operationSetRetryRequest,
+            presentMembers({ statuses: given.statuses }),
+            'argument',
+          );
+          return controls.operationSets.retry(caller, given.id as string, { statuses }, correlationId);
+        },
+      },
+    };
   }
 
   #mutation(definition: OperationDefinition): Field {
@@ -366,6 +510,17 @@ class GraphqlSchemaBuilder {
         },
         resolve: streamedItem,
       },
+      operationSet: {
+        type: new GraphQLNonNull(this.#mapper.objectType(operationSet, 'OperationSet')),
+        description: 'A set as it stands, then after each of its transitions, to its end.',
+        args: { id: required(GraphQLID) },
+        subscribe: (_root, { id }, { controls, caller }) => {
+          const stream = controls.streams.open();
+          const transitions = controls.operationSets.events(caller, id as string, undefined, stream.signal);
+          return subscriptionSource(stream, setsOf(transitions));
+        },
+        resolve: streamedItem,
+      },
       operations: {
         type: operationObject,
         description: 'Every operation that matches, whenever it changes.',
@@ -412,6 +567,7 @@ class GraphqlSchemaBuilder {
       type: { type: GraphQLString, description: 'The operation type.' },
       target: { type: GraphQLString, description: 'The uid or ARM id of what is changed.' },
       requestedBy: { type: GraphQLString, description: 'Who asked for it.' },
+      set: { type: GraphQLString, description: 'The id of the set that they are a part of.' },
     }),
   });
 
@@ -508,6 +664,7 @@ const operationFilter = {
   status: z.array(operationStatus).max(10).optional(),
   type: filterText(200).optional(),
   target: filterText(2048).optional(),
+  set: filterText(100).optional(),
 };
 const operationListArguments = z.object({
   filter: z.object({ ...operationFilter, requestedBy: filterText(200).optional() }).optional(),
@@ -515,6 +672,17 @@ const operationListArguments = z.object({
 });
 // Who asked is not told apart on the way of a notification.
 const operationWatchArguments = z.object({ filter: z.strictObject(operationFilter).optional() });
+
+const operationSetListArguments = z.object({
+  status: z.array(operationSetStatus).max(10).optional(),
+  type: filterText(200).optional(),
+  ...pageArguments,
+});
+const operationSetItemArguments = z.object({
+  id: z.string(),
+  status: z.array(operationSetItemStatus).max(10).optional(),
+  ...pageArguments,
+});
 
 const auditArguments = z.object({
   operationId: z.uuid('must be a uuid').optional(),
@@ -592,14 +760,22 @@ function resolveHistory({ uid, ...given }: Arguments, { controls, caller }: Grap
   );
 }
 
+const NOT_THERE: ReadonlySet<string> = new Set(['RESOURCE_NOT_FOUND', 'OPERATION_SET_NOT_FOUND']);
+
 /** A nullable field says "there is none" with null. */
 async function orNull<T>(found: Promise<T>): Promise<T | null> {
   try {
     return await found;
   } catch (error) {
-    if (error instanceof ControlError && error.code === 'RESOURCE_NOT_FOUND') return null;
+    if (error instanceof ControlError && NOT_THERE.has(error.code)) return null;
     throw error;
   }
+}
+
+async function* setsOf(
+  events: AsyncGenerator<{ set: OperationSetView }, void, void>,
+): AsyncGenerator<OperationSetView, void, void> {
+  for await (const event of events) yield event.set;
 }
 
 async function* operationsOf(

@@ -3,6 +3,7 @@ import type { Caller } from '#libs/access/caller.js';
 import type { AuditControl } from '#libs/control/audit.control.js';
 import type { ChangeControl } from '#libs/control/change.control.js';
 import type { OperationControl } from '#libs/control/operation.control.js';
+import type { OperationSetControl } from '#libs/control/operation-set.control.js';
 import type { ResourceControl } from '#libs/control/resource.control.js';
 import type { OpenStreams } from '../http/open-streams.js';
 import type { ResourceLoaders } from './resource.loaders.js';
@@ -11,6 +12,7 @@ import type { ResourceLoaders } from './resource.loaders.js';
 export interface GraphqlControls {
   resources: ResourceControl;
   operations: OperationControl;
+  operationSets: OperationSetControl;
   changes: ChangeControl;
   audit: AuditControl;
   streams: OpenStreams;

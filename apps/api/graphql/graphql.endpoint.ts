@@ -5,6 +5,7 @@ import type { Caller } from '#libs/access/caller.js';
 import { AuditControl } from '#libs/control/audit.control.js';
 import { ChangeControl } from '#libs/control/change.control.js';
 import { OperationControl } from '#libs/control/operation.control.js';
+import { OperationSetControl } from '#libs/control/operation-set.control.js';
 import { ResourceControl } from '#libs/control/resource.control.js';
 import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { API_LOGGER, API_SETTINGS, type ApiSettings } from '../api.settings.js';
@@ -25,6 +26,7 @@ export class GraphqlEndpoint {
     registry: SystemRegistry,
     resources: ResourceControl,
     operations: OperationControl,
+    operationSets: OperationSetControl,
     changes: ChangeControl,
     audit: AuditControl,
     streams: OpenStreams,
@@ -33,7 +35,7 @@ export class GraphqlEndpoint {
   ) {
     this.schema = buildGraphqlSchema(registry);
     this.limits = new QueryLimits(this.schema, settings.graphqlMaxDepth, settings.graphqlMaxCost);
-    this.#controls = { resources, operations, changes, audit, streams };
+    this.#controls = { resources, operations, operationSets, changes, audit, streams };
   }
 
   contextOf(caller: Caller, correlationId: string, signal: GraphqlContext['signal']): GraphqlContext {

@@ -5,6 +5,7 @@ import addFormatsModule from 'ajv-formats';
 import type { FastifyInstance } from 'fastify';
 import { CONTROL_ERRORS } from '#libs/kernel/control-error.js';
 import { asAdmin, startFakeApi, type FakeApi } from '../../../test/api/fake-api.js';
+import { SET_ID } from '../../../test/api/fake-operation-sets.js';
 import { operationView } from '../../../test/api/fake-controls.js';
 
 interface OpenapiOperation {
@@ -107,6 +108,9 @@ describe('the documents and pages', () => {
       { path: '/v1/operations', url: '/v1/operations', reason: 'operations' },
       { path: '/v1/operations/{id}', url: '/v1/operations/{operation}', reason: 'one operation' },
       { path: '/v1/operation-types', url: '/v1/operation-types', reason: 'operation types' },
+      { path: '/v1/operation-sets', url: '/v1/operation-sets', reason: 'sets of operations' },
+      { path: '/v1/operation-sets/{id}', url: `/v1/operation-sets/${SET_ID}`, reason: 'one set' },
+      { path: '/v1/operation-sets/{id}/items', url: `/v1/operation-sets/${SET_ID}/items`, reason: 'its targets' },
       { path: '/v1/changes', url: '/v1/changes', reason: 'changes' },
       { path: '/v1/audit-events', url: '/v1/audit-events', reason: 'the audit log' },
       { path: '/readyz', url: '/readyz', reason: 'readiness' },

@@ -5,6 +5,7 @@ import type { KindDefinition } from '#libs/systems/contract/kind-definition.js';
 import { HEALTH_STATES } from '#libs/systems/contract/observation.js';
 import type { OperationDefinition } from '#libs/systems/contract/operation-definition.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
+import { OPERATION_SET_ITEM_STATUSES, OPERATION_SET_STATUSES } from '#libs/operations/operation-set.status.js';
 import { OPERATION_STATUSES } from '#libs/operations/operation.status.js';
 import { z } from 'zod';
 import { clusterAccessDocument, clusterAttachDocument } from '../rest/cluster.schemas.js';
@@ -25,6 +26,14 @@ import {
   resourcePage,
   resourceVersionPage,
 } from '../views/view.schemas.js';
+import {
+  operationSet,
+  operationSetItemPage,
+  operationSetPage,
+  operationSetRequest,
+  operationSetRetryRequest,
+  operationSetStopRequest,
+} from '../views/operation-set.schemas.js';
 import { ComponentSchemas, type SchemaObject } from './component-schemas.js';
 
 export interface OpenapiOptions {
@@ -244,6 +253,7 @@ class OpenapiBuilder {
         query('type', 'Only this operation type.', { type: 'string', enum: types }),
         query('target', 'The uid or id of what is changed.', { type: 'string' }),
         query('requestedBy', 'Who asked for it.', { type: 'string' }),
+        query('set', 'The id of the set that they are a part of.', { type: 'string', format: 'uuid' }),
         ...pageParameters(),
       ],
       responses: { 200: json('A page of operations.', this.#schemas.addOutput('OperationPage', operationPage)) },
@@ -281,6 +291,7 @@ class OpenapiBuilder {
       responses: { 202: accepted() },
       problems: ['FORBIDDEN', 'OPERATION_NOT_FOUND', 'NOT_CANCELABLE'],
     });
+    this.#addOperationSets();
     this.#add('get', '/v1/operation-types', {
       tag: 'Operations',
       summary: 'What can be changed',
@@ -303,6 +314,99 @@ class OpenapiBuilder {
       responses: { 200: json('The operation type.', this.#schemas.addOutput('OperationType', operationType)) },
       problems: ['NOT_FOUND'],
     });
+  }
+
+  #addOperationSets(): void {
+    const single = this.#schemas.addOutput('OperationSet', operationSet);
+    const statuses = (all: readonly string[]): JsonObject => ({
+      type: 'array',
+      items: { type: 'string', enum: [...all] },
+    });
+    const changed: JsonObject = { 202: json('The set as it stands now.', single) };
+    this.#add('post', '/v1/operation-sets', {
+      tag: 'Operation sets',
+      summary: 'Applies an operation type to many targets',
+      description:
+        'The targets are chosen now and for good; an operation is begun for each as the limits allow, wave after wave. ' +
+        'Each operation is as any other: see `set` in its view and in the list of operations.',
+      operationId: 'startOperationSet',
+      parameters: [idempotencyKeyParameter()],
+      body: jsonBody(this.#schemas.addInput('OperationSetRequest', operationSetRequest)),
+      responses: { 202: json('The set.', single) },
+      problems: [...ACCEPT_PROBLEMS, 'UNKNOWN_OPERATION_TYPE', 'UNAVAILABLE'],
+    });
+    this.#add('get', '/v1/operation-sets', {
+      tag: 'Operation sets',
+      summary: 'Sets, newest first',
+      operationId: 'listOperationSets',
+      parameters: [
+        query('status', 'Only these statuses, separated by commas or repeated.', statuses(OPERATION_SET_STATUSES)),
+        query('type', 'Only this operation type.', { type: 'string' }),
+        ...pageParameters(),
+      ],
+      responses: { 200: json('A page of sets.', this.#schemas.addOutput('OperationSetPage', operationSetPage)) },
+      problems: ['INVALID_REQUEST', 'INVALID_CURSOR', 'UNKNOWN_OPERATION_TYPE'],
+    });
+    this.#add('get', '/v1/operation-sets/{id}', {
+      tag: 'Operation sets',
+      summary: 'A set',
+      operationId: 'getOperationSet',
+      parameters: [setIdParameter()],
+      responses: { 200: json('The set.', single) },
+      problems: ['OPERATION_SET_NOT_FOUND'],
+    });
+    this.#add('get', '/v1/operation-sets/{id}/items', {
+      tag: 'Operation sets',
+      summary: 'The targets of a set, in their order',
+      operationId: 'listOperationSetItems',
+      parameters: [
+        setIdParameter(),
+        query('status', 'Only these statuses, separated by commas or repeated.', statuses(OPERATION_SET_ITEM_STATUSES)),
+        ...pageParameters(),
+      ],
+      responses: {
+        200: json('A page of targets.', this.#schemas.addOutput('OperationSetItemPage', operationSetItemPage)),
+      },
+      problems: ['OPERATION_SET_NOT_FOUND', 'INVALID_REQUEST', 'INVALID_CURSOR'],
+    });
+    this.#add('get', '/v1/operation-sets/{id}/events', {
+      tag: 'Operation sets',
+      summary: 'The transitions of a set, as they happen',
+      description:
+        'Server-sent events: `id` is the place, `event` is `operation-set`, `data` an `OperationSet`. The stream ends with ' +
+        'the set.',
+      operationId: 'followOperationSet',
+      parameters: [setIdParameter(), lastEventIdParameter()],
+      responses: {
+        200: events('The transitions.', single),
+        204: { description: 'The set has ended and all was seen.' },
+      },
+      problems: ['OPERATION_SET_NOT_FOUND', 'INVALID_CURSOR', 'NOT_ACCEPTABLE', 'UNAVAILABLE'],
+    });
+    for (const [action, summary, body] of [
+      ['pause', 'Begins nothing more until it is resumed', undefined],
+      ['resume', 'Goes on with a paused set', undefined],
+      [
+        'stop',
+        'Begins nothing more, for good',
+        this.#schemas.addInput('OperationSetStopRequest', operationSetStopRequest),
+      ],
+      [
+        'retry',
+        'Tries again what has failed',
+        this.#schemas.addInput('OperationSetRetryRequest', operationSetRetryRequest),
+      ],
+    ] as const) {
+      this.#add('post', `/v1/operation-sets/{id}/${action}`, {
+        tag: 'Operation sets',
+        summary,
+        operationId: `${action}OperationSet`,
+        parameters: [setIdParameter()],
+        ...(body === undefined ? {} : { body: { ...jsonBody(body), required: false } }),
+        responses: changed,
+        problems: ['FORBIDDEN', 'OPERATION_SET_NOT_FOUND', 'OPERATION_SET_ENDED', 'CONFLICT'],
+      });
+    }
   }
 
   #addOperationType(definition: OperationDefinition): void {
@@ -696,6 +800,17 @@ function uidParameter(): JsonObject {
     description: 'The uid of the object.',
     schema: { type: 'string', format: 'uuid' },
     example: UID_EXAMPLE,
+  };
+}
+
+function setIdParameter(): JsonObject {
+  return {
+    name: 'id',
+    in: 'path',
+    required: true,
+    description: 'The id of the set.',
+    schema: { type: 'string', format: 'uuid' },
+    example: OPERATION_ID_EXAMPLE,
   };
 }
 

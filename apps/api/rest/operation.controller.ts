@@ -26,6 +26,7 @@ const listQuery = z.strictObject({
   type: filterText(200).optional(),
   target: filterText(2048).optional(),
   requestedBy: filterText(200).optional(),
+  set: filterText(100).optional(),
   limit: pageLimit.optional(),
   cursor: pageCursor.optional(),
 });

@@ -38,9 +38,9 @@ const errorCode = z.enum(Object.keys(CONTROL_ERRORS) as [ControlErrorCode, ...Co
 });
 
 // zod has no schema whose type is our `Json`; both of these accept every JSON value, which is what views hold.
-const jsonObject = z.record(z.string(), z.unknown()) as unknown as z.ZodType<JsonObject>;
-const json = z.unknown() as unknown as z.ZodType<Json>;
-const instant = z.iso.datetime();
+export const jsonObject = z.record(z.string(), z.unknown()) as unknown as z.ZodType<JsonObject>;
+export const json = z.unknown() as unknown as z.ZodType<Json>;
+export const instant = z.iso.datetime();
 
 export const healthState = z.enum(HEALTH_STATES).meta({
   id: 'HealthState',
@@ -71,7 +71,7 @@ const violation = z
   })
   .meta({ id: 'Violation', description: 'One faulty part of a request.' }) satisfies z.ZodType<Violation>;
 
-const storedProblem = z
+export const storedProblem = z
   .object({
     code: errorCode.describe('Stable, for programs.'),
     message: z.string().describe('What happened, in words.'),
@@ -159,7 +159,7 @@ export const freshnessRange = z
   })
   .meta({ id: 'FreshnessRange', description: 'Between which times the objects of a page were observed.' });
 
-const nextCursor = z.string().nullable().describe('What `cursor` takes for the next page; null at the end.');
+export const nextCursor = z.string().nullable().describe('What `cursor` takes for the next page; null at the end.');
 
 export const resourcePage = z
   .object({
@@ -245,7 +245,7 @@ export const changePage = z
   })
   .meta({ id: 'ChangePage', description: 'A part of the change feed.' });
 
-const resourceTarget = z
+export const resourceTarget = z
   .object({
     uid: z.uuid().describe('The uid of the object.'),
     id: z.string().describe('Its id.'),
@@ -292,10 +292,14 @@ export const operation = z
     result: json.describe('What it made.'),
     message: z.string().nullable().describe('What it does or waits for, in one sentence.'),
     requestedBy: z.string().describe('Who asked for it.'),
+    set: z.uuid().nullable().describe('The id of the set that it is a part of.'),
     createdAt: instant.describe('When it was accepted.'),
     startedAt: instant.nullable().describe('When it began.'),
     endedAt: instant.nullable().describe('When it ended.'),
     correlationId: z.string().describe('Joins the operation with logs, the audit log and the calls to Azure.'),
+    stuckSince: instant
+      .nullable()
+      .describe('When it was noticed that nothing new has been said of it for too long; null while it moves.'),
     retryAfter: z.number().nullable().describe('Seconds after which asking again makes sense; null when it has ended.'),
   })
   .meta({ id: 'Operation', description: 'A change under way, or ended.' }) satisfies z.ZodType<OperationView>;

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { readConfiguration } from '#libs/config/configuration.js';
+import { isPassingDatabaseFault } from '#libs/database/database.js';
 import { shutDownGracefully } from '../house/graceful-shutdown.js';
 import { HouseModule } from '../house/house.module.js';
 import { createLogger } from '../house/logger.js';
@@ -14,6 +15,18 @@ async function main(): Promise<void> {
     HouseModule.register(configuration, logger, 'pilothouse-worker'),
     { logger: false, abortOnError: false },
   );
+  // The job engine writes the end of a job without waiting for it: a database that is away then must not end the process.
+  // Whatever else nobody has caught ends it, as always.
+  for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
+    process.on(event, (error: unknown) => {
+      if (isPassingDatabaseFault(error)) {
+        logger.error({ err: error }, 'The database went away while nobody waited for it');
+        return;
+      }
+      logger.fatal({ err: error }, 'A fault that nobody has caught ends the worker');
+      process.exit(1);
+    });
+  }
   await openHouse(house);
   const worker = new Worker(house);
   await worker.start();

@@ -122,8 +122,6 @@ export class JobEngine {
       concurrency: this.settings.concurrency,
       noHandleSignals: true,
       pollInterval: 1_000,
-      // Without batches nobody waits for the end of a job to be written, and a database that is away then ends the process.
-      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
       events,
       logger: new Logger(() => (level, message, meta) => {
         if (level === 'error') this.log.error(message, { ...meta });

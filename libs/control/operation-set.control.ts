@@ -98,7 +98,7 @@ export class OperationSetControl {
     const definition = this.registry.operation(request.type);
     await this.#authorise(caller, definition.type, request.correlationId);
     const { idempotencyKey, correlationId, ...asked } = request;
-    const hash = canonicalHash(asked as unknown as JsonObject);
+    const hash = canonicalHash(asked);
     const replay = await this.#findReplay(caller, idempotencyKey, hash);
     if (replay !== undefined) return { set: operationSetView(replay), replayed: true };
     const field = fieldOf(definition, request);
@@ -510,7 +510,7 @@ function fieldOf(definition: OperationDefinition, { field, input, targets, filte
 }
 
 function selectionOf({ targets, filter }: OperationSetRequest): JsonObject {
-  return (targets === undefined ? { filter: filter ?? {} } : { targets: [...targets] }) as JsonObject;
+  return (targets === undefined ? { filter: filter ?? {} } : { targets: [...targets] });
 }
 
 function waveValueOf(

@@ -226,7 +226,7 @@ export class OperationSetRepository {
          AND o.status IN ('Succeeded', 'Failed', 'Canceled')`,
       [set.id, set.skipRefused],
     );
-    return rowCount ?? 0;
+    return rowCount;
   }
 
   /** The next items of the first wave that is not done yet; none as long as an earlier wave runs. */
@@ -278,7 +278,7 @@ export class OperationSetRepository {
       `UPDATE operation_set_item SET status = 'Waiting', problem = NULL WHERE set_id = $1 AND status = ANY ($2)`,
       [id, statuses],
     );
-    return rowCount ?? 0;
+    return rowCount;
   }
 
   /** An open status; an ended set is opened again by it. */

@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import type { JsonObject } from '#libs/kernel/json.js';
 import type { OperationSetRequest } from '#libs/control/operation-set.control.js';
 import { presentMembers } from '../http/present-members.js';
 import type { operationSetRequest } from './operation-set.schemas.js';
@@ -12,7 +11,7 @@ export function setRequestOf(
   return {
     type,
     ...rest,
-    input: input as JsonObject,
+    input: input,
     ...presentMembers({ field, targets }),
     ...(filter === undefined ? {} : { filter: presentMembers(filter) }),
     ...(waves === undefined ? {} : { waves: { by: waves.by, ...presentMembers({ order: waves.order }) } }),

@@ -510,7 +510,7 @@ function fieldOf(definition: OperationDefinition, { field, input, targets, filte
 }
 
 function selectionOf({ targets, filter }: OperationSetRequest): JsonObject {
-  return (targets === undefined ? { filter: filter ?? {} } : { targets: [...targets] });
+  return targets === undefined ? { filter: filter ?? {} } : { targets: [...targets] };
 }
 
 function waveValueOf(

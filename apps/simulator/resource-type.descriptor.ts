@@ -59,6 +59,39 @@ export interface WritePlan {
   fails?: ArmErrorBody;
   /** Operations in flight on the same resources that this one ends. */
   preempts?: { error: ArmErrorBody };
+  /** What an action has to show at its end. */
+  output?: JsonObject;
+}
+
+/** An operation that a resource which goes on by itself has begun elsewhere. */
+export interface ProcessOperation {
+  /** Decided by the resource, which keeps it to ask for the outcome. */
+  id: string;
+  plan: WritePlan;
+}
+
+/** What has become of a resource that goes on by itself. */
+export interface ProcessStep {
+  /** Undefined where nothing has changed. */
+  body: JsonObject | undefined;
+  begins: ProcessOperation[];
+}
+
+export interface ProcessMoment {
+  /** Milliseconds since the epoch. */
+  at: number;
+  world: ResourceWorld;
+  operation(id: string): LongRunningOperation | undefined;
+}
+
+/** For types whose resources go on by themselves, through operations on other resources. */
+export interface ResourceProcess {
+  isLive(body: JsonObject): boolean;
+  /** The first moment after the one given at which the resource moves without anything else having happened. */
+  wakesAt(resource: StoredResource, after: number, world: ResourceWorld): number | undefined;
+  step(resource: StoredResource, moment: ProcessMoment): ProcessStep;
+  /** Who begins its operations: goes into systemData. */
+  readonly actor: string;
 }
 
 export interface WriteRequest {
@@ -85,6 +118,8 @@ export interface OperationProtocol {
 export interface ActionRequest {
   resource: StoredResource;
   id: ArmId;
+  /** Milliseconds since the epoch. */
+  at: number;
   /** Undefined when no body came. */
   requested: JsonObject | undefined;
   query: ReadonlyMap<string, string>;
@@ -142,6 +177,9 @@ export interface ResourceTypeDescriptor {
   shownElsewhere?(body: JsonObject): string[];
   /** In lower case. */
   readonly actions: ReadonlyMap<string, (request: ActionRequest) => ActionOutcome>;
+  readonly process?: ResourceProcess;
+  /** Types that are never stored: what a read shows is made from other resources, and nothing can be written. */
+  derive?(id: ArmId, world: ResourceWorld): JsonObject | undefined;
   /** In poll bodies of a running operation, as the AKS provider does; a client must not take it for a failure. */
   readonly runningNotice?: ArmErrorBody;
 

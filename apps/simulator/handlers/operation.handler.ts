@@ -59,7 +59,18 @@ export class OperationHandler {
       startTime: new Date(operation.startedAt).toISOString(),
       ...(state.status === 'InProgress' ? {} : { endTime: new Date(state.endedAt).toISOString() }),
     };
-    const body: JsonObject = { name: operation.id, status: state.status, ...times, ...this.#errorOf(operation) };
+    // The official client takes the result of an action from the status itself; ARM's guidelines put it into `properties`.
+    const output =
+      state.status === 'Succeeded' && operation.output !== undefined
+        ? { ...operation.output, properties: operation.output }
+        : {};
+    const body: JsonObject = {
+      ...output,
+      name: operation.id,
+      status: state.status,
+      ...times,
+      ...this.#errorOf(operation),
+    };
     return { status: 200, body, headers: this.#retryAfter(operation) };
   }
 
@@ -80,6 +91,7 @@ export class OperationHandler {
   }
 
   #succeeded(operation: LongRunningOperation, apiVersion: string | undefined): ArmAnswer {
+    if (operation.output !== undefined) return { status: 200, body: operation.output };
     const resource = this.state.resources.get(operation.targetKey);
     if (operation.result === 'nothing' || resource === undefined) return { status: 204 };
     const descriptor = this.state.registry.get(resource.type);

@@ -38,6 +38,7 @@ export class ResourceHandler {
   ) {}
 
   handle(request: ArmRequest, target: ResourceTarget): ArmAnswer {
+    if (target.descriptor.derive !== undefined) return this.#derived(request, target);
     switch (request.method) {
       case 'GET':
         return { status: 200, body: this.#render(this.#existing(target), target) };
@@ -52,6 +53,13 @@ export class ResourceHandler {
       case 'POST':
         throw methodNotAllowed(request);
     }
+  }
+
+  #derived(request: ArmRequest, { id, descriptor }: ResourceTarget): ArmAnswer {
+    if (request.method !== 'GET') throw methodNotAllowed(request);
+    const body = descriptor.derive?.(id, this.state.world);
+    if (body === undefined) throw resourceNotFound(descriptor.type, id.names, id.resourceGroup);
+    return { status: 200, body: { id: id.toString(), name: id.name, type: descriptor.type, ...body } };
   }
 
   list(
@@ -133,10 +141,12 @@ export class ResourceHandler {
     if (!name.startsWith('list')) {
       this.#refuseDenied(target.id, `${target.descriptor.type}/${name}/action`);
       this.#refuseBusy(target, name);
+      this.#checkPreconditions(request, target.descriptor, resource);
     }
     const outcome = run({
       resource,
       id: ArmId.parse(resource.id),
+      at: this.state.now,
       requested: request.body.trim() === '' ? undefined : jsonBody(request),
       query: request.query,
       world: this.state.world,
@@ -214,8 +224,8 @@ export class ResourceHandler {
       plan,
       action,
       actor: request.principal,
-      // A `Location` URL of PATCH ends with the resource; one of DELETE or of an action has nothing to show.
-      result: action === 'update' ? 'resource' : 'nothing',
+      // A `Location` URL of PATCH ends with the resource, as does one of an action that answers with it at first.
+      result: action !== 'delete' && (action === 'update' || protocol.body === 'resource') ? 'resource' : 'nothing',
       ...(protocol.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: protocol.retryAfterSeconds }),
     });
     const status = protocol.status === 'created-or-ok' ? (existing === undefined ? 201 : 200) : protocol.status;

@@ -25,6 +25,7 @@ import { CreateClusterAccess1764200000000 } from './1764200000000-create-cluster
 import { CreateOperationSets1764300000000 } from './1764300000000-create-operation-sets.migration.js';
 import { CreateOperationHousekeeping1764310000000 } from './1764310000000-create-operation-housekeeping.migration.js';
 import { CreateOperationApprovals1764320000000 } from './1764320000000-create-operation-approvals.migration.js';
+import { CreateOperationAborts1764330000000 } from './1764330000000-create-operation-aborts.migration.js';
 
 /** In the order of their names' timestamps; a released one is never changed. */
 export const migrations = [
@@ -36,6 +37,7 @@ export const migrations = [
   CreateOperationSets1764300000000,
   CreateOperationHousekeeping1764310000000,
   CreateOperationApprovals1764320000000,
+  CreateOperationAborts1764330000000,
 ];
 
 /** What the tables should look like by the code: only the drift check reads them. */

@@ -8,6 +8,8 @@ import { ControlError } from '#libs/kernel/control-error.js';
 import { Secret } from '#libs/kernel/secret.js';
 import type { Finding } from '#libs/systems/contract/finding.js';
 import type {
+  AbortContext,
+  AbortOutcome,
   OperationDefinition,
   OperationContext,
   StepContext,
@@ -32,6 +34,12 @@ class World {
   answers: (StepOutcome | Error | (() => Promise<StepOutcome>))[] = [];
   verifications: (Verification | Error)[] = [];
   plan: Json | undefined;
+  /** One for each wish to stop the work of the abortable type. */
+  aborts: (AbortOutcome | Error)[] = [];
+  /** What each of those calls was told. */
+  readonly abortsSeen: boolean[] = [];
+  readonly intentsSeen: (string | undefined)[] = [];
+  notes: string | undefined;
   readonly tokensSeen: (string | undefined)[] = [];
   readonly secretsSeen: (string | undefined)[] = [];
   readonly outputsSeen: Readonly<Record<string, Json>>[] = [];
@@ -42,11 +50,21 @@ class World {
 
   async step(context: StepContext<{ thing: string }>): Promise<StepOutcome> {
     this.tokensSeen.push(context.resumeToken?.reveal());
+    this.intentsSeen.push(context.intent);
+    if (this.notes !== undefined) await context.noteIntent?.(this.notes);
     this.secretsSeen.push(context.secrets.password?.reveal());
     this.outputsSeen.push(context.outputs);
     const answer = this.answers.shift() ?? { outcome: 'done', message: 'Done.' };
     if (Error.isError(answer)) throw answer;
     return typeof answer === 'function' ? answer() : answer;
+  }
+
+  async abort(context: AbortContext<{ thing: string }>): Promise<AbortOutcome> {
+    this.abortsSeen.push(context.asked);
+    const answer = this.aborts.shift();
+    if (answer === undefined) throw new TypeError('Nobody expected a wish to stop');
+    if (Error.isError(answer)) throw answer;
+    return answer;
   }
 
   async verify(context: OperationContext<{ thing: string }>): Promise<Verification> {
@@ -95,11 +113,24 @@ describe('operations', () => {
     verify: (context) => world.verify(context),
   };
 
+  const abortable: OperationDefinition<typeof input> = {
+    ...definition,
+    type: 'test.thing.stop',
+    steps: [
+      {
+        name: 'change',
+        description: 'Changes it.',
+        run: (context) => world.step(context),
+        abort: (context) => world.abort(context),
+      },
+    ],
+  };
+
   beforeAll(async () => {
     test = await createTestDatabase();
     const { database } = test;
     const registry = new SystemRegistry([
-      { name: 'test', kinds: [], collectors: [], watchers: [], operations: [definition] },
+      { name: 'test', kinds: [], collectors: [], watchers: [], operations: [definition, abortable] },
     ]);
     operations = new OperationRepository(database);
     acceptor = new OperationAcceptor(
@@ -147,10 +178,10 @@ describe('operations', () => {
 
   async function accept(
     given: Record<string, unknown> = {},
-    options: { key?: string; dryRun?: boolean; principal?: string } = {},
+    options: { key?: string; dryRun?: boolean; principal?: string; type?: typeof definition } = {},
   ): Promise<OperationRecord> {
     const prepared = acceptor.prepare({
-      definition: definition,
+      definition: options.type ?? definition,
       input: { thing: `t-${randomUUID()}`, ...given },
       dryRun: options.dryRun ?? false,
       idempotencyKey: options.key,
@@ -647,6 +678,108 @@ describe('operations', () => {
     expect(await run(operation.id)).toBe('ended');
     expect((await find(operation.id)).status).toBe('Succeeded');
     expect(world.tokensSeen).toEqual([undefined, 't', 't']);
+  });
+
+  describe('whose work can be stopped', () => {
+    const stopping: AbortOutcome = { outcome: 'stopping', message: 'Azure stops it.', retryAfterSeconds: 30 };
+    const cancel = (id: string) =>
+      test.database.transaction((transaction) => operations.requestCancel(transaction, id));
+    const underWay = async (): Promise<string> => {
+      world.answers = [waiting('t'), waiting('t')];
+      const { id } = await accept({}, { type: abortable });
+      await run(id);
+      await cancel(id);
+      return id;
+    };
+    const stepOf = async (id: string) => (await find(id)).steps.find(({ name }) => name === 'change');
+
+    it('are canceled once it has stopped, and ask for that once', async () => {
+      world.aborts = [stopping, stopping, { outcome: 'stopped', message: 'Azure has stopped it.' }];
+      const id = await underWay();
+      expect(await run(id)).toBe('parked');
+      expect(await find(id)).toMatchObject({ status: 'Canceling', message: 'Azure stops it.' });
+      expect(await run(id)).toBe('parked');
+      expect(await run(id)).toBe('ended');
+      expect(world.abortsSeen).toEqual([false, true, true]);
+      expect(await find(id)).toMatchObject({ status: 'Canceled', error: null });
+      expect((await find(id)).message).toContain('Azure has stopped it.');
+      expect(await stepOf(id)).toMatchObject({ status: 'Failed', message: 'Azure has stopped it.' });
+      expect(world.tokensSeen).toEqual([undefined]);
+      expect(world.observed).toBe(1);
+    });
+
+    it('see through what cannot be stopped, and ask no more', async () => {
+      world.aborts = [{ outcome: 'goes-on', message: 'It cannot be stopped.' }];
+      const id = await underWay();
+      expect(await run(id)).toBe('parked');
+      expect(await run(id)).toBe('ended');
+      expect(world.abortsSeen).toEqual([false]);
+      expect(await find(id)).toMatchObject({ status: 'Succeeded' });
+      expect(world.tokensSeen).toEqual([undefined, 't', 't']);
+    });
+
+    it('ask again when nobody knows whether Azure has heard of it', async () => {
+      const lost = new ControlError('AZURE_UNAVAILABLE', 'Lost.', { retry: { kind: 'backoff' } });
+      world.aborts = [lost, { outcome: 'stopped', message: 'Azure has stopped it.' }];
+      const id = await underWay();
+      expect(await run(id)).toBe('parked');
+      expect(await run(id)).toBe('ended');
+      expect(world.abortsSeen).toEqual([false, false]);
+      expect((await find(id)).status).toBe('Canceled');
+    });
+
+    it('are looked at again at once when the cancellation comes while they ask for their work', async () => {
+      const { id } = await accept({}, { type: abortable });
+      world.answers = [
+        async () => {
+          await cancel(id);
+          return waiting('t');
+        },
+      ];
+      expect(await run(id)).toBe('parked');
+      const [job] = await jobOf(id);
+      expect(job!.run_at.getTime()).toBeLessThan(Date.now() + 5_000);
+    });
+  });
+
+  describe('that note what they are about to ask for', () => {
+    it('know it in the next turn when no answer came, and no more when one did', async () => {
+      world.notes = 'before the request';
+      world.answers = [
+        new ControlError('AZURE_TIMEOUT', 'No answer.', { retry: { kind: 'backoff' } }),
+        waiting('t'),
+        waiting('t'),
+      ];
+      const { id } = await accept();
+      await run(id);
+      await run(id);
+      world.notes = undefined;
+      await run(id);
+      expect(world.intentsSeen).toEqual([undefined, 'before the request', undefined]);
+      expect(JSON.stringify([await find(id), await operations.findEvents(id, 0, 100)])).not.toContain('before the');
+    });
+
+    it('send nothing once another worker has taken them over', async () => {
+      const entered = Promise.withResolvers<void>();
+      const goOn = Promise.withResolvers<void>();
+      const { id } = await accept();
+      let noted: Promise<void> | undefined;
+      const step = world.step.bind(world);
+      world.step = async (context) => {
+        entered.resolve();
+        await goOn.promise;
+        noted = context.noteIntent?.('late');
+        await noted;
+        return step(context);
+      };
+      const stalled = run(id);
+      await entered.promise;
+      world.step = step;
+      expect(await run(id)).toBe('ended');
+      goOn.resolve();
+      expect(await stalled).toBe('not-ours');
+      await expect(noted).rejects.toMatchObject({ code: 'FENCED' });
+    });
   });
 
   it('do not wait longer than they may take, whatever Azure asks for', async () => {

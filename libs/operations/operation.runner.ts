@@ -123,8 +123,7 @@ export class OperationRunner {
     for (const { name, run } of steps) {
       const record = stepOf(operation, name);
       if (record.status === 'Succeeded') continue;
-      if (await this.#shouldStopBefore(claim, record, definition)) return this.#cancel(claim, signal);
-      const turn = await run();
+      const turn = (await this.#cancellationBefore(claim, record, definition, signal)) ?? (await run());
       if (turn.next === 'leave') return turn.outcome;
     }
     // Only a dry run comes here: whatever else succeeds has been read back.
@@ -148,18 +147,76 @@ export class OperationRunner {
   }
 
   /**
-   * A cancellation takes effect between two pieces of work. What is known to go on in Azure is seen through, since leaving
-   * it would leave its outcome unknown; when that was the last piece, the cancellation came too late.
+   * A cancellation takes effect between two pieces of work. What is known to go on in Azure is stopped where Azure can, and
+   * otherwise seen through, since leaving it would leave its outcome unknown; when that was the last piece, the cancellation
+   * came too late.
+   * @returns undefined where the step is to be run.
    */
-  async #shouldStopBefore(
+  async #cancellationBefore(
     claim: OperationClaim,
-    step: OperationStepRecord,
+    record: OperationStepRecord,
     definition: OperationDefinition,
-  ): Promise<boolean> {
-    if ((await this.operations.currentStatus(claim.operation.id)) !== 'Canceling') return false;
-    if (step.waitReason === 'work') return false;
-    const isLast = step.name === VERIFY_STEP;
-    return !isLast || definition.steps.every((each) => stepOf(claim.operation, each.name).status !== 'Succeeded');
+    signal: AbortSignal,
+  ): Promise<LeavingTurn | undefined> {
+    if ((await this.operations.currentStatus(claim.operation.id)) !== 'Canceling') return undefined;
+    if (record.waitReason === 'work') {
+      const step = definition.steps.find((each) => each.name === record.name);
+      return step === undefined || record.abort === 'refused' ? undefined : this.#abort(claim, step, signal);
+    }
+    const isLast = record.name === VERIFY_STEP;
+    const isTooLate =
+      isLast && definition.steps.some((each) => stepOf(claim.operation, each.name).status === 'Succeeded');
+    return isTooLate ? undefined : { next: 'leave', outcome: await this.#cancel(claim, signal) };
+  }
+
+  /** Stops the work that a step waits for. @returns undefined where it is to be seen through. */
+  async #abort(
+    claim: OperationClaim,
+    step: OperationStep<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<LeavingTurn | undefined> {
+    const record = stepOf(claim.operation, step.name);
+    if (step.abort === undefined) return undefined;
+    const abort = step.abort.bind(step);
+    const turn = await this.#guarded(claim, step.name, signal, async (): Promise<Turn> => {
+      const context = { ...this.#stepContextOf(claim, record, signal), asked: record.abort === 'asked' };
+      const outcome = await abort(context);
+      switch (outcome.outcome) {
+        case 'stopped': {
+          const lastStep: StepChange = {
+            name: step.name,
+            status: 'Failed',
+            message: outcome.message,
+            countAttempt: true,
+          };
+          return { next: 'leave', outcome: await this.#cancel(claim, signal, lastStep) };
+        }
+        case 'stopping':
+          return this.#park(claim, outcome.retryAfterSeconds, {
+            name: step.name,
+            status: 'Waiting',
+            waitReason: 'work',
+            message: outcome.message,
+            abort: 'asked',
+            countAttempt: true,
+          });
+        case 'goes-on': {
+          const { status, waitReason } = record;
+          const change: StepChange = {
+            name: step.name,
+            status,
+            message: outcome.message,
+            abort: 'refused',
+            countAttempt: false,
+          };
+          const saved = await this.#save(claim, { ...change, ...(waitReason === null ? {} : { waitReason }) });
+          return saved ? CONTINUE : { next: 'leave', outcome: 'not-ours' };
+        }
+        default:
+          return assertNever(outcome);
+      }
+    });
+    return turn.next === 'leave' ? turn : undefined;
   }
 
   async #preflight(claim: OperationClaim, definition: OperationDefinition, signal: AbortSignal): Promise<Turn> {
@@ -199,16 +256,41 @@ export class OperationRunner {
       if (!saved) return { next: 'leave', outcome: 'not-ours' };
     }
     return this.#guarded(claim, step.name, signal, async () => {
-      const context: StepContext<Record<string, unknown>> = {
-        ...this.#contextOf(claim, signal),
-        resumeToken: claim.resumeTokens.get(step.name),
-        attempt: record.attempts + 1,
-      };
-      return this.#settle(claim, step.name, await step.run(context), signal);
+      const outcome = await step.run(this.#stepContextOf(claim, record, signal));
+      return this.#settle(claim, step, outcome, signal);
     });
   }
 
-  async #settle(claim: OperationClaim, name: string, outcome: StepOutcome, signal: AbortSignal): Promise<Turn> {
+  #stepContextOf(
+    claim: OperationClaim,
+    record: OperationStepRecord,
+    signal: AbortSignal,
+  ): StepContext<Record<string, unknown>> {
+    return {
+      ...this.#contextOf(claim, signal),
+      resumeToken: claim.resumeTokens.get(record.name),
+      attempt: record.attempts + 1,
+      intent: claim.intents.get(record.name),
+      noteIntent: async (intent) => {
+        const held = await this.database.transaction((transaction) =>
+          this.operations.noteIntent(transaction, claim, record.name, intent ?? null),
+        );
+        if (!held) {
+          throw new ControlError('FENCED', 'Another worker has taken the operation over.', {
+            retry: { kind: 'backoff' },
+          });
+        }
+      },
+    };
+  }
+
+  async #settle(
+    claim: OperationClaim,
+    step: OperationStep<Record<string, unknown>>,
+    outcome: StepOutcome,
+    signal: AbortSignal,
+  ): Promise<Turn> {
+    const { name } = step;
     switch (outcome.outcome) {
       case 'done': {
         const change: StepChange = {
@@ -221,14 +303,19 @@ export class OperationRunner {
         return (await this.#save(claim, change)) ? CONTINUE : { next: 'leave', outcome: 'not-ours' };
       }
       case 'wait':
-        return this.#park(claim, outcome.retryAfterSeconds, {
-          name,
-          status: 'Waiting',
-          waitReason: 'work',
-          message: outcome.message,
-          countAttempt: true,
-          ...(outcome.resumeToken === undefined ? {} : { resumeToken: outcome.resumeToken }),
-        });
+        return this.#park(
+          claim,
+          outcome.retryAfterSeconds,
+          {
+            name,
+            status: 'Waiting',
+            waitReason: 'work',
+            message: outcome.message,
+            countAttempt: true,
+            ...(outcome.resumeToken === undefined ? {} : { resumeToken: outcome.resumeToken }),
+          },
+          step.abort !== undefined && stepOf(claim.operation, name).abort === null,
+        );
       case 'blocked':
         return this.#park(claim, outcome.retryAfterSeconds, {
           name,
@@ -370,22 +457,24 @@ export class OperationRunner {
     return saved;
   }
 
-  async #park(claim: OperationClaim, seconds: number, change: StepChange): Promise<LeavingTurn> {
+  /** @param canAbort whether work that is waited for would be stopped by a cancellation. */
+  async #park(claim: OperationClaim, seconds: number, change: StepChange, canAbort = false): Promise<LeavingTurn> {
     const secondsLeft = (claim.operation.deadlineAt.getTime() - Date.now()) / 1000;
     const pause = Math.max(0, Math.min(seconds, secondsLeft));
     const saved = await this.database.transaction(async (transaction) => {
       const status = await this.operations.park(transaction, claim, pause);
       if (status === undefined) return false;
       await this.operations.saveStep(transaction, claim, change);
-      // A cancellation that came in meanwhile takes effect at once, unless work is to be seen through.
-      const stopsNext = status === 'Canceling' && change.waitReason !== 'work';
+      // A cancellation that came in meanwhile takes effect at once, unless work can only be seen through.
+      const stopsNext = status === 'Canceling' && (canAbort || change.waitReason !== 'work');
       await this.jobs.schedule(transaction, claim.operation.id, stopsNext ? 0 : pause);
       return true;
     });
     return { next: 'leave', outcome: saved ? 'parked' : 'not-ours' };
   }
 
-  async #cancel(claim: OperationClaim, signal: AbortSignal): Promise<RunOutcome> {
+  /** @param stopped the step whose work was stopped, where some was under way. */
+  async #cancel(claim: OperationClaim, signal: AbortSignal, stopped?: StepChange): Promise<RunOutcome> {
     const did = claim.operation.steps.filter(
       (step) => step.status === 'Succeeded' && step.name !== PREFLIGHT_STEP && step.name !== VERIFY_STEP,
     );
@@ -395,15 +484,17 @@ export class OperationRunner {
         step.name !== PREFLIGHT_STEP &&
         step.startedAt !== null &&
         step.waitReason !== 'foreign-work' &&
+        step.name !== stopped?.name &&
         !did.includes(step),
     );
     const message = [
       did.length === 0 ? 'Canceled.' : `Canceled after: ${namesOf(did)}. What these did was not undone.`,
-      ...(did.length + unsure.length === 0 ? ['Nothing was changed.'] : []),
+      ...(stopped === undefined ? [] : [stopped.message]),
+      ...(did.length + unsure.length === 0 && stopped === undefined ? ['Nothing was changed.'] : []),
       ...(unsure.length === 0 ? [] : [`The request of ${namesOf(unsure)} may have reached Azure; look at the target.`]),
     ].join(' ');
     const seen = await this.#observe(claim.operation, signal);
-    return this.#end(claim, { status: 'Canceled', error: null, result: null, message }, seen);
+    return this.#end(claim, { status: 'Canceled', error: null, result: null, message }, seen, stopped);
   }
 
   async #fail(
@@ -521,5 +612,6 @@ function applyTo(step: OperationStepRecord, change: StepChange): void {
   step.message = change.message;
   step.waitReason = change.waitReason ?? null;
   step.output = change.output ?? step.output;
+  step.abort = change.abort ?? step.abort;
   if (change.countAttempt) step.attempts += 1;
 }

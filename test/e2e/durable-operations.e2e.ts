@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Stack } from './stack.js';
+import { Stack, type Answer } from './stack.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const GROUP = '/subscriptions/5a7c0e8b-3f1d-4c62-9b0e-7d2f6a41c8e3/resourceGroups/demo_aks01';
@@ -220,6 +220,53 @@ describe('durable operations', () => {
     expect(await countOf('demo-aks01')).toBe(2);
     const tooLate = await stack.api(`/v1/operations/${first.body.id}/cancel`, { method: 'POST' });
     expect(tooLate).toMatchObject({ status: 409, body: { code: 'NOT_CANCELABLE' } });
+  });
+
+  const aborts = async (): Promise<number> =>
+    (await stack.azureRequests('POST', /\/agentPools\/nodepool1\/abort$/i)).length;
+  /** Cancels a scaling that Azure is at. */
+  const cancelUnderWay = async (count: number): Promise<Answer['body']> => {
+    await settle(6);
+    const { body } = await stack.startOperation('aks.nodePool.scale', { nodePool: pool('demo-aks01'), count });
+    await stack.until('Azure to be at it', async () => {
+      const { body: seen } = await stack.api(`/v1/operations/${body.id}`);
+      return seen.steps.find(({ name }: { name: string }) => name === 'scale').status === 'Waiting';
+    });
+    const canceling = await stack.api(`/v1/operations/${body.id}/cancel`, { method: 'POST' });
+    expect(canceling.body.status).toBe('Canceling');
+    await settle(1);
+    return stack.endOf(body.id);
+  };
+
+  it('stop what Azure is at when they are canceled, and say how it was left', async () => {
+    const before = await aborts();
+    const canceled = await cancelUnderWay(7);
+    expect(canceled).toMatchObject({ status: 'Canceled', error: null, message: expect.stringContaining('stopped') });
+    expect(canceled.steps.find(({ name }: { name: string }) => name === 'scale').status).toBe('Failed');
+    expect(await aborts()).toBe(before + 1);
+    const { body } = await stack.azure(`${pool('demo-aks01')}?api-version=2026-04-01`);
+    expect(body.properties.provisioningState).toBe('Canceled');
+    const { body: again } = await stack.startOperation('aks.nodePool.scale', {
+      nodePool: pool('demo-aks01'),
+      count: 3,
+    });
+    expect(await stack.endOf(again.id)).toMatchObject({ status: 'Succeeded' });
+  });
+
+  it('see what Azure will not stop through, and say that the cancellation came too late', async () => {
+    const before = await aborts();
+    await stack.simulator('/faults', {
+      method: 'POST',
+      body: {
+        match: { method: 'POST', path: '/agentPools/nodepool1/abort$' },
+        fault: { type: 'error', status: 400, body: { code: 'OperationNotAllowed', message: 'It cannot be aborted.' } },
+      },
+    });
+    const ended = await cancelUnderWay(4);
+    expect(ended).toMatchObject({ status: 'Succeeded', message: expect.stringContaining('too late') });
+    // Asked once, whatever the number of looks.
+    expect(await aborts()).toBe(before + 1);
+    expect(await countOf('demo-aks01')).toBe(4);
   });
 
   it('tell what they would do in a dry run, and do nothing', async () => {

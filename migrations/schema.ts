@@ -26,6 +26,7 @@ import { CreateOperationSets1764300000000 } from './1764300000000-create-operati
 import { CreateOperationHousekeeping1764310000000 } from './1764310000000-create-operation-housekeeping.migration.js';
 import { CreateOperationApprovals1764320000000 } from './1764320000000-create-operation-approvals.migration.js';
 import { CreateOperationAborts1764330000000 } from './1764330000000-create-operation-aborts.migration.js';
+import { CreateOperationFeed1764340000000 } from './1764340000000-create-operation-feed.migration.js';
 
 /** In the order of their names' timestamps; a released one is never changed. */
 export const migrations = [
@@ -38,6 +39,7 @@ export const migrations = [
   CreateOperationHousekeeping1764310000000,
   CreateOperationApprovals1764320000000,
   CreateOperationAborts1764330000000,
+  CreateOperationFeed1764340000000,
 ];
 
 /** What the tables should look like by the code: only the drift check reads them. */

@@ -17,6 +17,7 @@ import { AuditController } from './rest/audit.controller.js';
 import { ChangeController } from './rest/change.controller.js';
 import { ClusterController } from './rest/cluster.controller.js';
 import { OperationController } from './rest/operation.controller.js';
+import { OperationEventController } from './rest/operation-event.controller.js';
 import { OperationSetController } from './rest/operation-set.controller.js';
 import { OperationTypeController } from './rest/operation-type.controller.js';
 import { ResourceController } from './rest/resource.controller.js';
@@ -61,6 +62,7 @@ export class ApiEdgeModule {
         ResourceController,
         ClusterController,
         OperationController,
+        OperationEventController,
         OperationSetController,
         OperationTypeController,
         ChangeController,

@@ -35,6 +35,7 @@ import { WorkerLease } from '#libs/kernel/worker-lease.js';
 import { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
 import { ApprovalPolicy } from '#libs/operations/approval.policy.js';
 import { OperationAcceptor } from '#libs/operations/operation.acceptor.js';
+import { OperationFeedRepository } from '#libs/operations/operation-feed.repository.js';
 import { OperationRepository } from '#libs/operations/operation.repository.js';
 import { OPERATION_SET_CHANNEL, OperationSetRepository } from '#libs/operations/operation-set.repository.js';
 import { KubeModule } from '#libs/kube/kube.module.js';
@@ -120,6 +121,11 @@ export class HouseModule {
           provide: OperationRepository,
           inject: [Database],
           useFactory: (database: Database) => new OperationRepository(database),
+        },
+        {
+          provide: OperationFeedRepository,
+          inject: [Database],
+          useFactory: (database: Database) => new OperationFeedRepository(database, configuration),
         },
         {
           provide: OperationSetRepository,
@@ -334,6 +340,7 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
         ReferenceResolver,
         OperationWatcher,
         OperationApprovals,
+        OperationFeedRepository,
       ],
       useFactory: (
         database: Database,
@@ -345,7 +352,20 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
         references: ReferenceResolver,
         watcher: OperationWatcher,
         approvals: OperationApprovals,
-      ) => new OperationControl(database, registry, acceptor, operations, jobs, audit, references, watcher, approvals),
+        feed: OperationFeedRepository,
+      ) =>
+        new OperationControl(
+          database,
+          registry,
+          acceptor,
+          operations,
+          jobs,
+          audit,
+          references,
+          watcher,
+          approvals,
+          feed,
+        ),
     },
     {
       provide: OperationSetControl,

@@ -21,7 +21,8 @@ const PICTURE = `
 
 const OPEN = `('Pending', 'Running', 'Waiting', 'Canceling')`;
 
-interface PictureRow {
+/** As `PICTURE` makes it. */
+export interface PictureRow {
   id: string;
   type: string;
   status: OperationStatus;
@@ -222,7 +223,7 @@ export class OperationRepository {
       `SELECT ${PICTURE} AS picture FROM operation o WHERE o.id = $1`,
       [id],
     );
-    return rows[0] === undefined ? undefined : recordOf(rows[0].picture);
+    return rows[0] === undefined ? undefined : operationOf(rows[0].picture);
   }
 
   async findMany(ids: readonly string[]): Promise<OperationRecord[]> {
@@ -230,7 +231,7 @@ export class OperationRepository {
       `SELECT ${PICTURE} AS picture FROM operation o WHERE o.id = ANY ($1::uuid[])`,
       [ids],
     );
-    return rows.map((row) => recordOf(row.picture));
+    return rows.map((row) => operationOf(row.picture));
   }
 
   async findByIdempotencyKey(
@@ -244,7 +245,7 @@ export class OperationRepository {
       [principalId, key],
     );
     const row = rows[0];
-    return row === undefined ? undefined : { operation: recordOf(row.picture), hash: row.idempotency_hash };
+    return row === undefined ? undefined : { operation: operationOf(row.picture), hash: row.idempotency_hash };
   }
 
   /** A key whose time is over, and whose operation has ended, stands for nothing any more. */
@@ -283,7 +284,7 @@ export class OperationRepository {
       ],
     );
     return rows.map(({ picture }) => ({
-      operation: recordOf(picture),
+      operation: operationOf(picture),
       position: { createdAt: picture.created_at, id: picture.id },
     }));
   }
@@ -294,7 +295,7 @@ export class OperationRepository {
        WHERE operation_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3`,
       [id, afterSequence, limit],
     );
-    return rows.map((row) => ({ sequence: row.sequence, at: row.at, operation: recordOf(row.snapshot) }));
+    return rows.map((row) => ({ sequence: row.sequence, at: row.at, operation: operationOf(row.snapshot) }));
   }
 
   /**
@@ -634,7 +635,8 @@ function nullableJson(value: unknown): string | null {
   return value === null || value === undefined ? null : databaseJson(value);
 }
 
-function recordOf(row: PictureRow): OperationRecord {
+/** What a picture shows. */
+export function operationOf(row: PictureRow): OperationRecord {
   return {
     id: row.id,
     type: row.type,

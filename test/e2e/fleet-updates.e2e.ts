@@ -184,7 +184,10 @@ describe('updates of a fleet', () => {
   it('stops when the one who waits for it cancels, and can be started again', async () => {
     await setUpgradeSeconds(5);
     const upgrade = { type: 'ControlPlaneOnly', kubernetesVersion: '1.35.0' };
-    const id = await begins('fleet.updateRun.create', create('called-off', { upgrade, waitFor: 'completed' }));
+    // First the cluster that still has something to upgrade, so that the other is left when the run stops.
+    const stages = [...STAGES].reverse().map(({ name, groups }) => ({ name, groups }));
+    const input = create('called-off', { strategy: undefined, stages, upgrade, waitFor: 'completed' });
+    const id = await begins('fleet.updateRun.create', input);
     await stack.until('the waiting for the run', async () => {
       const { body } = await stack.api(`/v1/operations/${id}`);
       return body.steps.find((step: { name: string; status: string }) => step.name === 'follow')?.status === 'Waiting';

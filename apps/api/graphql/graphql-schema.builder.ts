@@ -16,6 +16,7 @@ import {
   type GraphQLInputType,
   type GraphQLNullableType,
   type GraphQLOutputType,
+  getNullableType,
 } from 'graphql';
 import { z } from 'zod';
 import { ControlError } from '#libs/kernel/control-error.js';
@@ -42,6 +43,7 @@ import {
   approvalDecisionRequest,
   approvalState,
   operation,
+  operationEvent,
   operationStatus,
   operationType,
   resource,
@@ -563,6 +565,21 @@ class GraphqlSchemaBuilder {
         },
         resolve: streamedItem,
       },
+      operationEvents: {
+        type: new GraphQLNonNull(this.#mapper.objectType(operationEvent, 'OperationEvent')),
+        description: 'Every transition that matches, as it comes; with `after` first those that were missed.',
+        args: {
+          filter: { type: this.#operationFilter },
+          after: { type: GraphQLString, description: 'The id of the last transition that was seen.' },
+        },
+        subscribe: (_root, given, { controls, caller }) => {
+          const { filter, after } = parseRequest(operationWatchArguments, withPresentFilter(given), 'argument');
+          const stream = controls.streams.open();
+          const query = { ...presentMembers(filter ?? {}), ...presentMembers({ after }) };
+          return subscriptionSource(stream, controls.operations.followEvents(caller, query, stream.signal));
+        },
+        resolve: streamedItem,
+      },
       changes: {
         type: new GraphQLNonNull(this.#mapper.objectType(change, 'Change')),
         description: 'Every change that matches, as it is seen; with `after` first those that were missed.',
@@ -597,7 +614,7 @@ class GraphqlSchemaBuilder {
       requestedBy: { type: GraphQLString, description: 'Who asked for it.' },
       set: { type: GraphQLString, description: 'The id of the set that they are a part of.' },
       approval: {
-        type: this.#mapper.input(approvalState, 'ApprovalState'),
+        type: getNullableType(this.#mapper.input(approvalState, 'ApprovalState')),
         description: 'What has become of the consent that they need.',
       },
     }),
@@ -704,8 +721,16 @@ const operationListArguments = z.object({
     .optional(),
   ...pageArguments,
 });
-// Who asked is not told apart on the way of a notification.
-const operationWatchArguments = z.object({ filter: z.strictObject(operationFilter).optional() });
+const operationWatchArguments = z.object({
+  filter: z
+    .strictObject(
+      { ...operationFilter, requestedBy: filterText(200).optional() },
+      // What has become of a consent is no filter of transitions.
+      'must not be about approvals here',
+    )
+    .optional(),
+  after: filterText(8192).optional(),
+});
 
 const operationSetListArguments = z.object({
   status: z.array(operationSetStatus).max(10).optional(),

@@ -13,6 +13,7 @@ import { HEALTH_STATES, OBSERVATION_SOURCES, RELATION_TYPES } from '#libs/system
 import type { AuditCheckpointView, AuditEventView } from '#libs/control/audit.view.js';
 import type {
   ApprovalView,
+  OperationEventPageView,
   OperationEventView,
   OperationPageView,
   OperationStepView,
@@ -348,11 +349,21 @@ export const operationPage = z
 
 export const operationEvent = z
   .object({
-    id: z.string().describe('Grows within an operation; `Last-Event-ID` takes it.'),
+    id: z.string().describe('The place of the transition in the stream that it comes from; `Last-Event-ID` takes it.'),
     at: instant.describe('When the transition happened.'),
     operation: operation.describe('The operation after the transition.'),
   })
   .meta({ id: 'OperationEvent', description: 'A transition of an operation.' }) satisfies z.ZodType<OperationEventView>;
+
+export const operationEventPage = z
+  .object({
+    items: z.array(operationEvent).describe('The transitions, oldest first.'),
+    nextCursor: z.string().describe('What `after` takes to go on from here; always there.'),
+  })
+  .meta({
+    id: 'OperationEventPage',
+    description: 'A part of the transitions of all operations.',
+  }) satisfies z.ZodType<OperationEventPageView>;
 
 export const operationType = z
   .object({

@@ -76,7 +76,9 @@ describe('streams', () => {
       await until(() => api.operations.openStreams === 0);
       let text = '';
       socket.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
-      await new Promise((resolve) => socket.once('close', resolve));
+      socket.resume();
+      await until(() => text.endsWith('0\r\n\r\n'));
+      socket.destroy();
       const sent = text.match(/^id: \d+$/gm)!.length;
       expect(sent).toBeLessThan(500);
       expect(text.slice(text.lastIndexOf('event: problem'))).toContain('CONSUMER_TOO_SLOW');

@@ -74,6 +74,8 @@ export async function sendEventStream<T>(
     request.log.warn('A client takes nothing more of its event stream and is let go');
     letGo(reply, body, problemText(tooSlow()));
     stream.close();
+    // It waits to be asked for the next event, which nobody will do.
+    events.return().catch((error: unknown) => request.log.error({ err: error }, 'event stream did not end well'));
   });
   const text = eventTexts({ events, first, stream, stall, ...options }, problemText);
   // One text at a time: what is read ahead would only lie about.

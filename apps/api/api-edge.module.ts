@@ -17,6 +17,7 @@ import { AuditController } from './rest/audit.controller.js';
 import { ChangeController } from './rest/change.controller.js';
 import { ClusterController } from './rest/cluster.controller.js';
 import { OperationController } from './rest/operation.controller.js';
+import { BudgetController } from './rest/budget.controller.js';
 import { OperationEventController } from './rest/operation-event.controller.js';
 import { OperationSetController } from './rest/operation-set.controller.js';
 import { OperationTypeController } from './rest/operation-type.controller.js';
@@ -24,7 +25,7 @@ import { ResourceController } from './rest/resource.controller.js';
 import { TypedRoutes } from './rest/typed-routes.js';
 
 /**
- * The HTTP edges. They need SystemRegistry and the controls (Resource, Cluster, Operation, Change, Audit, Access, Readiness) from
+ * The HTTP edges. They need SystemRegistry and the controls (Resource, Cluster, Operation, Change, Budget, Audit, Access, Readiness) from
  * a global module, or from one of `imports`, which must export them.
  */
 @Module({})
@@ -65,6 +66,7 @@ export class ApiEdgeModule {
         OperationEventController,
         OperationSetController,
         OperationTypeController,
+        BudgetController,
         ChangeController,
         AuditController,
         HealthController,

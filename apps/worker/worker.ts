@@ -32,6 +32,7 @@ import { OperationHousekeepingRepository } from '#libs/operations/operation-hous
 import { OperationRepository } from '#libs/operations/operation.repository.js';
 import { OperationSetEngine } from '#libs/operations/operation-set.engine.js';
 import { OperationSetRepository } from '#libs/operations/operation-set.repository.js';
+import { ThrottleBucketRepository } from '#libs/operations/throttle-bucket.repository.js';
 import { OperationRunner } from '#libs/operations/operation.runner.js';
 import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import type { Logger } from '../house/logger.js';
@@ -76,6 +77,7 @@ export class Worker {
       operations,
       housekeeping: new OperationHousekeepingRepository(database),
       lease: house.get(WorkerLease),
+      buckets: house.get(ThrottleBucketRepository),
     });
     this.#jobs = new JobEngine(
       database,

@@ -1,3 +1,4 @@
+import { onAccountOf } from '#libs/kernel/call-origin.js';
 import { ControlError, storedProblem } from '#libs/kernel/control-error.js';
 import type { Json } from '#libs/kernel/json.js';
 import type { SecretVault } from '#libs/kernel/secret-vault.js';
@@ -74,7 +75,8 @@ export class OperationRunner {
       case 'unapproved':
         return result.expired ? this.#expireApproval(operationId) : 'queued';
       case 'claimed':
-        return this.#turn(result.claim, signal);
+        // Its calls to Azure count as those of whoever asked for it.
+        return onAccountOf(`principal:${result.claim.operation.requestedBy}`, () => this.#turn(result.claim, signal));
       default:
         return assertNever(result);
     }

@@ -309,6 +309,61 @@ describe('durable operations', () => {
     expect(await read({ 'last-event-id': '2' })).toEqual(all.slice(2));
   });
 
+  it('are followed all together, by a filter, from where one was', async () => {
+    const target = encodeURIComponent(pool('demo-aks02'));
+    let after = '';
+    for (let unread = true; unread;) {
+      const { body } = await stack.api(`/v1/operation-events?limit=100${after === '' ? '' : `&after=${after}`}`);
+      unread = body.items.length > 0;
+      after = body.nextCursor;
+    }
+    const input = { nodePool: pool('demo-aks02'), count: 4 };
+    const { body: mine } = await stack.startOperation('aks.nodePool.scale', input);
+    const { body: other } = await stack.startOperation('aks.nodePool.scale', {
+      nodePool: pool('demo-aks01'),
+      count: 2,
+    });
+    await Promise.all([stack.endOf(mine.id), stack.endOf(other.id)]);
+    const page = await stack.until('the last transition', async () => {
+      const { body } = await stack.api(`/v1/operation-events?target=${target}&after=${after}&limit=100`);
+      return body.items.at(-1)?.operation.status === 'Succeeded' ? body : undefined;
+    });
+    const ids = new Set(page.items.map(({ operation }: { operation: { id: string } }) => operation.id));
+    expect([...ids]).toEqual([mine.id]);
+    const statuses = page.items.map(({ operation }: { operation: { status: string } }) => operation.status);
+    expect(statuses.slice(0, 2)).toEqual(['Pending', 'Running']);
+    // From the second transition on, the rest comes by way of the stream, too.
+    const leave = new AbortController();
+    const stream = await fetch(`${stack.apiUrl}/v1/operation-events?target=${target}`, {
+      headers: {
+        authorization: `Bearer ${stack.adminToken}`,
+        accept: 'text/event-stream',
+        'last-event-id': page.items[1].id,
+      },
+      signal: leave.signal,
+    });
+    let text = '';
+    for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (text.includes('"status":"Succeeded"')) break;
+    }
+    leave.abort();
+    const streamed = text.match(/^id: .+$/gm)!.map((line) => line.slice('id: '.length));
+    expect(streamed).toEqual(page.items.slice(2).map(({ id }: { id: string }) => id));
+  });
+
+  it('share one budget of calls to Azure, which everybody can see', async () => {
+    const { body } = await stack.api('/v1/budgets');
+    const writes = body.items.find(({ callClass }: { callClass: string }) => callClass === 'writes');
+    expect(writes).toMatchObject({ capacity: 200, refillPerSecond: 10, closedForSeconds: expect.any(Number) });
+    const reads = body.items.find(
+      ({ scope, callClass }: { scope: string; callClass: string }) => scope === writes.scope && callClass === 'reads',
+    );
+    const callers = reads.callers.map(({ caller }: { caller: string }) => caller);
+    expect(callers).toEqual(expect.arrayContaining(['principal:administrator', 'sync']));
+    expect((await stack.api('/v1/budgets', { token: null })).status).toBe(401);
+  });
+
   it('leave an audit log that can be checked without Pilothouse', async () => {
     const directory = await mkdtemp(path.join(tmpdir(), 'pilothouse-audit-'));
     try {

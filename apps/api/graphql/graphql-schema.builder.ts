@@ -41,6 +41,7 @@ import {
   freshnessRange,
   healthState,
   approvalDecisionRequest,
+  budget,
   approvalState,
   operation,
   operationEvent,
@@ -314,6 +315,11 @@ class GraphqlSchemaBuilder {
   }
 
   #addFeedQueries(put: (name: string, field: Field) => void): void {
+    put('budgets', {
+      type: listOf(this.#mapper.objectType(budget, 'Budget')),
+      description: 'What is left of the calls that Azure allows, for all of Pilothouse together.',
+      resolve: async (_root, _given, { controls, caller }) => (await controls.budgets.list(caller)).items,
+    });
     put('auditEvents', {
       type: new GraphQLNonNull(
         this.#connectionType('AuditEvent', this.#mapper.objectType(auditEvent, 'AuditEvent'), {}),

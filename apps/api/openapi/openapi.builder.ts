@@ -20,6 +20,7 @@ import {
   operationPage,
   operationType,
   approvalDecisionRequest,
+  budgetList,
   operationEventPage,
   operationTypeList,
   problem,
@@ -588,6 +589,15 @@ class OpenapiBuilder {
         },
       },
       problems: ['INVALID_REQUEST', 'UNKNOWN_KIND', 'INVALID_CURSOR', 'CURSOR_EXPIRED', 'UNAVAILABLE'],
+    });
+    this.#add('get', '/v1/budgets', {
+      tag: 'Feeds',
+      summary: 'What is left of the calls that Azure allows',
+      description:
+        'Azure counts the calls of a subscription. All processes of Pilothouse share one bucket for each subscription and class ' +
+        'of calls, lowered by what Azure itself says is left; whoever has had their share leaves the rest of it to others.',
+      operationId: 'listBudgets',
+      responses: { 200: json('The budgets.', this.#schemas.addOutput('BudgetList', budgetList)) },
     });
     this.#add('get', '/v1/audit-events', {
       tag: 'Feeds',

@@ -353,14 +353,17 @@ describe('durable operations', () => {
   });
 
   it('share one budget of calls to Azure, which everybody can see', async () => {
+    const { body: scaling } = await stack.startOperation('aks.nodePool.scale', {
+      nodePool: pool('demo-aks02'),
+      count: 1,
+    });
+    await stack.endOf(scaling.id);
     const { body } = await stack.api('/v1/budgets');
     const writes = body.items.find(({ callClass }: { callClass: string }) => callClass === 'writes');
     expect(writes).toMatchObject({ capacity: 200, refillPerSecond: 10, closedForSeconds: expect.any(Number) });
-    const reads = body.items.find(
-      ({ scope, callClass }: { scope: string; callClass: string }) => scope === writes.scope && callClass === 'reads',
-    );
-    const callers = reads.callers.map(({ caller }: { caller: string }) => caller);
-    expect(callers).toEqual(expect.arrayContaining(['principal:administrator', 'sync']));
+    const callersOf = ({ callers }: { callers: { caller: string }[] }) => callers.map(({ caller }) => caller);
+    expect(callersOf(writes)).toContain('principal:administrator');
+    expect(body.items.flatMap(callersOf)).toContain('sync');
     expect((await stack.api('/v1/budgets', { token: null })).status).toBe(401);
   });
 

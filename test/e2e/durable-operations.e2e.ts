@@ -355,7 +355,7 @@ describe('durable operations', () => {
   it('share one budget of calls to Azure, which everybody can see', async () => {
     const { body: scaling } = await stack.startOperation('aks.nodePool.scale', {
       nodePool: pool('demo-aks02'),
-      count: 1,
+      count: 3,
     });
     await stack.endOf(scaling.id);
     const { body } = await stack.api('/v1/budgets');

@@ -18,7 +18,6 @@ const MOST_RETRIES = 3;
 const TIME_IS_UP = Symbol('time is up');
 const SUBSCRIPTION_IN_PATH = /^\/subscriptions\/([0-9a-f-]{36})(?:\/|$)/i;
 const GRAPH_PATH = /^\/providers\/microsoft\.resourcegraph\/resources$/i;
-/** By ARM's convention an action named `list…` only reads (credentials, keys). */
 const LISTING_ACTION = /\/list[a-z]*$/i;
 /** A refusal of ARM itself, which counts for the whole bucket; a resource provider's own concerns one object. */
 const BUCKET_REFUSALS = new Set(['SubscriptionRequestsThrottled', 'TenantRequestsThrottled']);
@@ -188,10 +187,15 @@ function callOf(method: string, path: string): Call {
       return { scope, callClass: 'deletes', repeatable: false };
     case 'POST':
       if (GRAPH_PATH.test(path)) return { scope: TENANT, callClass: 'graphQueries', repeatable: true };
-      return { scope, callClass: 'writes', repeatable: LISTING_ACTION.test(path) };
+      return { scope, callClass: 'writes', repeatable: isListingAction(path) };
     default:
       return { scope, callClass: 'writes', repeatable: false };
   }
+}
+
+/** By ARM's convention an action named `list…` only reads (credentials, keys). */
+export function isListingAction(path: string): boolean {
+  return LISTING_ACTION.test(path);
 }
 
 function isPassingFault(status: number): boolean {

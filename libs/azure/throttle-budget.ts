@@ -37,7 +37,7 @@ export class ThrottleBudget {
    * @throws ControlError AZURE_THROTTLED with the time to wait, when that is longer than a caller should be held.
    */
   async take(scope: string, callClass: CallClass, signal?: AbortSignal): Promise<number> {
-    const { store, longestWaitMs, sleep } = this.options;
+    const { store, longestWaitMs } = this.options;
     const answer = await store.take({ scope, callClass }, BUCKET_LIMITS[callClass], currentAccount(), longestWaitMs);
     if (answer.outcome === 'refused') {
       throw new ControlError(
@@ -46,7 +46,7 @@ export class ThrottleBudget {
         { retry: { kind: 'after', seconds: Math.ceil(answer.waitMs / 1000) } },
       );
     }
-    if (answer.waitMs > 0) await sleep(answer.waitMs, signal);
+    if (answer.waitMs > 0) await this.options.sleep(answer.waitMs, signal);
     return answer.left;
   }
 

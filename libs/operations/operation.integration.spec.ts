@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { ArmId } from '#libs/kernel/arm-id.js';
+import { noteReading, refuseInRehearsal } from '#libs/kernel/rehearsal.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { Secret } from '#libs/kernel/secret.js';
 import type { Finding } from '#libs/systems/contract/finding.js';
@@ -113,8 +114,9 @@ describe('operations', () => {
     verify: (context) => world.verify(context),
   };
 
+  const { plan: _ofAnother, ...withoutPlan } = definition;
   const abortable: OperationDefinition<typeof input> = {
-    ...definition,
+    ...withoutPlan,
     type: 'test.thing.stop',
     steps: [
       {
@@ -330,6 +332,68 @@ describe('operations', () => {
       changes: [{ path: 'size', before: 1, after: 2 }],
     });
     expect(world.tokensSeen).toEqual([]);
+  });
+
+  describe('rehearsed in a dry run whose type cannot tell what it would change', () => {
+    const rehearse = async (given: Record<string, unknown> = {}) => {
+      world.plan = undefined;
+      const { id } = await accept(given, { dryRun: true, type: abortable });
+      expect(await run(id)).toBe('ended');
+      return find(id);
+    };
+
+    it('show the request that they would send, and send none', async () => {
+      world.answers = [
+        async () => {
+          noteReading('/things/1', { properties: { size: 1, colour: 'red' } });
+          refuseInRehearsal('PUT', '/Things/1', { properties: { size: 4, colour: 'red' } });
+          throw new TypeError('It was sent');
+        },
+      ];
+      expect(await rehearse()).toMatchObject({
+        status: 'Succeeded',
+        result: {
+          changes: {
+            steps: [
+              {
+                step: 'change',
+                would: 'change',
+                method: 'PUT',
+                target: '/Things/1',
+                isNew: false,
+                differences: [{ path: '.properties.size', before: 1, after: 4 }],
+              },
+            ],
+          },
+        },
+      });
+    });
+
+    it.each<{ reason: string; answer: StepOutcome | Error; would: string; code?: string }>([
+      { reason: 'the wanted state is there', answer: { outcome: 'done', message: 'm' }, would: 'change-nothing' },
+      {
+        reason: 'somebody else is at it',
+        answer: { outcome: 'blocked', message: 'm', retryAfterSeconds: 1 },
+        would: 'wait',
+      },
+      { reason: 'it would be refused', answer: new ControlError('CONFLICT', 'no'), would: 'fail', code: 'CONFLICT' },
+    ])('say what would come of them: $reason', async ({ answer, would, code }) => {
+      world.answers = [answer];
+      const { result } = await rehearse();
+      expect(result).toMatchObject({ changes: { steps: [{ would, ...(code === undefined ? {} : { code }) }] } });
+    });
+
+    it('are given no secret that could come into what is shown', async () => {
+      await rehearse({ password: 'swordfish' });
+      expect(world.secretsSeen).toEqual(['[redacted]']);
+    });
+
+    it('are tried again when what they have to read cannot be read at the moment', async () => {
+      world.answers = [new ControlError('AZURE_UNAVAILABLE', 'Busy.', { retry: { kind: 'backoff' } })];
+      const { id } = await accept({}, { dryRun: true, type: abortable });
+      expect(await run(id)).toBe('parked');
+      expect(await run(id)).toBe('ended');
+    });
   });
 
   it('keep the resume token of a waiting step for the next turn, and show it nowhere', async () => {

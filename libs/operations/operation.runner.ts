@@ -1,6 +1,9 @@
 import { onAccountOf } from '#libs/kernel/call-origin.js';
 import { ControlError, storedProblem } from '#libs/kernel/control-error.js';
-import type { Json } from '#libs/kernel/json.js';
+import type { Json, JsonObject } from '#libs/kernel/json.js';
+import { fieldDifferences } from '#libs/kernel/json-difference.js';
+import { rehearse } from '#libs/kernel/rehearsal.js';
+import { Secret } from '#libs/kernel/secret.js';
 import type { SecretVault } from '#libs/kernel/secret-vault.js';
 import { type Database, isPassingDatabaseFault } from '#libs/database/database.js';
 import type { Transaction } from '#libs/database/sql.js';
@@ -132,15 +135,16 @@ export class OperationRunner {
     return this.#plan(claim, definition, signal);
   }
 
-  /** What a dry run answers: the steps, and where the definition can tell, what they would change. */
+  /** What a dry run answers: the steps, and what they would change. */
   async #plan(claim: OperationClaim, definition: OperationDefinition, signal: AbortSignal): Promise<RunOutcome> {
     const turn = await this.#guarded(claim, PREFLIGHT_STEP, signal, async (): Promise<LeavingTurn> => {
       const plan = definition.steps.map((step) => ({ step: step.name, description: step.description }));
-      const changes = await definition.plan?.(this.#contextOf(claim, signal));
+      const context = this.#contextOf(claim, signal);
+      const changes = await (definition.plan?.(context) ?? rehearseSteps(definition, context));
       const outcome = await this.#end(claim, {
         status: 'Succeeded',
         error: null,
-        result: { plan, ...(changes === undefined ? {} : { changes }) },
+        result: { plan, changes },
         message: 'The checks passed; nothing was changed.',
       });
       return { next: 'leave', outcome };
@@ -585,6 +589,72 @@ export class OperationRunner {
     if (operation.lockKey === null) return;
     const next = await this.operations.findNextPending(transaction, operation.lockKey);
     if (next !== undefined) await this.jobs.schedule(transaction, next, 0);
+  }
+}
+
+/**
+ * What the steps would send to whom, by their own code, up to the first that would change something: what comes after it
+ * depends on that.
+ */
+async function rehearseSteps(
+  definition: OperationDefinition,
+  context: OperationContext<Record<string, unknown>>,
+): Promise<Json> {
+  const steps: JsonObject[] = [];
+  // What is planned is kept and shown: no secret may come into it.
+  const secrets = Object.fromEntries(Object.keys(context.secrets).map((field) => [field, new Secret('[redacted]')]));
+  let isOpen = false;
+  for (const step of definition.steps) {
+    const rehearsed: RehearsedStep | undefined = isOpen ? undefined : await rehearseStep(step, { ...context, secrets });
+    if (rehearsed === undefined) {
+      steps.push({ step: step.name, would: 'follow', message: 'It is worked out when the steps before it are done.' });
+      continue;
+    }
+    steps.push({ step: step.name, ...rehearsed });
+    isOpen = rehearsed.would !== 'change-nothing';
+  }
+  return { steps };
+}
+
+/** What only its owner writes at the top of an object (its id, its times) is not sent, and not taken away by that. */
+function sentAgain(before: JsonObject | undefined, after: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(before ?? {}).filter(([name]) => name in after));
+}
+
+type RehearsedStep = JsonObject & { would: 'change' | 'change-nothing' | 'wait' | 'fail' };
+
+async function rehearseStep(
+  step: OperationStep<Record<string, unknown>>,
+  context: OperationContext<Record<string, unknown>>,
+): Promise<RehearsedStep> {
+  try {
+    const rehearsed = await rehearse(() => step.run({ ...context, resumeToken: undefined, attempt: 1 }));
+    if ('write' in rehearsed) {
+      const { method, target, before, after } = rehearsed.write;
+      const differences = after === undefined ? [] : fieldDifferences(sentAgain(before, after), after);
+      return {
+        would: 'change',
+        method,
+        target,
+        isNew: before === undefined,
+        differences: differences.map((each) => ({ ...each })),
+      };
+    }
+    const { result } = rehearsed;
+    switch (result.outcome) {
+      case 'done':
+        return { would: 'change-nothing', message: result.message };
+      case 'wait':
+      case 'blocked':
+        return { would: 'wait', message: result.message };
+      case 'failed':
+        return { would: 'fail', message: result.error.message, code: result.error.code };
+      default:
+        return assertNever(result);
+    }
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.retryable) throw error;
+    return { would: 'fail', message: error.message, code: error.code };
   }
 }
 

@@ -278,6 +278,9 @@ describe('durable operations', () => {
     const ended = await stack.endOf(body.id);
     expect(ended).toMatchObject({ status: 'Succeeded', dryRun: true });
     expect(ended.result.plan.length).toBeGreaterThan(0);
+    const [step] = ended.result.changes.steps;
+    expect(step).toMatchObject({ would: 'change', method: 'PUT', isNew: false });
+    expect(step.differences).toEqual([{ path: '.properties.count', before: expect.any(Number), after: 9 }]);
     expect(await puts()).toBe(before);
   });
 

@@ -129,7 +129,10 @@ export interface OperationDefinition<Input extends z.ZodObject = z.ZodObject> {
   target(input: z.output<Input>, references: Readonly<Record<string, ResourceTarget>>): OperationTarget;
   /** Reads only. */
   preflight(context: OperationContext<z.output<Input>>): Promise<Finding[]>;
-  /** Reads only; what a dry run answers besides the steps: the difference between what is there and what would be. */
+  /**
+   * Reads only; what a dry run answers besides the steps: the difference between what is there and what would be. Without it
+   * the steps are rehearsed: they run up to the first request that would change something, which is shown and not sent.
+   */
   plan?(context: OperationContext<z.output<Input>>): Promise<Json>;
   steps: readonly OperationStep<z.output<Input>>[];
   /** Reads the target back from its owner. */

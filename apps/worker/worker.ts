@@ -66,7 +66,8 @@ export class Worker {
   readonly #tasks: PeriodicTask[];
   readonly #health: FastifyInstance;
 
-  constructor(house: INestApplicationContext) {
+  /** @param heart connections for the worker's sign of life alone. */
+  constructor(house: INestApplicationContext, heart: Database) {
     this.#configuration = house.get<Configuration>(CONFIGURATION);
     this.#logger = house.get<Logger>(LOGGER);
     const database = house.get(Database);
@@ -100,6 +101,7 @@ export class Worker {
         shutdownGraceMs: this.#configuration.shutdownGraceMs,
       },
       house.get(WorkerLease),
+      heart,
     );
     this.#syncs = this.#syncScheduler(house);
     this.#watches = this.#watchScheduler(house);

@@ -390,12 +390,10 @@ export const budget = z
     description: 'What is left of the calls that Azure allows, for all of Pilothouse together.',
   }) satisfies z.ZodType<BudgetView>;
 
-export const budgetList = z
-  .object({ items: z.array(budget).describe('The budgets that were used so far.') })
-  .meta({
-    id: 'BudgetList',
-    description: 'What is left of the calls that Azure allows.',
-  }) satisfies z.ZodType<BudgetListView>;
+export const budgetList = z.object({ items: z.array(budget).describe('The budgets that were used so far.') }).meta({
+  id: 'BudgetList',
+  description: 'What is left of the calls that Azure allows.',
+}) satisfies z.ZodType<BudgetListView>;
 
 export const operationType = z
   .object({

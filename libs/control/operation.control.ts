@@ -239,8 +239,12 @@ export class OperationControl {
           if (hasEnded(event.operation.status)) return;
         }
         if (events.length === EVENTS_AT_ONCE) continue;
-        // A caller who has already seen the last event would otherwise wait for one that never comes.
-        if (hasEnded((await this.#find(id)).status)) return;
+        // A caller who has already seen the last event would otherwise wait for one that never comes. An end that came in
+        // since the look at the events has events of its own, which the next look finds.
+        if (hasEnded((await this.#find(id)).status)) {
+          if ((await this.operations.findEvents(id, sequence, 1)).length === 0) return;
+          continue;
+        }
         if (!(await wake.next())) return;
       }
     } finally {

@@ -27,28 +27,28 @@ export class OperationHousekeepingRepository {
    * Forgets operations that ended before the given time, with their steps and events. The audit log keeps who did what.
    * @returns how many.
    */
-  async deleteEndedBefore(instant: Date): Promise<number> {
-    for (let deleted = 0; ;) {
-      const { rowCount } = await this.sql.query(
-        `DELETE FROM operation WHERE id IN (
-           SELECT id FROM operation WHERE ended_at < $1 ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED
-         )`,
-        [instant, BATCH],
-      );
-      deleted += rowCount;
-      if (rowCount < BATCH) return deleted;
-    }
+  deleteEndedBefore(instant: Date): Promise<number> {
+    return this.#deleteInBatches(
+      `DELETE FROM operation WHERE id IN (
+         SELECT id FROM operation WHERE ended_at < $1 ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED
+       )`,
+      instant,
+    );
   }
 
   /** Forgets sets that ended before the given time, with their items and events. @returns how many. */
-  async deleteSetsEndedBefore(instant: Date): Promise<number> {
+  deleteSetsEndedBefore(instant: Date): Promise<number> {
+    return this.#deleteInBatches(
+      `DELETE FROM operation_set WHERE id IN (
+         SELECT id FROM operation_set WHERE ended_at < $1 ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED
+       )`,
+      instant,
+    );
+  }
+
+  async #deleteInBatches(statement: string, instant: Date): Promise<number> {
     for (let deleted = 0; ;) {
-      const { rowCount } = await this.sql.query(
-        `DELETE FROM operation_set WHERE id IN (
-           SELECT id FROM operation_set WHERE ended_at < $1 ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED
-         )`,
-        [instant, BATCH],
-      );
+      const { rowCount } = await this.sql.query(statement, [instant, BATCH]);
       deleted += rowCount;
       if (rowCount < BATCH) return deleted;
     }

@@ -233,6 +233,12 @@ class OpenapiBuilder {
         additionalProperties: false,
       })),
     });
+    const narrower = [
+      query('type', 'Only this operation type.', { type: 'string', enum: types }),
+      query('target', 'The uid or id of what is changed.', { type: 'string' }),
+      query('requestedBy', 'Who asked for it.', { type: 'string' }),
+      query('set', 'The id of the set that they are a part of.', { type: 'string', format: 'uuid' }),
+    ];
     const decision = this.#schemas.addInput('ApprovalDecisionRequest', approvalDecisionRequest);
     this.#add('post', '/v1/operations', {
       tag: 'Operations',
@@ -254,10 +260,7 @@ class OpenapiBuilder {
           type: 'array',
           items: { type: 'string', enum: [...OPERATION_STATUSES] },
         }),
-        query('type', 'Only this operation type.', { type: 'string', enum: types }),
-        query('target', 'The uid or id of what is changed.', { type: 'string' }),
-        query('requestedBy', 'Who asked for it.', { type: 'string' }),
-        query('set', 'The id of the set that they are a part of.', { type: 'string', format: 'uuid' }),
+        ...narrower,
         query('approval', 'What has become of the consent that they need.', {
           type: 'string',
           enum: [...APPROVAL_STATES],
@@ -329,10 +332,7 @@ class OpenapiBuilder {
           type: 'array',
           items: { type: 'string', enum: [...OPERATION_STATUSES] },
         }),
-        query('type', 'Only this operation type.', { type: 'string', enum: types }),
-        query('target', 'The uid or id of what is changed.', { type: 'string' }),
-        query('requestedBy', 'Who asked for it.', { type: 'string' }),
-        query('set', 'The id of the set that they are a part of.', { type: 'string', format: 'uuid' }),
+        ...narrower,
         limitParameter(),
         lastEventIdParameter(),
       ],

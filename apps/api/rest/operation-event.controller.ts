@@ -6,20 +6,14 @@ import { API_SETTINGS, type ApiSettings } from '../api.settings.js';
 import { asksForEvents, lastEventId, sendEventStream } from '../http/event-stream.js';
 import { OpenStreams } from '../http/open-streams.js';
 import { presentMembers } from '../http/present-members.js';
-import { filterList, filterText, pageCursor, pageLimit } from '../http/query.schemas.js';
+import { pageCursor, pageLimit } from '../http/query.schemas.js';
 import { callerOf } from '../http/request.caller.js';
 import { parseRequest } from '../http/request.parser.js';
-import { operationStatus } from '../views/view.schemas.js';
+import { operationFilterQuery } from './operation.query.js';
 
 const eventQuery = z.strictObject({
   after: pageCursor.optional(),
-  status: filterList(10)
-    .pipe(z.array(z.enum(operationStatus.options, `must be one of ${operationStatus.options.join(', ')}`)))
-    .optional(),
-  type: filterText(200).optional(),
-  target: filterText(2048).optional(),
-  requestedBy: filterText(200).optional(),
-  set: filterText(100).optional(),
+  ...operationFilterQuery,
   limit: pageLimit.optional(),
 });
 

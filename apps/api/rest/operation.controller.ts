@@ -7,10 +7,11 @@ import { API_SETTINGS, type ApiSettings } from '../api.settings.js';
 import { lastEventId, requireEventsAcceptable, sendEventStream } from '../http/event-stream.js';
 import { OpenStreams } from '../http/open-streams.js';
 import { presentMembers } from '../http/present-members.js';
-import { filterList, filterText, pageCursor, pageLimit } from '../http/query.schemas.js';
+import { filterText, pageCursor, pageLimit } from '../http/query.schemas.js';
 import { callerOf } from '../http/request.caller.js';
 import { parseRequest } from '../http/request.parser.js';
-import { approvalDecisionRequest, approvalState, operationStatus } from '../views/view.schemas.js';
+import { approvalDecisionRequest, approvalState } from '../views/view.schemas.js';
+import { operationFilterQuery } from './operation.query.js';
 import { bodyOf, idempotencyKeyOf, retryAfterHeader, sendAccepted } from './operation.reply.js';
 
 const acceptBody = z.strictObject({
@@ -20,13 +21,7 @@ const acceptBody = z.strictObject({
 });
 
 const listQuery = z.strictObject({
-  status: filterList(10)
-    .pipe(z.array(z.enum(operationStatus.options, `must be one of ${operationStatus.options.join(', ')}`)))
-    .optional(),
-  type: filterText(200).optional(),
-  target: filterText(2048).optional(),
-  requestedBy: filterText(200).optional(),
-  set: filterText(100).optional(),
+  ...operationFilterQuery,
   approval: z.enum(approvalState.options, `must be one of ${approvalState.options.join(', ')}`).optional(),
   limit: pageLimit.optional(),
   cursor: pageCursor.optional(),

@@ -109,6 +109,24 @@ describe('scenario B, the steps on Azure Arc', () => {
     expect(after.items.length).toBeGreaterThanOrEqual(2);
   });
 
+  it('2: tells beforehand what it would send, without the secrets', async () => {
+    const input = {
+      cluster: CLUSTER,
+      name: 'appservice-ext',
+      extensionType: 'Microsoft.Web.Appservice',
+      protectedSettings: JSON.stringify({ key: 'bmV2ZXItc2hvd24=' }),
+    };
+    const accepted = await stack.api('/v1/operations', {
+      method: 'POST',
+      body: { type: 'arc.extension.install', input, dryRun: true },
+    });
+    const rehearsed = await stack.endOf(accepted.body.id);
+    expect(rehearsed).toMatchObject({ status: 'Succeeded', dryRun: true });
+    expect(JSON.stringify(rehearsed.result)).toContain('appservice-ext');
+    expect(JSON.stringify(rehearsed)).not.toContain('bmV2ZXItc2hvd24=');
+    expect(await stack.azureRequests('PUT', /extensions/)).toEqual([]);
+  });
+
   it('2: installs the extension, and says that its type has been retired', async () => {
     const operation = await does('arc.extension.install', {
       cluster: CLUSTER,

@@ -216,6 +216,12 @@ export class ResourceEngine {
     return record;
   }
 
+  /** What a resource tells about itself: its properties change, and nobody has modified it. */
+  amend(key: string, properties: JsonObject, at: number): void {
+    const record = this.state.resources.get(key);
+    if (record !== undefined) this.#replace(record, mergePatch(record.body, { properties }), at);
+  }
+
   /** Removes resources and groups with all that depends on them. */
   remove(keys: readonly string[], at: number, except?: LongRunningOperation): void {
     const closure = new Set<string>();

@@ -38,6 +38,8 @@ export interface ArmWriteOptions {
   ifMatch?: string;
   /** `*`: only where nothing is there yet. */
   ifNoneMatch?: '*';
+  /** Further parameters of the query. */
+  query?: Readonly<Record<string, string>>;
 }
 
 export interface ArmWriteAnswer {
@@ -263,7 +265,7 @@ export class ArmClient {
   ): Promise<ArmWriteAnswer> {
     const action = `${method} ${shown(path)}`;
     if (method !== 'POST' || !isListingAction(path.toString())) refuseInRehearsal(method, path.toString(), body);
-    const url = this.options.endpoint.url(path, apiVersion);
+    const url = this.options.endpoint.url(path, apiVersion, options.query);
     const response = await this.#request(method, url, context, {
       ...(body === undefined ? {} : { body }),
       headers: {

@@ -151,13 +151,14 @@ async function runPolicy(kube: Kube, context: StepContext<PolicyInput>): Promise
     const { manifest, uid } = rememberOutput.parse(context.outputs[REMEMBER_STEP]);
     const present = await located.read();
     if (present !== undefined && policyOf(present) === fsGroupPolicy) return done(id, fsGroupPolicy);
-    if (present !== undefined && present.metadata.uid === uid) {
-      const answer = await client.delete(resource, undefined, id.name, uid === null ? {} : { uid }, context);
+    if (present !== undefined) {
+      if (uid === null || present.metadata.uid !== uid) {
+        return { outcome: 'blocked', message: `Another driver ${id.name} has come.`, retryAfterSeconds: 5 };
+      }
+      const answer = await client.delete(resource, undefined, id.name, { uid }, context);
       if (answer === 'deleting') {
         return { outcome: 'wait', message: `The driver ${id.name} is being deleted.`, retryAfterSeconds: 1 };
       }
-    } else if (present !== undefined) {
-      return { outcome: 'blocked', message: `Another driver ${id.name} has come.`, retryAfterSeconds: 5 };
     }
     await client.create(resource, undefined, withPolicy(manifest ?? {}, id.name, fsGroupPolicy), {}, context);
     return { outcome: 'done', message: `The driver ${id.name} was made again with the policy ${fsGroupPolicy}.` };

@@ -34,6 +34,12 @@ const READ_ONLY: Readonly<Record<string, readonly string[]>> = {
     'identity.principalId',
     'identity.tenantId',
   ],
+  'microsoft.hybridcontainerservice/provisionedclusterinstances': ['properties.provisioningState', 'properties.status'],
+  'microsoft.hybridcontainerservice/provisionedclusterinstances/agentpools': [
+    'properties.provisioningState',
+    'properties.status',
+    'properties.kubernetesVersion',
+  ],
   'microsoft.containerservice/fleets/members': ['eTag', 'properties.provisioningState', 'properties.status'],
 };
 

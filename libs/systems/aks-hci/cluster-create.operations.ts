@@ -45,7 +45,7 @@ import {
 } from './host.preflight.js';
 import { NETWORK_FINDINGS } from './network.rules.js';
 import { isConsistent, osSkuOf, poolInput, poolProperties, vmSize, type PoolInput } from './node-pool.input.js';
-import { failureOf, withExplanation } from './provisioning.failure.js';
+import { failureOf, recognising } from './provisioning.failure.js';
 
 const CLUSTER_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?$/;
 /** Providers without which nothing of it works. */
@@ -360,7 +360,7 @@ function runMachines(client: AksHciClient, context: StepContext<CreateInput>): P
   const { input, references } = context;
   const cluster = clusterIdOf(input);
   const instance = instanceOf(cluster);
-  return withExplanation(cluster, () =>
+  return recognising(cluster, () =>
     reachDesiredState(
       client.arm,
       context.resumeToken,
@@ -484,9 +484,16 @@ function connectedBody(input: CreateInput): JsonObject {
       agentPublicKeyCertificate: '',
       distribution: 'aks_workload',
       infrastructure: 'azure_stack_hci',
-      aadProfile: { adminGroupObjectIDs: [...input.adminGroupObjectIds], enableAzureRBAC: input.azureRbac },
+      ...(withEntra(input)
+        ? { aadProfile: { adminGroupObjectIDs: [...input.adminGroupObjectIds], enableAzureRBAC: input.azureRbac } }
+        : {}),
     },
   };
+}
+
+/** Whether Microsoft Entra ID says who callers are. */
+function withEntra(input: CreateInput): boolean {
+  return input.azureRbac || input.adminGroupObjectIds.length > 0;
 }
 
 function instanceBody(input: CreateInput, references: Readonly<Record<string, ResourceTarget>>): JsonObject {

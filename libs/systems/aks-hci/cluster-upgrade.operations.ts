@@ -30,7 +30,7 @@ import {
 import { compareVersions, minorSteps, type OsSku, type OsType } from './host.offer.js';
 import { VERSION_FINDINGS, findVersion, judgeVersion, readOffer } from './host.preflight.js';
 import { freeAddresses } from './network.rules.js';
-import { failureOf, withExplanation } from './provisioning.failure.js';
+import { failureOf, recognising } from './provisioning.failure.js';
 
 const upgradeInput = z.strictObject({
   cluster: resourceReference('The provisioned cluster to upgrade'),
@@ -136,7 +136,7 @@ function runUpgrade(client: AksHciClient, context: StepContext<UpgradeInput>): P
   const id = instanceIdOf(context.references);
   const cluster = id.parent ?? id;
   const { kubernetesVersion } = context.input;
-  return withExplanation(cluster, () =>
+  return recognising(cluster, () =>
     reachDesiredState(
       client.arm,
       context.resumeToken,

@@ -35,7 +35,7 @@ import { MOST_NODES_OF_CLUSTER, MOST_POOLS_OF_CLUSTER } from './host.limits.js';
 import { VERSION_FINDINGS, VM_SIZE_FINDINGS, judgeVersion, judgeVmSizes, readOffer } from './host.preflight.js';
 import { freeAddresses } from './network.rules.js';
 import { isConsistent, nodeCount, osSkuOf, poolFields, poolProperties, type PoolInput } from './node-pool.input.js';
-import { failureOf, withExplanation } from './provisioning.failure.js';
+import { failureOf, recognising } from './provisioning.failure.js';
 import { judgeRemoval, verifyRemoval } from './removal.js';
 
 const PERMISSION = 'hci/nodePools/write';
@@ -402,7 +402,7 @@ function runPool(
   context: StepContext<unknown>,
   change: PoolChange,
 ): Promise<StepOutcome> {
-  return withExplanation(clusterIdOf(id), () =>
+  return recognising(clusterIdOf(id), () =>
     reachDesiredState(
       client.arm,
       context.resumeToken,

@@ -1,51 +1,81 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
-import { ControlError } from '#libs/kernel/control-error.js';
+import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import { rawText } from '../contract/raw-reader.js';
 
-/** Helm keeps its record in the namespace that the kubeconfig names, whether there is one or not. */
-const MISSING_NAMESPACE = /namespaces "([^"]{1,63})" not found/i;
-const NO_ADDRESS = /no (free|available) ip|ip address(es)? (pool )?(is |are )?exhausted|insufficient ip/i;
+/** The failures that are recognised, with what each means. */
+export const FAILURES = {
+  DEFAULT_NAMESPACE_MISSING:
+    'The agents of Azure could not be installed: the default namespace of the kubeconfig that was used does not exist.',
+  ADDRESSES_EXHAUSTED: 'The logical network has no free address left for a machine.',
+} as const satisfies Record<string, string>;
+
+interface Recognition {
+  code: keyof typeof FAILURES;
+  /** Looked for in the words of the host, in any casing. */
+  words: RegExp;
+  evidence?(match: RegExpExecArray): JsonObject;
+  remedy: string;
+  operations?(cluster: ArmId, match: RegExpExecArray): RemedyOperation[];
+}
+
+const RECOGNITIONS: readonly Recognition[] = [
+  {
+    // Helm keeps its record in the namespace that the kubeconfig names, whether there is one or not.
+    code: 'DEFAULT_NAMESPACE_MISSING',
+    words: /namespaces "([^"]{1,63})" not found/i,
+    evidence: ([, namespace = '']) => ({ namespace }),
+    remedy: 'Make the namespace (kubernetes.manifest.apply), then start this operation again.',
+    operations: (cluster, [, namespace = '']) => [makeNamespace(cluster, namespace)],
+  },
+  {
+    code: 'ADDRESSES_EXHAUSTED',
+    words: /no (free|available) ip|ip address(es)? (pool )?(is |are )?exhausted|insufficient ip/i,
+    remedy: 'Extend the address pool of the logical network or free some of it, then start this operation again.',
+  },
+];
 
 /** What an instance or a pool says about the failure of its last operation. */
 export function failureOf(action: string, body: JsonObject, cluster: ArmId): ControlError {
   const message = rawText(body, 'properties', 'status', 'errorMessage');
   const error =
     message === null ? failedOperationError(action, body) : failedOperationError(action, { error: { message } });
-  return explained(error, cluster);
+  return recognised(error, cluster);
 }
 
-/** The failure with what is known to help, where it is a known one. */
-export function explained(error: ControlError, cluster: ArmId): ControlError {
-  const remedy = remedyOf(error.message, cluster);
-  if (error.code !== 'AZURE_OPERATION_FAILED' || remedy === undefined) return error;
-  return new ControlError(error.code, error.message, {
-    remedy,
-    retry: error.retry,
-    ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),
-    cause: error,
-  });
-}
-
-function remedyOf(message: string, cluster: ArmId): string | undefined {
-  const [, namespace] = MISSING_NAMESPACE.exec(message) ?? [];
-  if (namespace !== undefined) {
-    const manifest = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${namespace}\n`;
-    const input = JSON.stringify({ cluster: cluster.toString(), manifest });
-    return `The default namespace of the kubeconfig that the agents were installed with does not exist. Make it with kubernetes.manifest.apply ${input}, then start this operation again.`;
+/** The error as it is known: with what is behind it and the operations that mend it. One that nobody knows stays as it is. */
+export function recognised(error: ControlError, cluster: ArmId): ControlError {
+  if (error.code !== 'AZURE_OPERATION_FAILED' || error.diagnosis !== undefined) return error;
+  for (const { code, words, evidence, remedy, operations } of RECOGNITIONS) {
+    const match = words.exec(error.message);
+    if (match === null) continue;
+    return new ControlError(error.code, FAILURES[code], {
+      remedy,
+      diagnosis: {
+        code,
+        cause: FAILURES[code],
+        evidence: { cluster: cluster.toString(), said: error.message.slice(0, 2000), ...evidence?.(match) },
+        operations: operations?.(cluster, match) ?? [],
+      },
+      retry: error.retry,
+      ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),
+      cause: error,
+    });
   }
-  if (NO_ADDRESS.test(message)) {
-    return 'The logical network has run out of addresses: extend its pool or free some, then start this operation again.';
-  }
-  return undefined;
+  return error;
 }
 
-/** Runs a step, and explains the failure that it may end with. */
-export async function withExplanation<T>(cluster: ArmId, run: () => Promise<T>): Promise<T> {
+/** Runs a step, and recognises the failure that it may end with. @throws ControlError */
+export async function recognising<T>(cluster: ArmId, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
-    throw error instanceof ControlError ? explained(error, cluster) : error;
+    throw error instanceof ControlError ? recognised(error, cluster) : error;
   }
+}
+
+function makeNamespace(cluster: ArmId, name: string): RemedyOperation {
+  const manifest = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${name}\n`;
+  return { type: 'kubernetes.manifest.apply', input: { cluster: cluster.toString(), manifest } };
 }

@@ -1,3 +1,4 @@
+import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { CollectContext } from './collector.js';
 import type { FindingSeverity } from './finding.js';
@@ -20,7 +21,7 @@ export interface Advice {
 export interface AdviceRemedy {
   description: string;
   /** One after the other, with inputs as they can be sent; none where people have to do it. */
-  operations: { type: string; input: JsonObject }[];
+  operations: RemedyOperation[];
 }
 
 /** An object as the cache holds it. */

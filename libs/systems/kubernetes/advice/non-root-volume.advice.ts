@@ -1,3 +1,4 @@
+import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { Advice, AdviceRemedy } from '../../contract/advice.js';
 import { rawFlag, rawInteger, rawObject, rawObjects, rawText, rawTexts } from '../../contract/raw-reader.js';
@@ -124,7 +125,7 @@ function driverRemedies(situation: VolumeSituation, mounted: MountedClaim, csiDr
   ];
 }
 
-function restartOf(workload: string): { type: string; input: JsonObject } {
+function restartOf(workload: string): RemedyOperation {
   return { type: 'kubernetes.workload.restart', input: { workload } };
 }
 

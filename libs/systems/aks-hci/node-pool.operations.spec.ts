@@ -4,6 +4,7 @@ import {
   EDGE_INSTANCE,
   EDGE_POOL,
   EXTENDED_LOCATION,
+  HOST_VERSIONS,
   WINDOWS,
   WINDOWS_POOL,
   edgeClusterBody,
@@ -104,7 +105,7 @@ describe('a node pool that is put', () => {
     gone.arm.remove(EDGE_INSTANCE);
     expect(await gone.codes()).toEqual(['error CLUSTER_NOT_FOUND']);
     const unasked = put();
-    unasked.arm.remove(String(hostVersionsBody().id));
+    unasked.arm.remove(HOST_VERSIONS);
     expect(await unasked.codes()).toEqual(['info VERSIONS_NOT_LISTED']);
   });
 

@@ -47,16 +47,17 @@ export function failureOf(action: string, body: JsonObject, cluster: ArmId): Con
 /** The error as it is known: with what is behind it and the operations that mend it. One that nobody knows stays as it is. */
 export function recognised(error: ControlError, cluster: ArmId): ControlError {
   if (error.code !== 'AZURE_OPERATION_FAILED' || error.diagnosis !== undefined) return error;
-  for (const { code, words, evidence, remedy, operations } of RECOGNITIONS) {
-    const match = words.exec(error.message);
+  for (const known of RECOGNITIONS) {
+    const { code, remedy } = known;
+    const match = known.words.exec(error.message);
     if (match === null) continue;
     return new ControlError(error.code, FAILURES[code], {
       remedy,
       diagnosis: {
         code,
         cause: FAILURES[code],
-        evidence: { cluster: cluster.toString(), said: error.message.slice(0, 2000), ...evidence?.(match) },
-        operations: operations?.(cluster, match) ?? [],
+        evidence: { cluster: cluster.toString(), said: error.message.slice(0, 2000), ...known.evidence?.(match) },
+        operations: known.operations?.(cluster, match) ?? [],
       },
       retry: error.retry,
       ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),

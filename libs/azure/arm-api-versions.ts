@@ -10,6 +10,8 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.containerservice/fleets/updatestrategies': '2026-06-01',
   'microsoft.containerservice/fleets/autoupgradeprofiles': '2026-06-01',
   'microsoft.kubernetes/connectedclusters': '2026-05-01',
+  'microsoft.kubernetesconfiguration/extensions': '2025-03-01',
+  'microsoft.kubernetesconfiguration/fluxconfigurations': '2025-04-01',
   'microsoft.extendedlocation/customlocations': '2021-08-15',
   'microsoft.resources/subscriptions': '2022-12-01',
   'microsoft.resources/resourcegroups': '2021-04-01',

@@ -284,7 +284,7 @@ function listKubeconfig({ resource, id, world, baseUrl }: ActionRequest, account
   });
   return {
     kind: 'operation',
-    plan: { writes: [{ id, body: resource.body, state: state ?? 'Succeeded' }], untouched: true, output },
+    plan: { writes: [{ id, body: resource.body, state: 'Accepted' }], untouched: true, output },
     protocol: { status: 202, body: 'empty', asyncOperation: true, location: true },
   };
 }

@@ -191,6 +191,9 @@ describe('a workload cluster on Azure Stack HCI', () => {
     azure.finishOperations();
     const asked = await azure.send('POST', `${INSTANCE}/listUserKubeconfig`, { version: VERSION });
     expect([asked.status, asked.text]).toEqual([202, '']);
+    const running = await azure.follow(asked.headers['azure-asyncoperation']);
+    expect(running.body).toMatchObject({ status: 'Accepted' });
+    expect(running.body).not.toHaveProperty('properties');
     azure.finishOperations();
     const { body } = await azure.follow(asked.headers['azure-asyncoperation']);
     const { kubeconfigs } = propertiesOf(body);

@@ -31,6 +31,7 @@ describe('failures of a host', () => {
       code: 'ADDRESSES_EXHAUSTED',
     },
     { message: 'The IP address pool is exhausted', code: 'ADDRESSES_EXHAUSTED' },
+    { message: 'Registration state is OutOfPolicy', code: 'HOST_OUT_OF_POLICY' },
     { message: 'the disk is full', code: undefined },
   ])('takes "$message" for $code', ({ message, code }) => {
     expect(failed(message).diagnosis?.code).toBe(code);

@@ -9,6 +9,8 @@ export const FAILURES = {
   DEFAULT_NAMESPACE_MISSING:
     'The agents of Azure could not be installed: the default namespace of the kubeconfig that was used does not exist.',
   ADDRESSES_EXHAUSTED: 'The logical network has no free address left for a machine.',
+  HOST_OUT_OF_POLICY:
+    'The host has not reported to Azure for more than 30 days: until it does, its clusters cannot be managed.',
 } as const satisfies Record<string, string>;
 
 interface Recognition {
@@ -33,6 +35,12 @@ const RECOGNITIONS: readonly Recognition[] = [
     code: 'ADDRESSES_EXHAUSTED',
     words: /no (free|available) ip|ip address(es)? (pool )?(is |are )?exhausted|insufficient ip/i,
     remedy: 'Extend the address pool of the logical network or free some of it, then start this operation again.',
+  },
+  {
+    code: 'HOST_OUT_OF_POLICY',
+    words: /out ?of ?policy/i,
+    remedy:
+      'Let the host report to Azure (`Sync-AzureStackHCI` on one of its machines), then start this operation again.',
   },
 ];
 

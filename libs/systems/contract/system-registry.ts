@@ -50,6 +50,9 @@ export class SystemRegistry {
       ),
     );
     this.#relationsByKind = new Map(this.kinds.map((kind) => [kind.name, [...kind.relations]]));
+    for (const { kind } of this.advisors) {
+      if (!this.#kindByName.has(kind)) throw new TypeError(`An advisor knows about the unknown kind ${kind}`);
+    }
     for (const kind of this.kinds) {
       for (const relation of kind.relations) {
         for (const other of kindsOf(relation)) {

@@ -75,6 +75,7 @@ export default tseslint.config(
           'URL',
           '__dirname',
           'console',
+          'fetch',
           'module',
           'performance',
           'process',

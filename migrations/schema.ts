@@ -16,6 +16,7 @@ import { OperationSetEntity } from '#libs/operations/operation-set.entity.js';
 import { OperationSetEventEntity } from '#libs/operations/operation-set-event.entity.js';
 import { OperationSetItemEntity } from '#libs/operations/operation-set-item.entity.js';
 import { OperationStepEntity } from '#libs/operations/operation-step.entity.js';
+import { ThrottleBucketEntity } from '#libs/operations/throttle-bucket.entity.js';
 import { WorkerProcessEntity } from '#libs/operations/worker-process.entity.js';
 import { CreateInventory1764000000000 } from './1764000000000-create-inventory.migration.js';
 import { CreateOperations1764000100000 } from './1764000100000-create-operations.migration.js';
@@ -25,6 +26,9 @@ import { CreateClusterAccess1764200000000 } from './1764200000000-create-cluster
 import { CreateOperationSets1764300000000 } from './1764300000000-create-operation-sets.migration.js';
 import { CreateOperationHousekeeping1764310000000 } from './1764310000000-create-operation-housekeeping.migration.js';
 import { CreateOperationApprovals1764320000000 } from './1764320000000-create-operation-approvals.migration.js';
+import { CreateOperationAborts1764330000000 } from './1764330000000-create-operation-aborts.migration.js';
+import { CreateOperationFeed1764340000000 } from './1764340000000-create-operation-feed.migration.js';
+import { CreateThrottleBuckets1764350000000 } from './1764350000000-create-throttle-buckets.migration.js';
 
 /** In the order of their names' timestamps; a released one is never changed. */
 export const migrations = [
@@ -36,6 +40,9 @@ export const migrations = [
   CreateOperationSets1764300000000,
   CreateOperationHousekeeping1764310000000,
   CreateOperationApprovals1764320000000,
+  CreateOperationAborts1764330000000,
+  CreateOperationFeed1764340000000,
+  CreateThrottleBuckets1764350000000,
 ];
 
 /** What the tables should look like by the code: only the drift check reads them. */
@@ -49,6 +56,7 @@ export const entities: (new () => object)[] = [
   OperationSetItemEntity,
   OperationSetEventEntity,
   WorkerProcessEntity,
+  ThrottleBucketEntity,
   AuditEventEntity,
   AuditCheckpointEntity,
   PrincipalEntity,

@@ -17,13 +17,15 @@ import { AuditController } from './rest/audit.controller.js';
 import { ChangeController } from './rest/change.controller.js';
 import { ClusterController } from './rest/cluster.controller.js';
 import { OperationController } from './rest/operation.controller.js';
+import { BudgetController } from './rest/budget.controller.js';
+import { OperationEventController } from './rest/operation-event.controller.js';
 import { OperationSetController } from './rest/operation-set.controller.js';
 import { OperationTypeController } from './rest/operation-type.controller.js';
 import { ResourceController } from './rest/resource.controller.js';
 import { TypedRoutes } from './rest/typed-routes.js';
 
 /**
- * The HTTP edges. They need SystemRegistry and the controls (Resource, Cluster, Operation, Change, Audit, Access, Readiness) from
+ * The HTTP edges. They need SystemRegistry and the controls (Resource, Cluster, Operation, Change, Budget, Audit, Access, Readiness) from
  * a global module, or from one of `imports`, which must export them.
  */
 @Module({})
@@ -61,8 +63,10 @@ export class ApiEdgeModule {
         ResourceController,
         ClusterController,
         OperationController,
+        OperationEventController,
         OperationSetController,
         OperationTypeController,
+        BudgetController,
         ChangeController,
         AuditController,
         HealthController,

@@ -10,6 +10,8 @@ export interface ApiSettings {
   maxOpenStreams: number;
   /** Milliseconds between two signs of life on an idle stream. */
   heartbeatMs: number;
+  /** Milliseconds after which a client that takes nothing more of its stream is let go. */
+  streamStallMs: number;
   /** How clients reach this API from outside, without a slash at the end; shown in the OpenAPI document. */
   publicUrl?: string;
 }
@@ -22,6 +24,7 @@ export const DEFAULT_API_SETTINGS: ApiSettings = {
   graphqlMaxCost: 50_000,
   maxOpenStreams: 1_000,
   heartbeatMs: 15_000,
+  streamStallMs: 60_000,
 };
 
 /** The structured log of the process, a pino logger. */

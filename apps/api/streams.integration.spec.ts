@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { connect as connectTo } from 'node:net';
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { ControlError } from '#libs/kernel/control-error.js';
@@ -11,7 +12,7 @@ describe('streams', () => {
   let address: string;
   let operationId: string;
   beforeEach(async () => {
-    api = await startFakeApi({ heartbeatMs: 60, maxOpenStreams: 3 });
+    api = await startFakeApi({ heartbeatMs: 60, maxOpenStreams: 3, streamStallMs: 150 });
     address = await api.listen();
     const operation = operationView();
     operationId = operation.id;
@@ -56,6 +57,48 @@ describe('streams', () => {
       expect(api.operations.openStreams).toBe(1);
       client.abort();
       await until(() => api.operations.openStreams === 0);
+    });
+
+    it('let go of a client that takes nothing more, and tell it should it read on', async () => {
+      const operation = operationView({ message: 'x'.repeat(200_000) });
+      api.operations.events_ = Array.from({ length: 500 }, (_none, index) => ({
+        id: String(index + 1),
+        at: operation.createdAt,
+        operation,
+      }));
+      const { port } = new URL(address);
+      const socket = connectTo({ host: '127.0.0.1', port: Number(port) });
+      socket.write(
+        `GET /v1/operation-events HTTP/1.1\r\nhost: a\r\naccept: text/event-stream\r\nauthorization: ${asAdmin.authorization}\r\n\r\n`,
+      );
+      socket.pause();
+      await until(() => api.operations.openStreams === 1);
+      await until(() => api.operations.openStreams === 0);
+      let text = '';
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+      socket.resume();
+      await until(() => text.endsWith('0\r\n\r\n'));
+      socket.destroy();
+      const sent = text.match(/^id: \d+$/gm)!.length;
+      expect(sent).toBeLessThan(500);
+      expect(text.slice(text.lastIndexOf('event: problem'))).toContain('CONSUMER_TOO_SLOW');
+    });
+
+    it('give the transitions of all operations to who asks for events, from where the client was', async () => {
+      const answer = await open('/v1/operation-events?type=ship.dock', {
+        accept: 'text/event-stream',
+        'last-event-id': '1',
+      });
+      expect(eventsOf(await answer.text()).map(({ id, data }) => [id, data.status])).toEqual([
+        ['2', 'Running'],
+        ['3', 'Succeeded'],
+      ]);
+    });
+
+    it('give a page of transitions to who does not', async () => {
+      const answer = await open('/v1/operation-events?type=ship.dock&status=Running&after=x&limit=5');
+      expect(await answer.json()).toMatchObject({ items: [{ id: '1' }, { id: '2' }, { id: '3' }], nextCursor: 'n' });
+      expect(api.operations.queries).toEqual([{ type: 'ship.dock', status: ['Running'], after: 'x', limit: 5 }]);
     });
 
     it('end when the server stops', async () => {
@@ -108,6 +151,7 @@ describe('streams', () => {
       },
       { path: '/v1/operations/{id}/events', headers: { 'last-event-id': 'ü' }, status: 400, reason: 'no id of ours' },
       { path: '/v1/operations/{id}/events', headers: { authorization: 'Bearer x' }, status: 401, reason: 'no token' },
+      { path: '/v1/operation-events?status=Slow', headers: {}, status: 400, reason: 'no such status' },
       { path: '/v1/changes?after=', headers: { accept: 'text/event-stream' }, status: 400, reason: 'an empty cursor' },
     ])('answer $status with a problem before the stream begins: $reason', async ({ path, headers, status }) => {
       const answer = await open(path.replace('{id}', operationId), headers);
@@ -186,6 +230,18 @@ describe('streams', () => {
       }
       expect(statuses).toEqual(['Pending', 'Running', 'Succeeded']);
       expect(api.operations.openStreams).toBe(0);
+    });
+
+    it('give the transitions of all operations, from where the client was', async () => {
+      const client = connect({ headers: asAdmin });
+      const told: unknown[] = [];
+      const query =
+        'subscription { operationEvents(after: "1", filter: { type: "ship.dock" }) { id operation { status } } }';
+      for await (const { data } of client.iterate({ query })) told.push(data?.operationEvents);
+      expect(told).toEqual([
+        { id: '2', operation: { status: 'Running' } },
+        { id: '3', operation: { status: 'Succeeded' } },
+      ]);
     });
 
     it('end when the client wants no more', async () => {

@@ -15,6 +15,7 @@ import type { Configuration } from '#libs/config/configuration.js';
 import { AccessControl } from '#libs/control/access.control.js';
 import { AuditControl } from '#libs/control/audit.control.js';
 import { ClusterControl } from '#libs/control/cluster.control.js';
+import { BudgetControl } from '#libs/control/budget.control.js';
 import { ChangeControl } from '#libs/control/change.control.js';
 import { OperationApprovals } from '#libs/control/operation.approvals.js';
 import { OperationControl } from '#libs/control/operation.control.js';
@@ -32,9 +33,11 @@ import { WatchedClusterRepository } from '#libs/inventory/watched-cluster.reposi
 import { SecretVault } from '#libs/kernel/secret-vault.js';
 import { systemClock } from '#libs/kernel/clock.js';
 import { WorkerLease } from '#libs/kernel/worker-lease.js';
+import { ThrottleBucketRepository } from '#libs/operations/throttle-bucket.repository.js';
 import { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
 import { ApprovalPolicy } from '#libs/operations/approval.policy.js';
 import { OperationAcceptor } from '#libs/operations/operation.acceptor.js';
+import { OperationFeedRepository } from '#libs/operations/operation-feed.repository.js';
 import { OperationRepository } from '#libs/operations/operation.repository.js';
 import { OPERATION_SET_CHANNEL, OperationSetRepository } from '#libs/operations/operation-set.repository.js';
 import { KubeModule } from '#libs/kube/kube.module.js';
@@ -58,11 +61,13 @@ import { CLOCK, CONFIGURATION, LOGGER } from './tokens.js';
 export class HouseModule {
   static register(configuration: Configuration, logger: Logger, applicationName: string): DynamicModule {
     const lease = new WorkerLease();
+    const connected = Promise.withResolvers<Database>();
+    const buckets = new ThrottleBucketRepository(connected.promise);
     return {
       module: HouseModule,
       global: true,
       imports: [
-        AzureModule.register({ useFactory: () => azureOptions(configuration) }, { guard: lease }),
+        AzureModule.register({ useFactory: () => azureOptions(configuration) }, { guard: lease, budgetStore: buckets }),
         KubeModule.register({
           inject: [AZURE, ModuleRef],
           useFactory: (azure: Azure, modules: ModuleRef) =>
@@ -92,6 +97,7 @@ export class HouseModule {
         { provide: LOGGER, useValue: logger },
         { provide: CLOCK, useValue: systemClock },
         { provide: WorkerLease, useValue: lease },
+        { provide: ThrottleBucketRepository, useValue: buckets },
         {
           provide: Database,
           useFactory: async () => {
@@ -103,7 +109,9 @@ export class HouseModule {
               entities,
               migrations,
             });
-            return new Database(await dataSource.initialize());
+            const database = new Database(await dataSource.initialize());
+            connected.resolve(database);
+            return database;
           },
         },
         {
@@ -124,6 +132,11 @@ export class HouseModule {
           provide: OperationRepository,
           inject: [Database],
           useFactory: (database: Database) => new OperationRepository(database),
+        },
+        {
+          provide: OperationFeedRepository,
+          inject: [Database],
+          useFactory: (database: Database) => new OperationFeedRepository(database, configuration),
         },
         {
           provide: OperationSetRepository,
@@ -164,6 +177,7 @@ export class HouseModule {
         LOGGER,
         CLOCK,
         WorkerLease,
+        ThrottleBucketRepository,
         Database,
         NotificationListener,
         SystemRegistry,
@@ -183,6 +197,7 @@ export class HouseModule {
         AttachedKubeconfigs,
         AccessControl,
         AuditControl,
+        BudgetControl,
         ChangeControl,
         ClusterControl,
         OperationControl,
@@ -277,6 +292,11 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
       useFactory: (audit: AuditRepository) => new AuditControl(audit),
     },
     {
+      provide: BudgetControl,
+      inject: [ThrottleBucketRepository],
+      useFactory: (buckets: ThrottleBucketRepository) => new BudgetControl(buckets),
+    },
+    {
       provide: ChangeControl,
       inject: [SystemRegistry, ChangeRepository, ReferenceResolver, NotificationListener],
       useFactory: (
@@ -338,6 +358,7 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
         ReferenceResolver,
         OperationWatcher,
         OperationApprovals,
+        OperationFeedRepository,
       ],
       useFactory: (
         database: Database,
@@ -349,7 +370,20 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
         references: ReferenceResolver,
         watcher: OperationWatcher,
         approvals: OperationApprovals,
-      ) => new OperationControl(database, registry, acceptor, operations, jobs, audit, references, watcher, approvals),
+        feed: OperationFeedRepository,
+      ) =>
+        new OperationControl(
+          database,
+          registry,
+          acceptor,
+          operations,
+          jobs,
+          audit,
+          references,
+          watcher,
+          approvals,
+          feed,
+        ),
     },
     {
       provide: OperationSetControl,

@@ -1,12 +1,15 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-import { readConfiguration } from '#libs/config/configuration.js';
-import { isPassingDatabaseFault } from '#libs/database/database.js';
+import { readConfiguration, type Configuration } from '#libs/config/configuration.js';
+import { createDataSource } from '#libs/database/data-source.js';
+import { Database, isPassingDatabaseFault } from '#libs/database/database.js';
 import { shutDownGracefully } from '../house/graceful-shutdown.js';
 import { HouseModule } from '../house/house.module.js';
 import { createLogger } from '../house/logger.js';
 import { closeHouse, openHouse } from '../house/open-house.js';
 import { Worker } from './worker.js';
+
+const HEARTBEAT_TIMEOUT_MS = 3_000;
 
 async function main(): Promise<void> {
   const configuration = readConfiguration(process.env);
@@ -28,16 +31,25 @@ async function main(): Promise<void> {
     });
   }
   await openHouse(house);
-  const worker = new Worker(house);
+  const heart = await connect(configuration);
+  const worker = new Worker(house, heart);
   await worker.start();
   shutDownGracefully(
     async () => {
       await worker.stop();
+      await heart.close();
       await closeHouse(house);
     },
     configuration.shutdownGraceMs,
     logger,
   );
+}
+
+/** Few connections, and little patience: a heartbeat that comes late is worth nothing. */
+async function connect({ databaseUrl: url }: Configuration): Promise<Database> {
+  const applicationName = 'pilothouse-heartbeat';
+  const dataSource = createDataSource({ url, poolSize: 2, applicationName, statementTimeoutMs: HEARTBEAT_TIMEOUT_MS });
+  return new Database(await dataSource.initialize());
 }
 
 main().catch((error: unknown) => {

@@ -4,6 +4,7 @@ import type { WorkerLease } from '#libs/kernel/worker-lease.js';
 import type { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
 import type { OperationRecord } from '#libs/operations/operation.record.js';
 import type { OperationHousekeepingRepository } from '#libs/operations/operation-housekeeping.repository.js';
+import type { ThrottleBucketRepository } from '#libs/operations/throttle-bucket.repository.js';
 import type { OperationRepository } from '#libs/operations/operation.repository.js';
 
 export interface WorkerMetricsParts {
@@ -12,6 +13,7 @@ export interface WorkerMetricsParts {
   operations: OperationRepository;
   housekeeping: OperationHousekeepingRepository;
   lease: Pick<WorkerLease, 'lapses'>;
+  buckets: Pick<ThrottleBucketRepository, 'findAll'>;
 }
 
 /** What the worker measures: the queue, the operations and the syncs. */
@@ -25,7 +27,7 @@ export class WorkerMetrics {
   readonly #watchDelay: Histogram<'stream'>;
   readonly #watchFailures: Counter<'stream'>;
 
-  constructor({ database, jobs, operations, housekeeping, lease }: WorkerMetricsParts) {
+  constructor({ database, jobs, operations, housekeeping, lease, buckets }: WorkerMetricsParts) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#ended = new Counter({
@@ -110,6 +112,27 @@ export class WorkerMetrics {
       collect() {
         this.reset();
         this.inc(lease.lapses);
+      },
+    });
+    const closed = new Gauge({
+      name: 'pilothouse_azure_budget_closed_seconds',
+      help: 'For how long Azure has asked for patience, by subscription and class of calls, in the whole house.',
+      labelNames: ['scope', 'class'],
+      registers,
+    });
+    new Gauge({
+      name: 'pilothouse_azure_budget_remaining',
+      help: 'Calls to Azure that are left, by subscription and class of calls, in the whole house.',
+      labelNames: ['scope', 'class'],
+      registers,
+      async collect() {
+        this.reset();
+        closed.reset();
+        for (const { key, bucket, now } of await buckets.findAll()) {
+          const labels = { scope: key.scope, class: key.callClass };
+          this.set(labels, bucket.tokens);
+          closed.set(labels, Math.max(0, bucket.closedUntil - now) / 1000);
+        }
       },
     });
     const scheduled = new Gauge({

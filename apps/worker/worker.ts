@@ -32,6 +32,7 @@ import { OperationHousekeepingRepository } from '#libs/operations/operation-hous
 import { OperationRepository } from '#libs/operations/operation.repository.js';
 import { OperationSetEngine } from '#libs/operations/operation-set.engine.js';
 import { OperationSetRepository } from '#libs/operations/operation-set.repository.js';
+import { ThrottleBucketRepository } from '#libs/operations/throttle-bucket.repository.js';
 import { OperationRunner } from '#libs/operations/operation.runner.js';
 import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import type { Logger } from '../house/logger.js';
@@ -65,7 +66,8 @@ export class Worker {
   readonly #tasks: PeriodicTask[];
   readonly #health: FastifyInstance;
 
-  constructor(house: INestApplicationContext) {
+  /** @param heart connections for the worker's sign of life alone. */
+  constructor(house: INestApplicationContext, heart: Database) {
     this.#configuration = house.get<Configuration>(CONFIGURATION);
     this.#logger = house.get<Logger>(LOGGER);
     const database = house.get(Database);
@@ -76,6 +78,7 @@ export class Worker {
       operations,
       housekeeping: new OperationHousekeepingRepository(database),
       lease: house.get(WorkerLease),
+      buckets: house.get(ThrottleBucketRepository),
     });
     this.#jobs = new JobEngine(
       database,
@@ -98,6 +101,7 @@ export class Worker {
         shutdownGraceMs: this.#configuration.shutdownGraceMs,
       },
       house.get(WorkerLease),
+      heart,
     );
     this.#syncs = this.#syncScheduler(house);
     this.#watches = this.#watchScheduler(house);

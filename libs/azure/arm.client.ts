@@ -14,11 +14,12 @@ import { ArmId } from '#libs/kernel/arm-id.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
+import { noteReading, refuseInRehearsal } from '#libs/kernel/rehearsal.js';
 import { Secret } from '#libs/kernel/secret.js';
 import type { ArmEndpoint } from './arm-endpoint.js';
 import { classifyArmError, failedOperationError, isAboutTheWay, parseArmError } from './arm-error.classifier.js';
 import type { AzureCallContext } from './azure.options.js';
-import type { AzureTransport } from './azure-transport.js';
+import { isListingAction, type AzureTransport } from './azure-transport.js';
 import { retryAfterSeconds } from './retry-after.js';
 
 export type ArmReading =
@@ -117,6 +118,7 @@ export class ArmClient {
     if (response.status === 404 && isAbsence(response)) return { state: 'missing', observedAt };
     this.#expectSuccess(response, `GET ${shown(path)}`);
     const body = this.#objectOf(response, `GET ${shown(path)}`);
+    noteReading(path.toString(), body);
     return { state: 'found', body, etag: etagOf(body, response), observedAt };
   }
 
@@ -264,6 +266,7 @@ export class ArmClient {
     options: ArmWriteOptions,
   ): Promise<ArmWriteAnswer> {
     const action = `${method} ${shown(path)}`;
+    if (method !== 'POST' || !isListingAction(path.toString())) refuseInRehearsal(method, path.toString(), body);
     const url = this.options.endpoint.url(path, apiVersion, options.query);
     const response = await this.#request(method, url, context, {
       ...(body === undefined ? {} : { body }),

@@ -18,7 +18,6 @@ const MOST_RETRIES = 3;
 const TIME_IS_UP = Symbol('time is up');
 const SUBSCRIPTION_IN_PATH = /^\/subscriptions\/([0-9a-f-]{36})(?:\/|$)/i;
 const GRAPH_PATH = /^\/providers\/microsoft\.resourcegraph\/resources$/i;
-/** By ARM's convention an action named `list…` only reads (credentials, keys). */
 const LISTING_ACTION = /\/list[a-z]*$/i;
 /** A refusal of ARM itself, which counts for the whole bucket; a resource provider's own concerns one object. */
 const BUCKET_REFUSALS = new Set(['SubscriptionRequestsThrottled', 'TenantRequestsThrottled']);
@@ -62,9 +61,9 @@ export class AzureTransport implements HttpClient {
     const call = callOf(request.method, new URL(request.url).pathname);
     const signal = request.abortSignal as AbortSignal | undefined;
     for (let attempt = 0; ; attempt++) {
-      await budget.take(call.scope, call.callClass, signal);
+      const left = await budget.take(call.scope, call.callClass, signal);
       const outcome = await this.#sendOnce(request, wireUrl, call, signal);
-      const wait = this.#pauseBeforeRetry(outcome, call, attempt);
+      const wait = await this.#pauseBeforeRetry(outcome, call, attempt, left);
       if (wait !== undefined) {
         await this.options.sleep(wait, signal);
         continue;
@@ -125,19 +124,24 @@ export class AzureTransport implements HttpClient {
   }
 
   /** Learns from the outcome; milliseconds to wait before the same request is sent again, or undefined for "not again". */
-  #pauseBeforeRetry(outcome: PipelineResponse | ControlError, call: Call, attempt: number): number | undefined {
+  async #pauseBeforeRetry(
+    outcome: PipelineResponse | ControlError,
+    call: Call,
+    attempt: number,
+    left: number,
+  ): Promise<number | undefined> {
     const backoff = this.options.retryBaseMs * 2 ** attempt * (0.5 + Math.random() / 2);
     const mayRetry = attempt < MOST_RETRIES;
     if (outcome instanceof ControlError) {
       return mayRetry && call.repeatable && outcome.code === 'AZURE_UNAVAILABLE' ? backoff : undefined;
     }
     const { budget, clock, longestRetryAfterSeconds } = this.options;
-    budget.learn(call.scope, call.callClass, outcome.headers);
+    await budget.learn(call.scope, call.callClass, outcome.headers, left);
     const asked = retryAfterSeconds(outcome.headers, clock.now());
     if (outcome.status === 429) {
       const code = parseArmError(outcome.bodyAsText)?.code;
       if (asked !== undefined && (call.callClass === 'graphQueries' || BUCKET_REFUSALS.has(code ?? ''))) {
-        budget.close(call.scope, call.callClass, asked);
+        await budget.close(call.scope, call.callClass, asked);
       }
     }
     const repeatable = outcome.status === 429 || (call.repeatable && isPassingFault(outcome.status));
@@ -183,10 +187,15 @@ function callOf(method: string, path: string): Call {
       return { scope, callClass: 'deletes', repeatable: false };
     case 'POST':
       if (GRAPH_PATH.test(path)) return { scope: TENANT, callClass: 'graphQueries', repeatable: true };
-      return { scope, callClass: 'writes', repeatable: LISTING_ACTION.test(path) };
+      return { scope, callClass: 'writes', repeatable: isListingAction(path) };
     default:
       return { scope, callClass: 'writes', repeatable: false };
   }
+}
+
+/** By ARM's convention an action named `list…` only reads (credentials, keys). */
+export function isListingAction(path: string): boolean {
+  return LISTING_ACTION.test(path);
 }
 
 function isPassingFault(status: number): boolean {

@@ -1,12 +1,14 @@
 import type { TokenCredential } from '@azure/core-auth';
 import type { HttpClient } from '@azure/core-rest-pipeline';
 import { delay, systemClock, type Clock } from '#libs/kernel/clock.js';
+import type { CallBudgetStore } from '#libs/kernel/call-budget.js';
 import type { WriteGuard } from '#libs/kernel/worker-lease.js';
 import { ArmClient } from './arm.client.js';
 import { ArmEndpoint } from './arm-endpoint.js';
 import type { AzureOptions } from './azure.options.js';
 import { createAzureCredential } from './azure-credential.js';
 import { AzureTransport } from './azure-transport.js';
+import { MemoryBudgetStore } from './memory-budget.store.js';
 import { ResourceGraphQueries } from './resource-graph.client.js';
 import { SubscriptionClient } from './subscription.client.js';
 import { ThrottleBudget } from './throttle-budget.js';
@@ -31,6 +33,8 @@ export interface AzureParts {
   sender?: HttpClient;
   /** Asked directly before each request that changes something. */
   guard?: WriteGuard;
+  /** Where the throttle budget is kept; in this process where absent. */
+  budgetStore?: CallBudgetStore;
 }
 
 /**
@@ -41,7 +45,11 @@ export function createAzure(options: AzureOptions, parts: AzureParts = {}): Azur
   const clock = parts.clock ?? systemClock;
   const endpoint = new ArmEndpoint(options.armEndpoint);
   const credential = createAzureCredential(endpoint, options.staticToken);
-  const budget = new ThrottleBudget({ clock, longestWaitMs: options.longestBudgetWaitMs, sleep: delay });
+  const budget = new ThrottleBudget({
+    store: parts.budgetStore ?? new MemoryBudgetStore(clock),
+    longestWaitMs: options.longestBudgetWaitMs,
+    sleep: delay,
+  });
   const transport = new AzureTransport({
     endpoint,
     budget,

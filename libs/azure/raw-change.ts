@@ -1,5 +1,6 @@
 import { type ArmId } from '#libs/kernel/arm-id.js';
 import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
+import { isRehearsal, noteReading } from '#libs/kernel/rehearsal.js';
 
 /** What Azure tells and does not take back: the requests of these types refuse or ignore it. Dotted paths. */
 const READ_ONLY_OF_ALL = ['systemData'];
@@ -72,6 +73,8 @@ const READ_ONLY: Readonly<Record<string, readonly string[]>> = {
 export function changedBody(id: ArmId, observed: JsonObject, change: (body: JsonObject) => void): JsonObject {
   const body = structuredClone(observed);
   for (const path of [...READ_ONLY_OF_ALL, ...(READ_ONLY[id.canonicalType] ?? [])]) remove(body, path.split('.'));
+  // A rehearsal compares with what can be written at all.
+  if (isRehearsal()) noteReading(id.toString(), structuredClone(body));
   change(body);
   return body;
 }

@@ -1,133 +1,87 @@
-import type { Clock } from '#libs/kernel/clock.js';
+import type { CallBudgetStore } from '#libs/kernel/call-budget.js';
+import { currentAccount } from '#libs/kernel/call-origin.js';
 import { ControlError } from '#libs/kernel/control-error.js';
+import type { BucketLimit } from '#libs/kernel/token-bucket.js';
 import type { ReadableHeaders } from './retry-after.js';
 
 /** ARM counts reads, writes and deletes apart; Resource Graph counts its queries by caller. */
 export type CallClass = 'reads' | 'writes' | 'deletes' | 'graphQueries';
 
 /** What one bucket holds: ARM's documented sizes (per subscription and caller), and Resource Graph's 15 queries in 5 s. */
-const BUCKETS: Readonly<Record<CallClass, { capacity: number; refillPerSecond: number }>> = {
+export const BUCKET_LIMITS: Readonly<Record<CallClass, BucketLimit>> = {
   reads: { capacity: 250, refillPerSecond: 25 },
   writes: { capacity: 200, refillPerSecond: 10 },
   deletes: { capacity: 200, refillPerSecond: 10 },
   graphQueries: { capacity: 15, refillPerSecond: 3 },
 };
 
-interface Bucket {
-  /** May be below zero: callers that are waiting have taken theirs already. */
-  tokens: number;
-  refilledAt: number;
-  /** Azure said "not before": milliseconds of the clock. */
-  closedUntil: number;
-}
-
-export interface BudgetSnapshot {
-  /** A subscription id, or `tenant`. */
-  scope: string;
-  callClass: CallClass;
-  remaining: number;
-  capacity: number;
-  /** Above zero while Azure has asked for patience. */
-  closedForSeconds: number;
-}
-
 export interface ThrottleBudgetOptions {
-  clock: Clock;
+  /** Where the buckets are kept. */
+  store: CallBudgetStore;
   longestWaitMs: number;
   /** Waits; rejects with the signal's reason when it aborts. */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
 
 /**
- * Keeps this process below Azure's throttles, so that a burst of ours waits here and not in a 429. What Azure reports as
- * remaining lowers the estimate (others share the same bucket); time refills it.
+ * Keeps Pilothouse below Azure's throttles, so that a burst of ours waits here and not in a 429, and so that nobody who asks
+ * for much starves the others. What Azure reports as remaining lowers the estimate (others share the same bucket); time
+ * refills it.
  */
 export class ThrottleBudget {
-  readonly #buckets = new Map<string, Bucket>();
-
   constructor(private readonly options: ThrottleBudgetOptions) {}
 
   /**
-   * Takes one call from the bucket, waiting a little where it is empty.
+   * Takes one call from the bucket on the account of whoever runs (`onAccountOf`), waiting a little where it is empty.
+   * @returns what is left for others.
    * @throws ControlError AZURE_THROTTLED with the time to wait, when that is longer than a caller should be held.
    */
-  async take(scope: string, callClass: CallClass, signal?: AbortSignal): Promise<void> {
-    const bucket = this.#bucket(scope, callClass);
-    const { refillPerSecond } = BUCKETS[callClass];
-    bucket.tokens -= 1;
-    const now = this.options.clock.now().getTime();
-    const forTokens = bucket.tokens >= 0 ? 0 : (-bucket.tokens / refillPerSecond) * 1000;
-    const waitMs = Math.max(forTokens, bucket.closedUntil - now);
-    if (waitMs <= 0) return;
-    if (waitMs > this.options.longestWaitMs) {
-      bucket.tokens += 1;
+  async take(scope: string, callClass: CallClass, signal?: AbortSignal): Promise<number> {
+    const { store, longestWaitMs } = this.options;
+    const answer = await store.take({ scope, callClass }, BUCKET_LIMITS[callClass], currentAccount(), longestWaitMs);
+    if (answer.outcome === 'refused') {
       throw new ControlError(
         'AZURE_THROTTLED',
         `The budget of Azure ${callClass} for ${scope} is used up for the moment.`,
-        {
-          retry: { kind: 'after', seconds: Math.ceil(waitMs / 1000) },
-        },
+        { retry: { kind: 'after', seconds: Math.ceil(answer.waitMs / 1000) } },
       );
     }
-    await this.options.sleep(waitMs, signal);
+    if (answer.waitMs > 0) await this.options.sleep(answer.waitMs, signal);
+    return answer.left;
   }
 
-  /** Learns from the headers of an answer. */
-  learn(scope: string, callClass: CallClass, headers: ReadableHeaders): void {
-    const bucket = this.#bucket(scope, callClass);
-    if (callClass === 'graphQueries') {
-      const remaining = wholeNumber(headers.get('x-ms-user-quota-remaining'));
-      if (remaining === undefined) return;
-      bucket.tokens = Math.min(bucket.tokens, remaining);
-      const resetsAfter = clockTime(headers.get('x-ms-user-quota-resets-after'));
-      if (remaining === 0 && resetsAfter !== undefined) this.close(scope, callClass, resetsAfter);
-      return;
-    }
-    for (const level of scope === TENANT ? ['tenant'] : ['subscription', 'subscription-global']) {
-      const remaining = wholeNumber(headers.get(`x-ms-ratelimit-remaining-${level}-${callClass}`));
-      if (remaining !== undefined) bucket.tokens = Math.min(bucket.tokens, remaining);
-    }
+  /**
+   * Learns from the headers of an answer.
+   * @param left what was left by our own estimate: only less than that is news.
+   */
+  async learn(scope: string, callClass: CallClass, headers: ReadableHeaders, left: number): Promise<void> {
+    const remaining = remainingOf(scope, callClass, headers);
+    if (remaining === undefined) return;
+    const { store } = this.options;
+    if (remaining < left) await store.lower({ scope, callClass }, BUCKET_LIMITS[callClass], remaining);
+    if (callClass !== 'graphQueries' || remaining > 0) return;
+    const resetsAfter = clockTime(headers.get('x-ms-user-quota-resets-after'));
+    if (resetsAfter !== undefined) await this.close(scope, callClass, resetsAfter);
   }
 
   /** Azure has refused a call of this bucket: nobody asks again before the given time. */
-  close(scope: string, callClass: CallClass, seconds: number): void {
-    const bucket = this.#bucket(scope, callClass);
-    bucket.closedUntil = Math.max(bucket.closedUntil, this.options.clock.now().getTime() + seconds * 1000);
-  }
-
-  snapshot(): BudgetSnapshot[] {
-    const now = this.options.clock.now().getTime();
-    return [...this.#buckets.keys()].map((key) => {
-      const [scope, callClass] = key.split('|') as [string, CallClass];
-      const bucket = this.#bucket(scope, callClass);
-      return {
-        scope,
-        callClass,
-        remaining: Math.max(0, Math.floor(bucket.tokens)),
-        capacity: BUCKETS[callClass].capacity,
-        closedForSeconds: Math.max(0, (bucket.closedUntil - now) / 1000),
-      };
-    });
-  }
-
-  #bucket(scope: string, callClass: CallClass): Bucket {
-    const key = `${scope}|${callClass}`;
-    const now = this.options.clock.now().getTime();
-    const { capacity, refillPerSecond } = BUCKETS[callClass];
-    let bucket = this.#buckets.get(key);
-    if (bucket === undefined) {
-      bucket = { tokens: capacity, refilledAt: now, closedUntil: 0 };
-      this.#buckets.set(key, bucket);
-    }
-    const elapsedSeconds = Math.max(0, now - bucket.refilledAt) / 1000;
-    bucket.tokens = Math.min(capacity, bucket.tokens + elapsedSeconds * refillPerSecond);
-    bucket.refilledAt = now;
-    return bucket;
+  close(scope: string, callClass: CallClass, seconds: number): Promise<void> {
+    return this.options.store.close({ scope, callClass }, BUCKET_LIMITS[callClass], seconds);
   }
 }
 
 /** The scope of calls that belong to no subscription. */
 export const TENANT = 'tenant';
+
+/** What Azure says is left: the least of what it says of this class. */
+function remainingOf(scope: string, callClass: CallClass, headers: ReadableHeaders): number | undefined {
+  if (callClass === 'graphQueries') return wholeNumber(headers.get('x-ms-user-quota-remaining'));
+  const levels = scope === TENANT ? ['tenant'] : ['subscription', 'subscription-global'];
+  const said = levels.flatMap(
+    (level) => wholeNumber(headers.get(`x-ms-ratelimit-remaining-${level}-${callClass}`)) ?? [],
+  );
+  return said.length === 0 ? undefined : Math.min(...said);
+}
 
 function wholeNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+$/.test(text.trim()) ? Number(text) : undefined;

@@ -29,11 +29,10 @@ export interface ChangePageView {
   nextCursor: string;
 }
 
-/**
- * A transaction that is still open elsewhere keeps later changes back for a moment, and its end sends no second
- * notification: so a watcher looks again after this time in any case.
- */
-const LOOK_AGAIN_MS = 500;
+/** How soon to look again for what an open transaction elsewhere keeps back: its end sends no second notification. */
+const HELD_BACK_MS = 500;
+/** How soon in any case. */
+const LOOK_AGAIN_MS = 10_000;
 
 /** What has changed, in an order that a reader can resume. */
 export class ChangeControl {
@@ -68,7 +67,7 @@ export class ChangeControl {
         const page = await this.changes.after(cursor, filter, MAXIMUM_PAGE_SIZE);
         cursor = page.nextCursor;
         for (const change of page.changes) yield changeView(change);
-        if (page.caughtUp) await news.sleep(signal, LOOK_AGAIN_MS);
+        if (page.caughtUp) await news.sleep(signal, page.heldBack ? HELD_BACK_MS : LOOK_AGAIN_MS);
       }
     } finally {
       unsubscribe();

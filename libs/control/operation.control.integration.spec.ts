@@ -11,6 +11,7 @@ import { verifyAudit } from '#libs/audit/audit.verifier.js';
 import { NotificationListener } from '#libs/database/notification.listener.js';
 import { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
 import { OperationAcceptor } from '#libs/operations/operation.acceptor.js';
+import { OperationFeedRepository } from '#libs/operations/operation-feed.repository.js';
 import { OperationRepository } from '#libs/operations/operation.repository.js';
 import { OperationRunner } from '#libs/operations/operation.runner.js';
 import type { KindDefinition } from '#libs/systems/contract/kind-definition.js';
@@ -97,6 +98,7 @@ describe('OperationControl', () => {
       references,
       new OperationWatcher(listener),
       new OperationApprovals(operations, jobs, audit),
+      new OperationFeedRepository(database, { operationDays: 90 }),
     );
     runner = new OperationRunner(
       database,

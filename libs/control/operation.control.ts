@@ -12,6 +12,11 @@ import type { AuditRepository } from '#libs/audit/audit.repository.js';
 import type { Approval } from '#libs/operations/approval.js';
 import type { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
 import type { OperationAcceptor } from '#libs/operations/operation.acceptor.js';
+import type {
+  FedOperationEvent,
+  OperationFeedPage,
+  OperationFeedRepository,
+} from '#libs/operations/operation-feed.repository.js';
 import type { OperationRecord } from '#libs/operations/operation.record.js';
 import type { OperationFilter, OperationRepository } from '#libs/operations/operation.repository.js';
 import { hasEnded, type OperationStatus } from '#libs/operations/operation.status.js';
@@ -23,6 +28,7 @@ import type { OperationApprovals, SaidDecision } from './operation.approvals.js'
 import { auditEntryOf } from './operation.audit.js';
 import type {
   ApprovalView,
+  OperationEventPageView,
   OperationEventView,
   OperationPageView,
   OperationTypeView,
@@ -52,9 +58,13 @@ export interface OperationQuery {
   cursor?: string;
 }
 
-export type OperationWatchFilter = Pick<OperationQuery, 'status' | 'type' | 'target' | 'set'>;
+export type OperationWatchFilter = Pick<OperationQuery, 'status' | 'type' | 'target' | 'set' | 'requestedBy'>;
 
 const EVENTS_AT_ONCE = 100;
+/** How soon to look again for what an open transaction elsewhere keeps back: its end sends no second notification. */
+const HELD_BACK_MS = 500;
+/** How soon in any case. */
+const LOOK_AGAIN_MS = 10_000;
 
 /** Starting, following and stopping changes. */
 export class OperationControl {
@@ -68,6 +78,7 @@ export class OperationControl {
     private readonly references: ReferenceResolver,
     private readonly watcher: OperationWatcher,
     private readonly approvals: OperationApprovals,
+    private readonly feed: OperationFeedRepository,
   ) {}
 
   /**
@@ -237,7 +248,7 @@ export class OperationControl {
     }
   }
 
-  /** Each operation that matches, whenever it changes, from now on. */
+  /** Each operation that matches, whenever it changes, from now on; also when it is noticed that it has got stuck. */
   async *watch(
     caller: Caller,
     filter: OperationWatchFilter,
@@ -247,9 +258,63 @@ export class OperationControl {
     const wanted = this.#filterOf(filter);
     const wake = this.watcher.subscribe(() => true, signal);
     try {
-      while (await wake.next()) {
-        const operations = await this.operations.findMany(wake.take());
-        for (const operation of operations) if (matches(operation, wanted)) yield operationView(operation);
+      let cursor = await this.feed.head();
+      do {
+        const told = new Set<string>();
+        let page: OperationFeedPage;
+        do {
+          page = await this.feed.after(cursor, wanted, EVENTS_AT_ONCE);
+          cursor = page.nextCursor;
+          for (const { operation } of page.events) {
+            told.add(operation.id);
+            yield operationView(operation);
+          }
+        } while (!page.caughtUp);
+        // That it does not move is no transition.
+        for (const operation of await this.operations.findMany(wake.take().filter((id) => !told.has(id)))) {
+          if (operation.stuckSince !== null && matches(operation, wanted)) yield operationView(operation);
+        }
+        if (!(await wake.next(page.heldBack ? HELD_BACK_MS : LOOK_AGAIN_MS))) return;
+      } while (!signal.aborted);
+    } finally {
+      wake.close();
+    }
+  }
+
+  /**
+   * The transitions of all operations that match, oldest first; without `after` from the oldest that is kept.
+   * @throws ControlError INVALID_CURSOR, CURSOR_EXPIRED
+   */
+  async listEvents(
+    caller: Caller,
+    { after, limit = DEFAULT_PAGE_SIZE, ...filter }: OperationWatchFilter & { after?: string; limit?: number },
+  ): Promise<OperationEventPageView> {
+    authorise(caller, 'read', 'read operations');
+    const page = await this.feed.after(after ?? null, this.#filterOf(filter), Math.min(limit, MAXIMUM_PAGE_SIZE));
+    return { items: page.events.map(eventView), nextCursor: page.nextCursor };
+  }
+
+  /**
+   * Each of those transitions as it comes; without `after` from now on. Whoever comes back with the id of the last one misses
+   * nothing.
+   * @throws ControlError INVALID_CURSOR, CURSOR_EXPIRED
+   */
+  async *followEvents(
+    caller: Caller,
+    { after, ...filter }: OperationWatchFilter & { after?: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<OperationEventView, void, void> {
+    authorise(caller, 'read', 'read operations');
+    const wanted = this.#filterOf(filter);
+    const wake = this.watcher.subscribe(() => true, signal);
+    try {
+      let cursor = after ?? (await this.feed.head());
+      while (!signal.aborted) {
+        const page = await this.feed.after(cursor, wanted, EVENTS_AT_ONCE);
+        cursor = page.nextCursor;
+        for (const event of page.events) yield eventView(event);
+        wake.take();
+        if (page.caughtUp && !(await wake.next(page.heldBack ? HELD_BACK_MS : LOOK_AGAIN_MS))) return;
       }
     } finally {
       wake.close();
@@ -286,7 +351,7 @@ export class OperationControl {
     return operation;
   }
 
-  #filterOf(query: OperationWatchFilter & Pick<OperationQuery, 'requestedBy' | 'approval'>): OperationFilter {
+  #filterOf(query: OperationWatchFilter & Pick<OperationQuery, 'approval'>): OperationFilter {
     if (query.type !== undefined) this.registry.operation(query.type);
     return {
       ...(query.status === undefined || query.status.length === 0 ? {} : { statuses: query.status }),
@@ -304,6 +369,7 @@ function matches(operation: OperationRecord, filter: OperationFilter): boolean {
     (filter.statuses === undefined || filter.statuses.includes(operation.status)) &&
     (filter.type === undefined || filter.type === operation.type) &&
     (filter.targetUid === undefined || filter.targetUid === operation.target.uid) &&
+    (filter.requestedBy === undefined || filter.requestedBy === operation.requestedBy) &&
     (filter.setId === undefined || filter.setId === operation.setId)
   );
 }
@@ -361,6 +427,10 @@ function sequenceOf(after: string | undefined): number {
   if (after === undefined) return 0;
   if (/^\d{1,9}$/.test(after)) return Number(after);
   throw new ControlError('INVALID_CURSOR', 'The last event id was not issued by this stream.');
+}
+
+function eventView({ cursor, at, operation }: FedOperationEvent): OperationEventView {
+  return { id: cursor, at: at.toISOString(), operation: operationView(operation) };
 }
 
 export function operationView(operation: OperationRecord): OperationView {

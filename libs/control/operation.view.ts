@@ -61,11 +61,17 @@ export interface OperationPageView {
   nextCursor: string | null;
 }
 
-/** One transition. `id` grows within an operation and is the `Last-Event-ID` of its stream. */
+/** One transition. `id` is the `Last-Event-ID` of the stream that it is in: of one operation, or of all. */
 export interface OperationEventView {
   id: string;
   at: string;
   operation: OperationView;
+}
+
+export interface OperationEventPageView {
+  items: OperationEventView[];
+  /** Always there: the place to go on from. */
+  nextCursor: string;
 }
 
 export interface OperationTypeView {

@@ -4,8 +4,8 @@ import type { NotificationListener } from '#libs/database/notification.listener.
 
 /** A consumer's place in the queue: it is woken, and asks the database itself. */
 export interface Wake {
-  /** Resolves when there may be something new: true; or when the signal aborts: false. */
-  next(): Promise<boolean>;
+  /** Resolves when there may be something new, or the time (milliseconds) is over: true; or when the signal aborts: false. */
+  next(longestMs?: number): Promise<boolean>;
   /** The operations that have changed since the last call, each once: a slow consumer costs no more than these ids. */
   take(): string[];
   close(): void;
@@ -34,8 +34,8 @@ export class OperationWatcher {
     };
     this.#consumers.add(consumer);
     return {
-      next: async () => {
-        await news.sleep(signal);
+      next: async (longestMs) => {
+        await news.sleep(signal, longestMs);
         return !signal.aborted;
       },
       take: () => {

@@ -1,4 +1,6 @@
 import { ageInSeconds, type Clock } from '#libs/kernel/clock.js';
+import { onAccountOf } from '#libs/kernel/call-origin.js';
+import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { DEFAULT_PAGE_SIZE, MAXIMUM_PAGE_SIZE, type Page } from '#libs/kernel/page.js';
@@ -139,7 +141,7 @@ export class ResourceControl {
     authorise(caller, 'read', 'read resources');
     const found = isUuid(uid) ? await this.resources.find(uid.toLowerCase()) : null;
     if (found === null || (options.kind !== undefined && found.kind !== options.kind)) throw notFound(uid);
-    const record = await this.#fresh(found, options.maxAgeSeconds, signal);
+    const record = await this.#fresh(caller, found, options.maxAgeSeconds, signal);
     if (record === null) throw notFound(uid);
     return this.#view(record, options.view, this.clock.now());
   }
@@ -155,15 +157,12 @@ export class ResourceControl {
     const resourceId = parseResourceId(id);
     let record = await this.resources.findByCanonicalId(resourceId.canonical);
     if (record !== null) {
-      record = await this.#fresh(record, options.maxAgeSeconds, signal);
+      record = await this.#fresh(caller, record, options.maxAgeSeconds, signal);
     } else if (options.maxAgeSeconds !== undefined) {
       const kind = this.registry.findKindOf(resourceId);
       if (kind !== undefined) {
-        await this.readThrough.ensureFresh(
-          { uid: resourceId.uid, id, kind: kind.name },
-          options.maxAgeSeconds,
-          callOf(signal),
-        );
+        const target = { uid: resourceId.uid, id, kind: kind.name };
+        await this.#ensureFresh(caller, target, options.maxAgeSeconds, signal);
         record = await this.resources.findByCanonicalId(resourceId.canonical);
       }
     }
@@ -273,14 +272,27 @@ export class ResourceControl {
   }
 
   async #fresh(
+    caller: Caller,
     record: ResourceRecord,
     maxAgeSeconds: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<ResourceRecord | null> {
     if (maxAgeSeconds === undefined) return record;
     const target = { uid: record.uid, id: record.id, kind: record.kind };
-    const outcome = await this.readThrough.ensureFresh(target, maxAgeSeconds, callOf(signal));
+    const outcome = await this.#ensureFresh(caller, target, maxAgeSeconds, signal);
     return outcome === 'absent' ? null : this.resources.find(record.uid);
+  }
+
+  /** What has to be asked of Azure for it counts as the caller's. */
+  #ensureFresh(
+    caller: Caller,
+    target: ResourceTarget,
+    maxAgeSeconds: number,
+    signal: AbortSignal | undefined,
+  ): ReturnType<ReadThrough['ensureFresh']> {
+    return onAccountOf(`principal:${caller.name}`, () =>
+      this.readThrough.ensureFresh(target, maxAgeSeconds, callOf(signal)),
+    );
   }
 
   #page(

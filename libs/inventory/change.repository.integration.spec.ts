@@ -35,7 +35,7 @@ async function apply(...observations: Observation[]): Promise<void> {
  * back for a moment, as any transaction may in real use.
  */
 async function read(cursor: string | null, count: number, filter: ChangeFilter = {}, limit = 100): Promise<ChangePage> {
-  const seen: ChangePage = { changes: [], nextCursor: cursor ?? '', caughtUp: false };
+  const seen: ChangePage = { changes: [], nextCursor: cursor ?? '', caughtUp: false, heldBack: false };
   const deadline = Date.now() + 10_000;
   while (seen.changes.length < count && Date.now() < deadline) {
     const page = await changes.after(seen.nextCursor === '' ? null : seen.nextCursor, filter, limit);

@@ -1,6 +1,14 @@
 import { ControlError } from '#libs/kernel/control-error.js';
 import { decodeCursor, encodeCursor } from '#libs/kernel/page.js';
 import type { Database } from '#libs/database/database.js';
+import {
+  endOfFeed,
+  FEED_START,
+  feedPositionOf,
+  isBefore,
+  isBeyond,
+  type FeedPosition,
+} from '#libs/database/feed-position.js';
 import type { Sql } from '#libs/database/sql.js';
 import type { HealthState } from '#libs/systems/contract/observation.js';
 import type { ChangeFilter } from './resource.query.js';
@@ -13,7 +21,6 @@ const LIST = 'changes';
 /** How many changes one call looks at when its filter fits few of them. */
 const WINDOW = 10_000;
 const DELETE_BATCH = 10_000;
-const LARGEST_BIGINT = 9_223_372_036_854_775_807n;
 
 export interface ChangePage {
   changes: ChangeRecord[];
@@ -21,17 +28,11 @@ export interface ChangePage {
   nextCursor: string;
   /** Nothing more is to be had at present. A page may have less than `limit` changes, or none, and not be at the end. */
   caughtUp: boolean;
+  /** There is more, which is shown once an older transaction has ended; nobody tells of that. */
+  heldBack: boolean;
 }
 
-/** A place in the feed: after everything up to this transaction id and sequence number. */
-interface Position {
-  xid: string;
-  seq: string;
-}
-
-interface ChangeRow {
-  xid: string;
-  seq: string;
+interface ChangeRow extends FeedPosition {
   at: Date;
   type: ChangeType;
   uid: string;
@@ -48,10 +49,7 @@ interface ChangeRow {
   health: HealthState;
 }
 
-/**
- * The change feed. Its order is (transaction id, sequence), and a reader is never shown a transaction id as long as an
- * older one may still commit: so a change that commits late is not skipped, it only appears later.
- */
+/** The change feed (see `FeedPosition` for its order). */
 export class ChangeRepository {
   constructor(private readonly database: Database) {}
 
@@ -68,10 +66,13 @@ export class ChangeRepository {
       const changes = window.rows.map(toChange);
       const last = changes.at(-1);
       if (window.rows.length === limit && last !== undefined)
-        return { changes, nextCursor: last.cursor, caughtUp: false };
-      if (window.lastSeen !== null) return { changes, nextCursor: format(window.lastSeen), caughtUp: false };
+        return { changes, nextCursor: last.cursor, caughtUp: false, heldBack: false };
+      if (window.lastSeen !== null) {
+        return { changes, nextCursor: format(window.lastSeen), caughtUp: false, heldBack: false };
+      }
       // Moving on through quiet times keeps the cursor of a rarely matching filter from expiring.
-      return { changes, nextCursor: format(isBefore(start, end) ? end : start), caughtUp: true };
+      const nextCursor = format(isBefore(start, end) ? end : start);
+      return { changes, nextCursor, caughtUp: true, heldBack: await isHeldBack(sql, end) };
     });
   }
 
@@ -114,10 +115,9 @@ export class ChangeRepository {
     });
   }
 
-  async #start(sql: Sql, position: Position | null, end: Position): Promise<Position> {
-    if (position === null) return { xid: '0', seq: '0' };
-    // Only another database (or nobody) has issued a place that this one has not reached.
-    if (isBefore({ ...end, seq: LARGEST_BIGINT.toString() }, position)) throw foreignCursor();
+  async #start(sql: Sql, position: FeedPosition | null, end: FeedPosition): Promise<FeedPosition> {
+    if (position === null) return FEED_START;
+    if (isBeyond(position, end)) throw foreignCursor();
     const { rows } = await sql.query<{ expired: boolean }>(
       'SELECT (xid, seq) > ($1::bigint, $2::bigint) AS expired FROM change_horizon',
       [position.xid, position.seq],
@@ -131,11 +131,12 @@ export class ChangeRepository {
   }
 }
 
-async function endOfFeed(sql: Sql): Promise<Position> {
-  const { rows } = await sql.query<{ xid: string }>('SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid');
-  const [row] = rows;
-  if (row === undefined) throw new Error('Postgres gave no snapshot');
-  return { xid: row.xid, seq: '0' };
+async function isHeldBack(sql: Sql, end: FeedPosition): Promise<boolean> {
+  const { rows } = await sql.query<{ more: boolean }>(
+    `SELECT EXISTS (SELECT FROM change WHERE xid >= $1::bigint) AS more`,
+    [end.xid],
+  );
+  return rows[0]?.more === true;
 }
 
 const WITHIN = '(xid, seq) > ($1::bigint, $2::bigint) AND xid < $3::bigint';
@@ -143,11 +144,11 @@ const WITHIN = '(xid, seq) > ($1::bigint, $2::bigint) AND xid < $3::bigint';
 /** `lastSeen`: the end of the window, where the window ended before the feed and before the page was full. */
 async function readWindow(
   sql: Sql,
-  start: Position,
-  end: Position,
+  start: FeedPosition,
+  end: FeedPosition,
   filter: ChangeFilter,
   limit: number,
-): Promise<{ rows: ChangeRow[]; lastSeen: Position | null }> {
+): Promise<{ rows: ChangeRow[]; lastSeen: FeedPosition | null }> {
   const values: unknown[] = [start.xid, start.seq, end.xid, WINDOW, limit];
   const conditions: string[] = [];
   const add = (condition: (parameter: string) => string, value: unknown): void => {
@@ -175,7 +176,7 @@ async function readWindow(
     values,
   );
   if (rows.length === limit || conditions.length === 0) return { rows, lastSeen: null };
-  const { rows: ends } = await sql.query<Position>(
+  const { rows: ends } = await sql.query<FeedPosition>(
     `SELECT xid, seq FROM change WHERE ${WITHIN} ORDER BY xid, seq OFFSET $4 LIMIT 1`,
     [start.xid, start.seq, end.xid, WINDOW - 1],
   );
@@ -202,21 +203,15 @@ function toChange(row: ChangeRow): ChangeRecord {
   };
 }
 
-/** Numbers of 64 bits travel as text: a JavaScript number would round them. */
-function format(position: Position): string {
+function format(position: FeedPosition): string {
   return encodeCursor(LIST, [position.xid, position.seq]);
 }
 
-function parse(cursor: string): Position {
+function parse(cursor: string): FeedPosition {
   const [xid, seq] = decodeCursor(LIST, 2, cursor);
-  if (typeof xid !== 'string' || typeof seq !== 'string') throw foreignCursor();
-  if (![xid, seq].every((part) => /^\d{1,19}$/.test(part) && BigInt(part) <= LARGEST_BIGINT)) throw foreignCursor();
-  return { xid, seq };
-}
-
-function isBefore(left: Position, right: Position): boolean {
-  const [leftXid, rightXid] = [BigInt(left.xid), BigInt(right.xid)];
-  return leftXid < rightXid || (leftXid === rightXid && BigInt(left.seq) < BigInt(right.seq));
+  const position = feedPositionOf(xid, seq);
+  if (position === undefined) throw foreignCursor();
+  return position;
 }
 
 function foreignCursor(): ControlError {

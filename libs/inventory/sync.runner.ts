@@ -1,4 +1,5 @@
 import { type Clock } from '#libs/kernel/clock.js';
+import { onAccountOf } from '#libs/kernel/call-origin.js';
 import { ControlError, storedProblem } from '#libs/kernel/control-error.js';
 import type { Database } from '#libs/database/database.js';
 import type { Transaction } from '#libs/database/sql.js';
@@ -63,7 +64,7 @@ export class SyncRunner {
       (this.settings.leaseSeconds * 1000) / 3,
     );
     try {
-      const outcome = await this.#collect(run, AbortSignal.any([stop, lost.signal]));
+      const outcome = await onAccountOf('sync', () => this.#collect(run, AbortSignal.any([stop, lost.signal])));
       if (outcome.state === 'complete') return run.report('complete', null, await this.#complete(run));
       await this.#incomplete(run, 'partial', outcome.problem, outcome.missing);
       return run.report('partial', outcome.problem);

@@ -22,6 +22,7 @@ export const CONTROL_ERRORS = {
   METHOD_NOT_ALLOWED: { status: 405, title: 'The method is not allowed here' },
   NOT_ACCEPTABLE: { status: 406, title: 'The answer cannot be given in the form asked for' },
   REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },
+  CONSUMER_TOO_SLOW: { status: 408, title: 'The client does not take what it is sent' },
   CONFLICT: { status: 409, title: 'The request conflicts with the present state' },
   IDEMPOTENCY_KEY_REUSED: { status: 409, title: 'The idempotency key was used for a different request' },
   TARGET_BUSY: { status: 409, title: 'The target is being changed by someone else' },

@@ -2,6 +2,7 @@ import type { LookupFunction } from 'node:net';
 import type { Clock } from '#libs/kernel/clock.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { Secret } from '#libs/kernel/secret.js';
+import { refuseInRehearsal } from '#libs/kernel/rehearsal.js';
 import type { WriteGuard } from '#libs/kernel/worker-lease.js';
 import type { KubeCall } from './cluster-access.js';
 import {
@@ -35,6 +36,11 @@ export interface ClusterRequest {
   body?: string;
   /** Sending it twice does no harm. */
   repeatable: boolean;
+}
+
+/** Access reviews are asked by POST, and a dry run is the server's own rehearsal. */
+function changesSomething({ method, path }: ClusterRequest): boolean {
+  return method !== 'GET' && !path.includes('dryRun=All') && !path.startsWith('/apis/authorization.k8s.io/');
 }
 
 export interface ClusterTransportOptions {
@@ -79,6 +85,7 @@ export class ClusterTransport {
   }
 
   async send(request: ClusterRequest, call: KubeCall): Promise<WireAnswer> {
+    if (changesSomething(request)) refuseInRehearsal(request.method, request.path.split('?', 1)[0] ?? '', undefined);
     for (let attempt = 0; ; attempt++) {
       const outcome = await this.#attempt(request, call);
       const pauseMs = this.#pauseBeforeRetry(outcome, request, attempt);

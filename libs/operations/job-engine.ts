@@ -5,6 +5,7 @@ import { delay } from '#libs/kernel/clock.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { WorkerLease } from '#libs/kernel/worker-lease.js';
 import type { Database } from '#libs/database/database.js';
+import type { Sql } from '#libs/database/sql.js';
 import { ADVANCE_SET_TASK, JobQueueRepository, RUN_OPERATION_TASK } from './job-queue.repository.js';
 import type { OperationRepository } from './operation.repository.js';
 import type { OperationRunner } from './operation.runner.js';
@@ -71,8 +72,10 @@ export class JobEngine {
     private readonly log: JobEngineLog,
     private readonly settings: JobEngineSettings,
     private readonly lease: WorkerLease,
+    /** Connections for the heartbeat alone, which must not wait behind the work: a late one ends the lease. */
+    heart: Sql,
   ) {
-    this.#processes = new WorkerProcessRepository(database);
+    this.#processes = new WorkerProcessRepository(heart);
   }
 
   /** Resolves when the engine has taken up its work; from then on it is started again whenever it fails. */

@@ -14,4 +14,11 @@ export class OperationEventEntity {
 
   @Column('jsonb')
   snapshot!: unknown;
+
+  /** The transaction that wrote it. The default is written as TypeORM reads it back, without the casts. */
+  @Column('bigint', { default: () => '((pg_current_xact_id()))' })
+  xid!: string;
+
+  @Column({ type: 'bigint', generated: 'identity', generatedIdentity: 'ALWAYS' })
+  seq!: string;
 }

@@ -24,6 +24,12 @@ export class OperationStepEntity {
   @Column('text', { name: 'resume_token', nullable: true })
   resumeToken!: string | null;
 
+  @Column('text', { nullable: true })
+  intent!: string | null;
+
+  @Column('text', { name: 'abort_state', nullable: true })
+  abortState!: string | null;
+
   @Column('text', { name: 'wait_reason', nullable: true })
   waitReason!: string | null;
 

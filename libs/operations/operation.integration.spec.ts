@@ -4,10 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { ArmId } from '#libs/kernel/arm-id.js';
+import { noteReading, refuseInRehearsal } from '#libs/kernel/rehearsal.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { Secret } from '#libs/kernel/secret.js';
 import type { Finding } from '#libs/systems/contract/finding.js';
 import type {
+  AbortContext,
+  AbortOutcome,
   OperationDefinition,
   OperationContext,
   StepContext,
@@ -32,6 +35,12 @@ class World {
   answers: (StepOutcome | Error | (() => Promise<StepOutcome>))[] = [];
   verifications: (Verification | Error)[] = [];
   plan: Json | undefined;
+  /** One for each wish to stop the work of the abortable type. */
+  aborts: (AbortOutcome | Error)[] = [];
+  /** What each of those calls was told. */
+  readonly abortsSeen: boolean[] = [];
+  readonly intentsSeen: (string | undefined)[] = [];
+  notes: string | undefined;
   readonly tokensSeen: (string | undefined)[] = [];
   readonly secretsSeen: (string | undefined)[] = [];
   readonly outputsSeen: Readonly<Record<string, Json>>[] = [];
@@ -42,11 +51,21 @@ class World {
 
   async step(context: StepContext<{ thing: string }>): Promise<StepOutcome> {
     this.tokensSeen.push(context.resumeToken?.reveal());
+    this.intentsSeen.push(context.intent);
+    if (this.notes !== undefined) await context.noteIntent?.(this.notes);
     this.secretsSeen.push(context.secrets.password?.reveal());
     this.outputsSeen.push(context.outputs);
     const answer = this.answers.shift() ?? { outcome: 'done', message: 'Done.' };
     if (Error.isError(answer)) throw answer;
     return typeof answer === 'function' ? answer() : answer;
+  }
+
+  async abort(context: AbortContext<{ thing: string }>): Promise<AbortOutcome> {
+    this.abortsSeen.push(context.asked);
+    const answer = this.aborts.shift();
+    if (answer === undefined) throw new TypeError('Nobody expected a wish to stop');
+    if (Error.isError(answer)) throw answer;
+    return answer;
   }
 
   async verify(context: OperationContext<{ thing: string }>): Promise<Verification> {
@@ -95,11 +114,25 @@ describe('operations', () => {
     verify: (context) => world.verify(context),
   };
 
+  const { plan: _ofAnother, ...withoutPlan } = definition;
+  const abortable: OperationDefinition<typeof input> = {
+    ...withoutPlan,
+    type: 'test.thing.stop',
+    steps: [
+      {
+        name: 'change',
+        description: 'Changes it.',
+        run: (context) => world.step(context),
+        abort: (context) => world.abort(context),
+      },
+    ],
+  };
+
   beforeAll(async () => {
     test = await createTestDatabase();
     const { database } = test;
     const registry = new SystemRegistry([
-      { name: 'test', kinds: [], collectors: [], watchers: [], operations: [definition] },
+      { name: 'test', kinds: [], collectors: [], watchers: [], operations: [definition, abortable] },
     ]);
     operations = new OperationRepository(database);
     acceptor = new OperationAcceptor(
@@ -147,10 +180,10 @@ describe('operations', () => {
 
   async function accept(
     given: Record<string, unknown> = {},
-    options: { key?: string; dryRun?: boolean; principal?: string } = {},
+    options: { key?: string; dryRun?: boolean; principal?: string; type?: typeof definition } = {},
   ): Promise<OperationRecord> {
     const prepared = acceptor.prepare({
-      definition: definition,
+      definition: options.type ?? definition,
       input: { thing: `t-${randomUUID()}`, ...given },
       dryRun: options.dryRun ?? false,
       idempotencyKey: options.key,
@@ -299,6 +332,68 @@ describe('operations', () => {
       changes: [{ path: 'size', before: 1, after: 2 }],
     });
     expect(world.tokensSeen).toEqual([]);
+  });
+
+  describe('rehearsed in a dry run whose type cannot tell what it would change', () => {
+    const rehearse = async (given: Record<string, unknown> = {}) => {
+      world.plan = undefined;
+      const { id } = await accept(given, { dryRun: true, type: abortable });
+      expect(await run(id)).toBe('ended');
+      return find(id);
+    };
+
+    it('show the request that they would send, and send none', async () => {
+      world.answers = [
+        async () => {
+          noteReading('/things/1', { properties: { size: 1, colour: 'red' } });
+          refuseInRehearsal('PUT', '/Things/1', { properties: { size: 4, colour: 'red' } });
+          throw new TypeError('It was sent');
+        },
+      ];
+      expect(await rehearse()).toMatchObject({
+        status: 'Succeeded',
+        result: {
+          changes: {
+            steps: [
+              {
+                step: 'change',
+                would: 'change',
+                method: 'PUT',
+                target: '/Things/1',
+                isNew: false,
+                differences: [{ path: '.properties.size', before: 1, after: 4 }],
+              },
+            ],
+          },
+        },
+      });
+    });
+
+    it.each<{ reason: string; answer: StepOutcome | Error; would: string; code?: string }>([
+      { reason: 'the wanted state is there', answer: { outcome: 'done', message: 'm' }, would: 'change-nothing' },
+      {
+        reason: 'somebody else is at it',
+        answer: { outcome: 'blocked', message: 'm', retryAfterSeconds: 1 },
+        would: 'wait',
+      },
+      { reason: 'it would be refused', answer: new ControlError('CONFLICT', 'no'), would: 'fail', code: 'CONFLICT' },
+    ])('say what would come of them: $reason', async ({ answer, would, code }) => {
+      world.answers = [answer];
+      const { result } = await rehearse();
+      expect(result).toMatchObject({ changes: { steps: [{ would, ...(code === undefined ? {} : { code }) }] } });
+    });
+
+    it('are given no secret that could come into what is shown', async () => {
+      await rehearse({ password: 'swordfish' });
+      expect(world.secretsSeen).toEqual(['[redacted]']);
+    });
+
+    it('are tried again when what they have to read cannot be read at the moment', async () => {
+      world.answers = [new ControlError('AZURE_UNAVAILABLE', 'Busy.', { retry: { kind: 'backoff' } })];
+      const { id } = await accept({}, { dryRun: true, type: abortable });
+      expect(await run(id)).toBe('parked');
+      expect(await run(id)).toBe('ended');
+    });
   });
 
   it('keep the resume token of a waiting step for the next turn, and show it nowhere', async () => {
@@ -647,6 +742,108 @@ describe('operations', () => {
     expect(await run(operation.id)).toBe('ended');
     expect((await find(operation.id)).status).toBe('Succeeded');
     expect(world.tokensSeen).toEqual([undefined, 't', 't']);
+  });
+
+  describe('whose work can be stopped', () => {
+    const stopping: AbortOutcome = { outcome: 'stopping', message: 'Azure stops it.', retryAfterSeconds: 30 };
+    const cancel = (id: string) =>
+      test.database.transaction((transaction) => operations.requestCancel(transaction, id));
+    const underWay = async (): Promise<string> => {
+      world.answers = [waiting('t'), waiting('t')];
+      const { id } = await accept({}, { type: abortable });
+      await run(id);
+      await cancel(id);
+      return id;
+    };
+    const stepOf = async (id: string) => (await find(id)).steps.find(({ name }) => name === 'change');
+
+    it('are canceled once it has stopped, and ask for that once', async () => {
+      world.aborts = [stopping, stopping, { outcome: 'stopped', message: 'Azure has stopped it.' }];
+      const id = await underWay();
+      expect(await run(id)).toBe('parked');
+      expect(await find(id)).toMatchObject({ status: 'Canceling', message: 'Azure stops it.' });
+      expect(await run(id)).toBe('parked');
+      expect(await run(id)).toBe('ended');
+      expect(world.abortsSeen).toEqual([false, true, true]);
+      expect(await find(id)).toMatchObject({ status: 'Canceled', error: null });
+      expect((await find(id)).message).toContain('Azure has stopped it.');
+      expect(await stepOf(id)).toMatchObject({ status: 'Failed', message: 'Azure has stopped it.' });
+      expect(world.tokensSeen).toEqual([undefined]);
+      expect(world.observed).toBe(1);
+    });
+
+    it('see through what cannot be stopped, and ask no more', async () => {
+      world.aborts = [{ outcome: 'goes-on', message: 'It cannot be stopped.' }];
+      const id = await underWay();
+      expect(await run(id)).toBe('parked');
+      expect(await run(id)).toBe('ended');
+      expect(world.abortsSeen).toEqual([false]);
+      expect(await find(id)).toMatchObject({ status: 'Succeeded' });
+      expect(world.tokensSeen).toEqual([undefined, 't', 't']);
+    });
+
+    it('ask again when nobody knows whether Azure has heard of it', async () => {
+      const lost = new ControlError('AZURE_UNAVAILABLE', 'Lost.', { retry: { kind: 'backoff' } });
+      world.aborts = [lost, { outcome: 'stopped', message: 'Azure has stopped it.' }];
+      const id = await underWay();
+      expect(await run(id)).toBe('parked');
+      expect(await run(id)).toBe('ended');
+      expect(world.abortsSeen).toEqual([false, false]);
+      expect((await find(id)).status).toBe('Canceled');
+    });
+
+    it('are looked at again at once when the cancellation comes while they ask for their work', async () => {
+      const { id } = await accept({}, { type: abortable });
+      world.answers = [
+        async () => {
+          await cancel(id);
+          return waiting('t');
+        },
+      ];
+      expect(await run(id)).toBe('parked');
+      const [job] = await jobOf(id);
+      expect(job!.run_at.getTime()).toBeLessThan(Date.now() + 5_000);
+    });
+  });
+
+  describe('that note what they are about to ask for', () => {
+    it('know it in the next turn when no answer came, and no more when one did', async () => {
+      world.notes = 'before the request';
+      world.answers = [
+        new ControlError('AZURE_TIMEOUT', 'No answer.', { retry: { kind: 'backoff' } }),
+        waiting('t'),
+        waiting('t'),
+      ];
+      const { id } = await accept();
+      await run(id);
+      await run(id);
+      world.notes = undefined;
+      await run(id);
+      expect(world.intentsSeen).toEqual([undefined, 'before the request', undefined]);
+      expect(JSON.stringify([await find(id), await operations.findEvents(id, 0, 100)])).not.toContain('before the');
+    });
+
+    it('send nothing once another worker has taken them over', async () => {
+      const entered = Promise.withResolvers<void>();
+      const goOn = Promise.withResolvers<void>();
+      const { id } = await accept();
+      let noted: Promise<void> | undefined;
+      const step = world.step.bind(world);
+      world.step = async (context) => {
+        entered.resolve();
+        await goOn.promise;
+        noted = context.noteIntent?.('late');
+        await noted;
+        return step(context);
+      };
+      const stalled = run(id);
+      await entered.promise;
+      world.step = step;
+      expect(await run(id)).toBe('ended');
+      goOn.resolve();
+      expect(await stalled).toBe('not-ours');
+      await expect(noted).rejects.toMatchObject({ code: 'FENCED' });
+    });
   });
 
   it('do not wait longer than they may take, whatever Azure asks for', async () => {

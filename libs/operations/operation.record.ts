@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '#libs/kernel/json.js';
 import type { Finding } from '#libs/systems/contract/finding.js';
 import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
 import type { Approval } from './approval.js';
-import type { OperationStatus, StepStatus, WaitReason } from './operation.status.js';
+import type { AbortState, OperationStatus, StepStatus, WaitReason } from './operation.status.js';
 
 /** An operation as it is stored, without what must not leave the worker (resume tokens, the hash of its key). */
 export interface OperationRecord {
@@ -48,6 +48,8 @@ export interface OperationStepRecord {
   attempts: number;
   message: string | null;
   waitReason: WaitReason | null;
+  /** Whether the outside system was asked to stop the work that the step waits for, and will not or cannot. */
+  abort: AbortState | null;
   /** What the step has put down for those after it and for the record; null where it has nothing to say. */
   output: Json;
 }

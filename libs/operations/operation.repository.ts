@@ -8,7 +8,7 @@ import type { Finding } from '#libs/systems/contract/finding.js';
 import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
 import type { Approval, ApprovalDecision } from './approval.js';
 import type { OperationRecord, OperationStepRecord } from './operation.record.js';
-import type { EndedStatus, OperationStatus, StepStatus, WaitReason } from './operation.status.js';
+import type { AbortState, EndedStatus, OperationStatus, StepStatus, WaitReason } from './operation.status.js';
 
 /** NOTIFY channel; the payload is the operation's id. */
 export const OPERATION_CHANNEL = 'pilothouse_operation';
@@ -16,12 +16,13 @@ export const OPERATION_CHANNEL = 'pilothouse_operation';
 /** The one picture of an operation: for reading it, and as the snapshot that an event keeps. */
 const PICTURE = `
   to_jsonb(o) - 'idempotency_hash' - 'idempotency_key' - 'fence' || jsonb_build_object('steps', coalesce((
-    SELECT jsonb_agg(to_jsonb(s) - 'resume_token' - 'operation_id' ORDER BY s.position)
+    SELECT jsonb_agg(to_jsonb(s) - 'resume_token' - 'intent' - 'operation_id' ORDER BY s.position)
     FROM operation_step s WHERE s.operation_id = o.id), '[]'::jsonb))`;
 
 const OPEN = `('Pending', 'Running', 'Waiting', 'Canceling')`;
 
-interface PictureRow {
+/** As `PICTURE` makes it. */
+export interface PictureRow {
   id: string;
   type: string;
   status: OperationStatus;
@@ -66,6 +67,8 @@ interface PictureRow {
     message: string | null;
     wait_reason: WaitReason | null;
     output?: Json;
+    /** Events from before work could be stopped have none. */
+    abort_state?: AbortState | null;
   }[];
 }
 
@@ -127,6 +130,8 @@ export interface OperationClaim {
   operation: OperationRecord;
   fence: string;
   resumeTokens: ReadonlyMap<string, Secret>;
+  /** What steps have noted before a request of which nothing was heard, by their names. */
+  intents: ReadonlyMap<string, string>;
   /** The secret fields of the input, sealed; null where there are none. */
   sealedSecrets: string | null;
 }
@@ -148,6 +153,7 @@ export interface StepChange {
   waitReason?: WaitReason;
   resumeToken?: Secret;
   output?: Json;
+  abort?: AbortState;
   countAttempt: boolean;
 }
 
@@ -217,7 +223,7 @@ export class OperationRepository {
       `SELECT ${PICTURE} AS picture FROM operation o WHERE o.id = $1`,
       [id],
     );
-    return rows[0] === undefined ? undefined : recordOf(rows[0].picture);
+    return rows[0] === undefined ? undefined : operationOf(rows[0].picture);
   }
 
   async findMany(ids: readonly string[]): Promise<OperationRecord[]> {
@@ -225,7 +231,7 @@ export class OperationRepository {
       `SELECT ${PICTURE} AS picture FROM operation o WHERE o.id = ANY ($1::uuid[])`,
       [ids],
     );
-    return rows.map((row) => recordOf(row.picture));
+    return rows.map((row) => operationOf(row.picture));
   }
 
   async findByIdempotencyKey(
@@ -239,7 +245,7 @@ export class OperationRepository {
       [principalId, key],
     );
     const row = rows[0];
-    return row === undefined ? undefined : { operation: recordOf(row.picture), hash: row.idempotency_hash };
+    return row === undefined ? undefined : { operation: operationOf(row.picture), hash: row.idempotency_hash };
   }
 
   /** A key whose time is over, and whose operation has ended, stands for nothing any more. */
@@ -278,7 +284,7 @@ export class OperationRepository {
       ],
     );
     return rows.map(({ picture }) => ({
-      operation: recordOf(picture),
+      operation: operationOf(picture),
       position: { createdAt: picture.created_at, id: picture.id },
     }));
   }
@@ -289,7 +295,7 @@ export class OperationRepository {
        WHERE operation_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3`,
       [id, afterSequence, limit],
     );
-    return rows.map((row) => ({ sequence: row.sequence, at: row.at, operation: recordOf(row.snapshot) }));
+    return rows.map((row) => ({ sequence: row.sequence, at: row.at, operation: operationOf(row.snapshot) }));
   }
 
   /**
@@ -338,8 +344,9 @@ export class OperationRepository {
     );
     if (row.status === 'Pending') await this.#appendEvent(transaction, id);
     const operation = await this.find(id, transaction);
-    const tokens = await transaction.query<{ name: string; resume_token: string }>(
-      `SELECT name, resume_token FROM operation_step WHERE operation_id = $1 AND resume_token IS NOT NULL`,
+    const notes = await transaction.query<{ name: string; resume_token: string | null; intent: string | null }>(
+      `SELECT name, resume_token, intent FROM operation_step
+       WHERE operation_id = $1 AND (resume_token IS NOT NULL OR intent IS NOT NULL)`,
       [id],
     );
     const secrets = await transaction.query<{ sealed: string }>(
@@ -352,7 +359,10 @@ export class OperationRepository {
       claim: {
         operation,
         fence: rows[0].fence,
-        resumeTokens: new Map(tokens.rows.map((token) => [token.name, new Secret(token.resume_token)])),
+        resumeTokens: new Map(
+          notes.rows.flatMap(({ name, resume_token: token }) => (token === null ? [] : [[name, new Secret(token)]])),
+        ),
+        intents: new Map(notes.rows.flatMap(({ name, intent }) => (intent === null ? [] : [[name, intent]]))),
         sealedSecrets: secrets.rows[0]?.sealed ?? null,
       },
     };
@@ -366,6 +376,8 @@ export class OperationRepository {
          status = $3, message = $4, wait_reason = $7,
          attempts = new.attempts + $5::int, output = coalesce($8, new.output),
          resume_token = CASE WHEN $3 IN ('Succeeded', 'Failed', 'Skipped') THEN NULL ELSE coalesce($6, new.resume_token) END,
+         intent = CASE WHEN $3 IN ('Succeeded', 'Failed', 'Skipped') OR $6 IS NOT NULL THEN NULL ELSE new.intent END,
+         abort_state = coalesce($9, new.abort_state),
          started_at = coalesce(new.started_at, now()),
          ended_at = CASE WHEN $3 IN ('Succeeded', 'Failed', 'Skipped') THEN now() END
        FROM operation_step old
@@ -381,6 +393,7 @@ export class OperationRepository {
         step.resumeToken?.reveal() ?? null,
         step.waitReason ?? null,
         nullableJson(step.output),
+        step.abort ?? null,
       ],
     );
     // A poll that brought nothing new is no event: a long wait would otherwise fill the log.
@@ -391,6 +404,22 @@ export class OperationRepository {
       ]);
       await this.#appendEvent(transaction, claim.operation.id);
     }
+    return true;
+  }
+
+  /** Before a request is sent. @returns false when the claim is no longer valid; then the request must not be sent. */
+  async noteIntent(
+    transaction: Transaction,
+    claim: OperationClaim,
+    step: string,
+    intent: string | null,
+  ): Promise<boolean> {
+    if (!(await this.#hold(transaction, claim))) return false;
+    await transaction.query(`UPDATE operation_step SET intent = $3 WHERE operation_id = $1 AND name = $2`, [
+      claim.operation.id,
+      step,
+      intent,
+    ]);
     return true;
   }
 
@@ -571,7 +600,7 @@ export class OperationRepository {
       [id, end.status, nullableJson(end.error), nullableJson(end.result), databaseText(end.message)],
     );
     await transaction.query(
-      `UPDATE operation_step SET resume_token = NULL, wait_reason = NULL, ended_at = CASE WHEN started_at IS NULL THEN NULL ELSE now() END,
+      `UPDATE operation_step SET resume_token = NULL, intent = NULL, wait_reason = NULL, ended_at = CASE WHEN started_at IS NULL THEN NULL ELSE now() END,
          status = CASE WHEN started_at IS NULL THEN 'Skipped' ELSE 'Failed' END
        WHERE operation_id = $1 AND status NOT IN ('Succeeded', 'Failed', 'Skipped')`,
       [id],
@@ -606,7 +635,8 @@ function nullableJson(value: unknown): string | null {
   return value === null || value === undefined ? null : databaseJson(value);
 }
 
-function recordOf(row: PictureRow): OperationRecord {
+/** What a picture shows. */
+export function operationOf(row: PictureRow): OperationRecord {
   return {
     id: row.id,
     type: row.type,
@@ -626,6 +656,7 @@ function recordOf(row: PictureRow): OperationRecord {
       waitReason: step.wait_reason,
       // Events from before there were outputs have none.
       output: step.output ?? null,
+      abort: step.abort_state ?? null,
     })),
     findings: row.findings,
     error: row.error,

@@ -1,5 +1,9 @@
+import { onAccountOf } from '#libs/kernel/call-origin.js';
 import { ControlError, storedProblem, type Diagnosis } from '#libs/kernel/control-error.js';
-import type { Json } from '#libs/kernel/json.js';
+import type { Json, JsonObject } from '#libs/kernel/json.js';
+import { fieldDifferences } from '#libs/kernel/json-difference.js';
+import { rehearse } from '#libs/kernel/rehearsal.js';
+import { Secret } from '#libs/kernel/secret.js';
 import type { SecretVault } from '#libs/kernel/secret-vault.js';
 import { type Database, isPassingDatabaseFault } from '#libs/database/database.js';
 import type { Transaction } from '#libs/database/sql.js';
@@ -74,7 +78,8 @@ export class OperationRunner {
       case 'unapproved':
         return result.expired ? this.#expireApproval(operationId) : 'queued';
       case 'claimed':
-        return this.#turn(result.claim, signal);
+        // Its calls to Azure count as those of whoever asked for it.
+        return onAccountOf(`principal:${result.claim.operation.requestedBy}`, () => this.#turn(result.claim, signal));
       default:
         return assertNever(result);
     }
@@ -123,23 +128,23 @@ export class OperationRunner {
     for (const { name, run } of steps) {
       const record = stepOf(operation, name);
       if (record.status === 'Succeeded') continue;
-      if (await this.#shouldStopBefore(claim, record, definition)) return this.#cancel(claim, signal);
-      const turn = await run();
+      const turn = (await this.#cancellationBefore(claim, record, definition, signal)) ?? (await run());
       if (turn.next === 'leave') return turn.outcome;
     }
     // Only a dry run comes here: whatever else succeeds has been read back.
     return this.#plan(claim, definition, signal);
   }
 
-  /** What a dry run answers: the steps, and where the definition can tell, what they would change. */
+  /** What a dry run answers: the steps, and what they would change. */
   async #plan(claim: OperationClaim, definition: OperationDefinition, signal: AbortSignal): Promise<RunOutcome> {
     const turn = await this.#guarded(claim, PREFLIGHT_STEP, signal, async (): Promise<LeavingTurn> => {
       const plan = definition.steps.map((step) => ({ step: step.name, description: step.description }));
-      const changes = await definition.plan?.(this.#contextOf(claim, signal));
+      const context = this.#contextOf(claim, signal);
+      const changes = await (definition.plan?.(context) ?? rehearseSteps(definition, context));
       const outcome = await this.#end(claim, {
         status: 'Succeeded',
         error: null,
-        result: { plan, ...(changes === undefined ? {} : { changes }) },
+        result: { plan, changes },
         message: 'The checks passed; nothing was changed.',
       });
       return { next: 'leave', outcome };
@@ -148,18 +153,76 @@ export class OperationRunner {
   }
 
   /**
-   * A cancellation takes effect between two pieces of work. What is known to go on in Azure is seen through, since leaving
-   * it would leave its outcome unknown; when that was the last piece, the cancellation came too late.
+   * A cancellation takes effect between two pieces of work. What is known to go on in Azure is stopped where Azure can, and
+   * otherwise seen through, since leaving it would leave its outcome unknown; when that was the last piece, the cancellation
+   * came too late.
+   * @returns undefined where the step is to be run.
    */
-  async #shouldStopBefore(
+  async #cancellationBefore(
     claim: OperationClaim,
-    step: OperationStepRecord,
+    record: OperationStepRecord,
     definition: OperationDefinition,
-  ): Promise<boolean> {
-    if ((await this.operations.currentStatus(claim.operation.id)) !== 'Canceling') return false;
-    if (step.waitReason === 'work') return false;
-    const isLast = step.name === VERIFY_STEP;
-    return !isLast || definition.steps.every((each) => stepOf(claim.operation, each.name).status !== 'Succeeded');
+    signal: AbortSignal,
+  ): Promise<LeavingTurn | undefined> {
+    if ((await this.operations.currentStatus(claim.operation.id)) !== 'Canceling') return undefined;
+    if (record.waitReason === 'work') {
+      const step = definition.steps.find((each) => each.name === record.name);
+      return step === undefined || record.abort === 'refused' ? undefined : this.#abort(claim, step, signal);
+    }
+    const isLast = record.name === VERIFY_STEP;
+    const isTooLate =
+      isLast && definition.steps.some((each) => stepOf(claim.operation, each.name).status === 'Succeeded');
+    return isTooLate ? undefined : { next: 'leave', outcome: await this.#cancel(claim, signal) };
+  }
+
+  /** Stops the work that a step waits for. @returns undefined where it is to be seen through. */
+  async #abort(
+    claim: OperationClaim,
+    step: OperationStep<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<LeavingTurn | undefined> {
+    const record = stepOf(claim.operation, step.name);
+    if (step.abort === undefined) return undefined;
+    const abort = step.abort.bind(step);
+    const turn = await this.#guarded(claim, step.name, signal, async (): Promise<Turn> => {
+      const context = { ...this.#stepContextOf(claim, record, signal), asked: record.abort === 'asked' };
+      const outcome = await abort(context);
+      switch (outcome.outcome) {
+        case 'stopped': {
+          const lastStep: StepChange = {
+            name: step.name,
+            status: 'Failed',
+            message: outcome.message,
+            countAttempt: true,
+          };
+          return { next: 'leave', outcome: await this.#cancel(claim, signal, lastStep) };
+        }
+        case 'stopping':
+          return this.#park(claim, outcome.retryAfterSeconds, {
+            name: step.name,
+            status: 'Waiting',
+            waitReason: 'work',
+            message: outcome.message,
+            abort: 'asked',
+            countAttempt: true,
+          });
+        case 'goes-on': {
+          const { status, waitReason } = record;
+          const change: StepChange = {
+            name: step.name,
+            status,
+            message: outcome.message,
+            abort: 'refused',
+            countAttempt: false,
+          };
+          const saved = await this.#save(claim, { ...change, ...(waitReason === null ? {} : { waitReason }) });
+          return saved ? CONTINUE : { next: 'leave', outcome: 'not-ours' };
+        }
+        default:
+          return assertNever(outcome);
+      }
+    });
+    return turn.next === 'leave' ? turn : undefined;
   }
 
   async #preflight(claim: OperationClaim, definition: OperationDefinition, signal: AbortSignal): Promise<Turn> {
@@ -200,16 +263,41 @@ export class OperationRunner {
       if (!saved) return { next: 'leave', outcome: 'not-ours' };
     }
     return this.#guarded(claim, step.name, signal, async () => {
-      const context: StepContext<Record<string, unknown>> = {
-        ...this.#contextOf(claim, signal),
-        resumeToken: claim.resumeTokens.get(step.name),
-        attempt: record.attempts + 1,
-      };
-      return this.#settle(claim, step.name, await step.run(context), signal);
+      const outcome = await step.run(this.#stepContextOf(claim, record, signal));
+      return this.#settle(claim, step, outcome, signal);
     });
   }
 
-  async #settle(claim: OperationClaim, name: string, outcome: StepOutcome, signal: AbortSignal): Promise<Turn> {
+  #stepContextOf(
+    claim: OperationClaim,
+    record: OperationStepRecord,
+    signal: AbortSignal,
+  ): StepContext<Record<string, unknown>> {
+    return {
+      ...this.#contextOf(claim, signal),
+      resumeToken: claim.resumeTokens.get(record.name),
+      attempt: record.attempts + 1,
+      intent: claim.intents.get(record.name),
+      noteIntent: async (intent) => {
+        const held = await this.database.transaction((transaction) =>
+          this.operations.noteIntent(transaction, claim, record.name, intent ?? null),
+        );
+        if (!held) {
+          throw new ControlError('FENCED', 'Another worker has taken the operation over.', {
+            retry: { kind: 'backoff' },
+          });
+        }
+      },
+    };
+  }
+
+  async #settle(
+    claim: OperationClaim,
+    step: OperationStep<Record<string, unknown>>,
+    outcome: StepOutcome,
+    signal: AbortSignal,
+  ): Promise<Turn> {
+    const { name } = step;
     switch (outcome.outcome) {
       case 'done': {
         const change: StepChange = {
@@ -222,14 +310,19 @@ export class OperationRunner {
         return (await this.#save(claim, change)) ? CONTINUE : { next: 'leave', outcome: 'not-ours' };
       }
       case 'wait':
-        return this.#park(claim, outcome.retryAfterSeconds, {
-          name,
-          status: 'Waiting',
-          waitReason: 'work',
-          message: outcome.message,
-          countAttempt: true,
-          ...(outcome.resumeToken === undefined ? {} : { resumeToken: outcome.resumeToken }),
-        });
+        return this.#park(
+          claim,
+          outcome.retryAfterSeconds,
+          {
+            name,
+            status: 'Waiting',
+            waitReason: 'work',
+            message: outcome.message,
+            countAttempt: true,
+            ...(outcome.resumeToken === undefined ? {} : { resumeToken: outcome.resumeToken }),
+          },
+          step.abort !== undefined && stepOf(claim.operation, name).abort === null,
+        );
       case 'blocked':
         return this.#park(claim, outcome.retryAfterSeconds, {
           name,
@@ -371,22 +464,24 @@ export class OperationRunner {
     return saved;
   }
 
-  async #park(claim: OperationClaim, seconds: number, change: StepChange): Promise<LeavingTurn> {
+  /** @param canAbort whether work that is waited for would be stopped by a cancellation. */
+  async #park(claim: OperationClaim, seconds: number, change: StepChange, canAbort = false): Promise<LeavingTurn> {
     const secondsLeft = (claim.operation.deadlineAt.getTime() - Date.now()) / 1000;
     const pause = Math.max(0, Math.min(seconds, secondsLeft));
     const saved = await this.database.transaction(async (transaction) => {
       const status = await this.operations.park(transaction, claim, pause);
       if (status === undefined) return false;
       await this.operations.saveStep(transaction, claim, change);
-      // A cancellation that came in meanwhile takes effect at once, unless work is to be seen through.
-      const stopsNext = status === 'Canceling' && change.waitReason !== 'work';
+      // A cancellation that came in meanwhile takes effect at once, unless work can only be seen through.
+      const stopsNext = status === 'Canceling' && (canAbort || change.waitReason !== 'work');
       await this.jobs.schedule(transaction, claim.operation.id, stopsNext ? 0 : pause);
       return true;
     });
     return { next: 'leave', outcome: saved ? 'parked' : 'not-ours' };
   }
 
-  async #cancel(claim: OperationClaim, signal: AbortSignal): Promise<RunOutcome> {
+  /** @param stopped the step whose work was stopped, where some was under way. */
+  async #cancel(claim: OperationClaim, signal: AbortSignal, stopped?: StepChange): Promise<RunOutcome> {
     const did = claim.operation.steps.filter(
       (step) => step.status === 'Succeeded' && step.name !== PREFLIGHT_STEP && step.name !== VERIFY_STEP,
     );
@@ -396,15 +491,17 @@ export class OperationRunner {
         step.name !== PREFLIGHT_STEP &&
         step.startedAt !== null &&
         step.waitReason !== 'foreign-work' &&
+        step.name !== stopped?.name &&
         !did.includes(step),
     );
     const message = [
       did.length === 0 ? 'Canceled.' : `Canceled after: ${namesOf(did)}. What these did was not undone.`,
-      ...(did.length + unsure.length === 0 ? ['Nothing was changed.'] : []),
+      ...(stopped === undefined ? [] : [stopped.message]),
+      ...(did.length + unsure.length === 0 && stopped === undefined ? ['Nothing was changed.'] : []),
       ...(unsure.length === 0 ? [] : [`The request of ${namesOf(unsure)} may have reached Azure; look at the target.`]),
     ].join(' ');
     const seen = await this.#observe(claim.operation, signal);
-    return this.#end(claim, { status: 'Canceled', error: null, result: null, message }, seen);
+    return this.#end(claim, { status: 'Canceled', error: null, result: null, message }, seen, stopped);
   }
 
   async #fail(
@@ -504,6 +601,72 @@ function diagnosisOf(faults: readonly Finding[]): { diagnosis?: Diagnosis } {
   return { diagnosis: { code, cause: message, evidence, operations } };
 }
 
+/**
+ * What the steps would send to whom, by their own code, up to the first that would change something: what comes after it
+ * depends on that.
+ */
+async function rehearseSteps(
+  definition: OperationDefinition,
+  context: OperationContext<Record<string, unknown>>,
+): Promise<Json> {
+  const steps: JsonObject[] = [];
+  // What is planned is kept and shown: no secret may come into it.
+  const secrets = Object.fromEntries(Object.keys(context.secrets).map((field) => [field, new Secret('[redacted]')]));
+  let isOpen = false;
+  for (const step of definition.steps) {
+    const rehearsed: RehearsedStep | undefined = isOpen ? undefined : await rehearseStep(step, { ...context, secrets });
+    if (rehearsed === undefined) {
+      steps.push({ step: step.name, would: 'follow', message: 'It is worked out when the steps before it are done.' });
+      continue;
+    }
+    steps.push({ step: step.name, ...rehearsed });
+    isOpen = rehearsed.would !== 'change-nothing';
+  }
+  return { steps };
+}
+
+/** What only its owner writes at the top of an object (its id, its times) is not sent, and not taken away by that. */
+function sentAgain(before: JsonObject | undefined, after: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(before ?? {}).filter(([name]) => name in after));
+}
+
+type RehearsedStep = JsonObject & { would: 'change' | 'change-nothing' | 'wait' | 'fail' };
+
+async function rehearseStep(
+  step: OperationStep<Record<string, unknown>>,
+  context: OperationContext<Record<string, unknown>>,
+): Promise<RehearsedStep> {
+  try {
+    const rehearsed = await rehearse(() => step.run({ ...context, resumeToken: undefined, attempt: 1 }));
+    if ('write' in rehearsed) {
+      const { method, target, before, after } = rehearsed.write;
+      const differences = after === undefined ? [] : fieldDifferences(sentAgain(before, after), after);
+      return {
+        would: 'change',
+        method,
+        target,
+        isNew: before === undefined,
+        differences: differences.map((each) => ({ ...each })),
+      };
+    }
+    const { result } = rehearsed;
+    switch (result.outcome) {
+      case 'done':
+        return { would: 'change-nothing', message: result.message };
+      case 'wait':
+      case 'blocked':
+        return { would: 'wait', message: result.message };
+      case 'failed':
+        return { would: 'fail', message: result.error.message, code: result.error.code };
+      default:
+        return assertNever(result);
+    }
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.retryable) throw error;
+    return { would: 'fail', message: error.message, code: error.code };
+  }
+}
+
 function wordsOfAbort({ reason }: AbortSignal): string {
   return reason instanceof ControlError && reason.code === 'FENCED'
     ? 'The worker was silent for too long; whoever is free goes on.'
@@ -530,5 +693,6 @@ function applyTo(step: OperationStepRecord, change: StepChange): void {
   step.message = change.message;
   step.waitReason = change.waitReason ?? null;
   step.output = change.output ?? step.output;
+  step.abort = change.abort ?? step.abort;
   if (change.countAttempt) step.attempts += 1;
 }

@@ -26,3 +26,7 @@ export type StepStatus = (typeof STEP_STATUSES)[number];
  */
 export const WAIT_REASONS = ['work', 'foreign-work', 'retry'] as const;
 export type WaitReason = (typeof WAIT_REASONS)[number];
+
+/** Of work that a canceled operation waits for: the outside system was asked to stop it, or goes on with it. */
+export const ABORT_STATES = ['asked', 'refused'] as const;
+export type AbortState = (typeof ABORT_STATES)[number];

@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { AccessControl } from '#libs/control/access.control.js';
+import { BudgetControl } from '#libs/control/budget.control.js';
 import { AuditControl } from '#libs/control/audit.control.js';
 import { ClusterControl } from '#libs/control/cluster.control.js';
 import { ChangeControl } from '#libs/control/change.control.js';
@@ -45,6 +46,19 @@ export interface FakeApi {
   close(): Promise<void>;
 }
 
+/** One bucket that is half empty, and closed. */
+function fakeBuckets(): ConstructorParameters<typeof BudgetControl>[0] {
+  const callers = { sync: { used: 2, at: 0 }, 'principal:ada': { used: 98.4, at: 0 } };
+  const bucket = { tokens: 99.7, at: 0, closedUntil: 4_200, callers };
+  const kept = {
+    key: { scope: 's1', callClass: 'writes' },
+    limit: { capacity: 200, refillPerSecond: 10 },
+    bucket,
+    now: 0,
+  };
+  return { findAll: () => Promise.resolve([kept]) };
+}
+
 export const asAdmin = { authorization: `Bearer ${ADMIN_TOKEN}` };
 
 export async function startFakeApi(settings: Partial<ApiSettings> = {}): Promise<FakeApi> {
@@ -64,6 +78,7 @@ export async function startFakeApi(settings: Partial<ApiSettings> = {}): Promise
     { provide: OperationSetControl, useValue: operationSets },
     { provide: ChangeControl, useValue: changes },
     { provide: AuditControl, useValue: audit },
+    { provide: BudgetControl, useValue: new BudgetControl(fakeBuckets()) },
     { provide: AccessControl, useValue: new FakeAccess() },
     { provide: ReadinessControl, useValue: readiness },
   ];

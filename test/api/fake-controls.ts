@@ -16,6 +16,7 @@ import type {
   OperationWatchFilter,
 } from '#libs/control/operation.control.js';
 import type {
+  OperationEventPageView,
   OperationEventView,
   OperationPageView,
   OperationTypeView,
@@ -310,6 +311,25 @@ export class FakeOperations implements Pick<OperationControl, keyof OperationCon
     signal: AbortSignal,
   ): AsyncGenerator<OperationEventView, void, void> {
     await this.get(caller, id);
+    this.openStreams++;
+    try {
+      for (const event of this.events_) if (after === undefined || Number(event.id) > Number(after)) yield event;
+      if (!this.streamEnds) await aborted(signal);
+    } finally {
+      this.openStreams--;
+    }
+  }
+
+  listEvents(_caller: Caller, query: OperationWatchFilter): Promise<OperationEventPageView> {
+    this.queries.push(query);
+    return Promise.resolve({ items: this.events_, nextCursor: 'n' });
+  }
+
+  async *followEvents(
+    _caller: Caller,
+    { after }: OperationWatchFilter & { after?: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<OperationEventView, void, void> {
     this.openStreams++;
     try {
       for (const event of this.events_) if (after === undefined || Number(event.id) > Number(after)) yield event;

@@ -115,8 +115,8 @@ describe('an update run', () => {
         if (step === 'follow') said.push(outcome.outcome === 'failed' ? outcome.error.message : outcome.message);
         if (outcome.outcome === 'done') break;
         if (outcome.outcome === 'failed') throw outcome.error;
-        // Its end is Fleet Manager's work: whoever cancels need not wait for it.
-        if (step === 'follow') expect(outcome.outcome).toBe('blocked');
+        // Its end is work of ours: whoever cancels stops it.
+        if (step === 'follow') expect(outcome.outcome).toBe('wait');
         await world.pass(2);
       }
     }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Stack } from './stack.js';
+import { Stack, type Answer } from './stack.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const GROUP = '/subscriptions/5a7c0e8b-3f1d-4c62-9b0e-7d2f6a41c8e3/resourceGroups/demo_aks01';
@@ -222,6 +222,53 @@ describe('durable operations', () => {
     expect(tooLate).toMatchObject({ status: 409, body: { code: 'NOT_CANCELABLE' } });
   });
 
+  const aborts = async (): Promise<number> =>
+    (await stack.azureRequests('POST', /\/agentPools\/nodepool1\/abort$/i)).length;
+  /** Cancels a scaling that Azure is at. */
+  const cancelUnderWay = async (count: number): Promise<Answer['body']> => {
+    await settle(6);
+    const { body } = await stack.startOperation('aks.nodePool.scale', { nodePool: pool('demo-aks01'), count });
+    await stack.until('Azure to be at it', async () => {
+      const { body: seen } = await stack.api(`/v1/operations/${body.id}`);
+      return seen.steps.find(({ name }: { name: string }) => name === 'scale').status === 'Waiting';
+    });
+    const canceling = await stack.api(`/v1/operations/${body.id}/cancel`, { method: 'POST' });
+    expect(canceling.body.status).toBe('Canceling');
+    await settle(1);
+    return stack.endOf(body.id);
+  };
+
+  it('stop what Azure is at when they are canceled, and say how it was left', async () => {
+    const before = await aborts();
+    const canceled = await cancelUnderWay(7);
+    expect(canceled).toMatchObject({ status: 'Canceled', error: null, message: expect.stringContaining('stopped') });
+    expect(canceled.steps.find(({ name }: { name: string }) => name === 'scale').status).toBe('Failed');
+    expect(await aborts()).toBe(before + 1);
+    const { body } = await stack.azure(`${pool('demo-aks01')}?api-version=2026-04-01`);
+    expect(body.properties.provisioningState).toBe('Canceled');
+    const { body: again } = await stack.startOperation('aks.nodePool.scale', {
+      nodePool: pool('demo-aks01'),
+      count: 3,
+    });
+    expect(await stack.endOf(again.id)).toMatchObject({ status: 'Succeeded' });
+  });
+
+  it('see what Azure will not stop through, and say that the cancellation came too late', async () => {
+    const before = await aborts();
+    await stack.simulator('/faults', {
+      method: 'POST',
+      body: {
+        match: { method: 'POST', path: '/agentPools/nodepool1/abort$' },
+        fault: { type: 'error', status: 400, body: { code: 'OperationNotAllowed', message: 'It cannot be aborted.' } },
+      },
+    });
+    const ended = await cancelUnderWay(4);
+    expect(ended).toMatchObject({ status: 'Succeeded', message: expect.stringContaining('too late') });
+    // Asked once, whatever the number of looks.
+    expect(await aborts()).toBe(before + 1);
+    expect(await countOf('demo-aks01')).toBe(4);
+  });
+
   it('tell what they would do in a dry run, and do nothing', async () => {
     const before = await puts();
     const { body } = await stack.api('/v1/operations', {
@@ -231,6 +278,9 @@ describe('durable operations', () => {
     const ended = await stack.endOf(body.id);
     expect(ended).toMatchObject({ status: 'Succeeded', dryRun: true });
     expect(ended.result.plan.length).toBeGreaterThan(0);
+    const [step] = ended.result.changes.steps;
+    expect(step).toMatchObject({ would: 'change', method: 'PUT', isNew: false });
+    expect(step.differences).toEqual([{ path: '.properties.count', before: expect.any(Number), after: 9 }]);
     expect(await puts()).toBe(before);
   });
 
@@ -260,6 +310,64 @@ describe('durable operations', () => {
     const all = await read({});
     expect(all).toEqual(all.map((_id, index) => index + 1));
     expect(await read({ 'last-event-id': '2' })).toEqual(all.slice(2));
+  });
+
+  it('are followed all together, by a filter, from where one was', async () => {
+    const target = encodeURIComponent(pool('demo-aks02'));
+    let after = '';
+    for (let unread = true; unread;) {
+      const { body } = await stack.api(`/v1/operation-events?limit=100${after === '' ? '' : `&after=${after}`}`);
+      unread = body.items.length > 0;
+      after = body.nextCursor;
+    }
+    const input = { nodePool: pool('demo-aks02'), count: 4 };
+    const { body: mine } = await stack.startOperation('aks.nodePool.scale', input);
+    const { body: other } = await stack.startOperation('aks.nodePool.scale', {
+      nodePool: pool('demo-aks01'),
+      count: 2,
+    });
+    await Promise.all([stack.endOf(mine.id), stack.endOf(other.id)]);
+    const page = await stack.until('the last transition', async () => {
+      const { body } = await stack.api(`/v1/operation-events?target=${target}&after=${after}&limit=100`);
+      return body.items.at(-1)?.operation.status === 'Succeeded' ? body : undefined;
+    });
+    const ids = new Set(page.items.map(({ operation }: { operation: { id: string } }) => operation.id));
+    expect([...ids]).toEqual([mine.id]);
+    const statuses = page.items.map(({ operation }: { operation: { status: string } }) => operation.status);
+    expect(statuses.slice(0, 2)).toEqual(['Pending', 'Running']);
+    // From the second transition on, the rest comes by way of the stream, too.
+    const leave = new AbortController();
+    const stream = await fetch(`${stack.apiUrl}/v1/operation-events?target=${target}`, {
+      headers: {
+        authorization: `Bearer ${stack.adminToken}`,
+        accept: 'text/event-stream',
+        'last-event-id': page.items[1].id,
+      },
+      signal: leave.signal,
+    });
+    let text = '';
+    for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (text.includes('"status":"Succeeded"')) break;
+    }
+    leave.abort();
+    const streamed = text.match(/^id: .+$/gm)!.map((line) => line.slice('id: '.length));
+    expect(streamed).toEqual(page.items.slice(2).map(({ id }: { id: string }) => id));
+  });
+
+  it('share one budget of calls to Azure, which everybody can see', async () => {
+    const { body: scaling } = await stack.startOperation('aks.nodePool.scale', {
+      nodePool: pool('demo-aks02'),
+      count: 3,
+    });
+    await stack.endOf(scaling.id);
+    const { body } = await stack.api('/v1/budgets');
+    const writes = body.items.find(({ callClass }: { callClass: string }) => callClass === 'writes');
+    expect(writes).toMatchObject({ capacity: 200, refillPerSecond: 10, closedForSeconds: expect.any(Number) });
+    const callersOf = ({ callers }: { callers: { caller: string }[] }) => callers.map(({ caller }) => caller);
+    expect(callersOf(writes)).toContain('principal:administrator');
+    expect(body.items.flatMap(callersOf)).toContain('sync');
+    expect((await stack.api('/v1/budgets', { token: null })).status).toBe(401);
   });
 
   it('leave an audit log that can be checked without Pilothouse', async () => {

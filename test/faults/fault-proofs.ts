@@ -14,6 +14,12 @@ export function effectsOf(operation: StoredOperation, evidence: FaultEvidence): 
   return evidence.writes.filter((write) => write.correlationId === operation.correlationId && isEffect(write));
 }
 
+/** The object that a request is about: an action's name at the end of its path is none. */
+function objectOf(path: string): string {
+  const names = path.split('/providers/').at(-1)?.split('/').slice(1) ?? [];
+  return path.startsWith('/subscriptions/') && names.length % 2 === 1 ? path.slice(0, path.lastIndexOf('/')) : path;
+}
+
 function isEffect({ outcome }: SeenWrite): boolean {
   return outcome !== null && outcome >= 200 && outcome < 300 && outcome !== 204;
 }
@@ -77,7 +83,7 @@ export const FAULT_PROOFS: Readonly<Record<string, FaultProof>> = {
     const targets = new Set(evidence.longRuns.map((run) => run.target));
     for (const target of targets) {
       const runs = evidence.longRuns.filter((run) => run.target === target).length;
-      const writes = effects.filter((write) => write.path === target).length;
+      const writes = effects.filter((write) => objectOf(write.path) === target).length;
       if (runs !== writes) faults.push(`${target}: ${runs} long-running operations for ${writes} requests of ours`);
     }
     return faults;

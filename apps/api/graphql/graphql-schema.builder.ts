@@ -16,6 +16,7 @@ import {
   type GraphQLInputType,
   type GraphQLNullableType,
   type GraphQLOutputType,
+  getNullableType,
 } from 'graphql';
 import { z } from 'zod';
 import { ControlError } from '#libs/kernel/control-error.js';
@@ -41,8 +42,10 @@ import {
   freshnessRange,
   healthState,
   approvalDecisionRequest,
+  budget,
   approvalState,
   operation,
+  operationEvent,
   operationStatus,
   operationType,
   resource,
@@ -328,6 +331,11 @@ class GraphqlSchemaBuilder {
   }
 
   #addFeedQueries(put: (name: string, field: Field) => void): void {
+    put('budgets', {
+      type: listOf(this.#mapper.objectType(budget, 'Budget')),
+      description: 'What is left of the calls that Azure allows, for all of Pilothouse together.',
+      resolve: async (_root, _given, { controls, caller }) => (await controls.budgets.list(caller)).items,
+    });
     put('auditEvents', {
       type: new GraphQLNonNull(
         this.#connectionType('AuditEvent', this.#mapper.objectType(auditEvent, 'AuditEvent'), {}),
@@ -579,6 +587,21 @@ class GraphqlSchemaBuilder {
         },
         resolve: streamedItem,
       },
+      operationEvents: {
+        type: new GraphQLNonNull(this.#mapper.objectType(operationEvent, 'OperationEvent')),
+        description: 'Every transition that matches, as it comes; with `after` first those that were missed.',
+        args: {
+          filter: { type: this.#operationFilter },
+          after: { type: GraphQLString, description: 'The id of the last transition that was seen.' },
+        },
+        subscribe: (_root, given, { controls, caller }) => {
+          const { filter, after } = parseRequest(operationWatchArguments, withPresentFilter(given), 'argument');
+          const stream = controls.streams.open();
+          const query = { ...presentMembers(filter ?? {}), ...presentMembers({ after }) };
+          return subscriptionSource(stream, controls.operations.followEvents(caller, query, stream.signal));
+        },
+        resolve: streamedItem,
+      },
       changes: {
         type: new GraphQLNonNull(this.#mapper.objectType(change, 'Change')),
         description: 'Every change that matches, as it is seen; with `after` first those that were missed.',
@@ -613,7 +636,7 @@ class GraphqlSchemaBuilder {
       requestedBy: { type: GraphQLString, description: 'Who asked for it.' },
       set: { type: GraphQLString, description: 'The id of the set that they are a part of.' },
       approval: {
-        type: this.#mapper.input(approvalState, 'ApprovalState'),
+        type: getNullableType(this.#mapper.input(approvalState, 'ApprovalState')),
         description: 'What has become of the consent that they need.',
       },
     }),
@@ -720,8 +743,16 @@ const operationListArguments = z.object({
     .optional(),
   ...pageArguments,
 });
-// Who asked is not told apart on the way of a notification.
-const operationWatchArguments = z.object({ filter: z.strictObject(operationFilter).optional() });
+const operationWatchArguments = z.object({
+  filter: z
+    .strictObject(
+      { ...operationFilter, requestedBy: filterText(200).optional() },
+      // What has become of a consent is no filter of transitions.
+      'must not be about approvals here',
+    )
+    .optional(),
+  after: filterText(8192).optional(),
+});
 
 const operationSetListArguments = z.object({
   status: z.array(operationSetStatus).max(10).optional(),

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Caller } from '#libs/access/caller.js';
 import type { AuditControl } from '#libs/control/audit.control.js';
+import type { BudgetControl } from '#libs/control/budget.control.js';
 import type { ChangeControl } from '#libs/control/change.control.js';
 import type { OperationControl } from '#libs/control/operation.control.js';
 import type { OperationSetControl } from '#libs/control/operation-set.control.js';
@@ -15,6 +16,7 @@ export interface GraphqlControls {
   operationSets: OperationSetControl;
   changes: ChangeControl;
   audit: AuditControl;
+  budgets: BudgetControl;
   streams: OpenStreams;
 }
 

@@ -3,6 +3,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
 import type { Caller } from '#libs/access/caller.js';
 import { AuditControl } from '#libs/control/audit.control.js';
+import { BudgetControl } from '#libs/control/budget.control.js';
 import { ChangeControl } from '#libs/control/change.control.js';
 import { OperationControl } from '#libs/control/operation.control.js';
 import { OperationSetControl } from '#libs/control/operation-set.control.js';
@@ -29,13 +30,14 @@ export class GraphqlEndpoint {
     operationSets: OperationSetControl,
     changes: ChangeControl,
     audit: AuditControl,
+    budgets: BudgetControl,
     streams: OpenStreams,
     @Inject(API_SETTINGS) private readonly settings: ApiSettings,
     @Inject(API_LOGGER) private readonly logger: Logger,
   ) {
     this.schema = buildGraphqlSchema(registry);
     this.limits = new QueryLimits(this.schema, settings.graphqlMaxDepth, settings.graphqlMaxCost);
-    this.#controls = { resources, operations, operationSets, changes, audit, streams };
+    this.#controls = { resources, operations, operationSets, changes, audit, budgets, streams };
   }
 
   contextOf(caller: Caller, correlationId: string, signal: GraphqlContext['signal']): GraphqlContext {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ControlError } from '#libs/kernel/control-error.js';
+import type { ApiSettings } from '../api.settings.js';
 import { controlErrorOf } from './control-error.translator.js';
 import type { OpenStream, OpenStreams } from './open-streams.js';
 import { problemOf } from './problem.js';
@@ -8,6 +9,8 @@ import { pathOf } from './problem.reply.js';
 
 /** Milliseconds in which a fault at the beginning can still be answered with a problem instead of a broken stream. */
 const START_GRACE_MS = 250;
+/** How long a client that was let go may still read what it was sent. */
+const LAST_WORDS_MS = 5_000;
 /** What the client is told to wait before it connects again. */
 const RECONNECT_MS = 3_000;
 const LAST_EVENT_ID = /^[\x21-\x7e]{1,4096}$/;
@@ -29,13 +32,14 @@ export interface EventStreamOptions<T> {
   source(signal: AbortSignal): AsyncGenerator<T, void, void>;
   toEvent(item: T): ServerSentEvent;
   streams: OpenStreams;
-  heartbeatMs: number;
+  settings: Pick<ApiSettings, 'heartbeatMs' | 'streamStallMs'>;
 }
 
 /**
  * Answers with server-sent events for as long as the source goes on and the client listens. The client sets the pace: the
- * next event is asked for when the last one has been taken. A source that ends without any event is answered with 204,
- * which tells an EventSource to stop connecting again.
+ * next event is asked for when the last one has been taken, so that a slow one costs no memory; one that takes nothing for
+ * long is told so and let go, and goes on later from the last event that it has seen. A source that ends without any event is
+ * answered with 204, which tells an EventSource to stop connecting again.
  */
 export async function sendEventStream<T>(
   request: FastifyRequest,
@@ -61,12 +65,54 @@ export async function sendEventStream<T>(
   // The socket's own event: a client that went away is noticed also while nothing is sent.
   reply.raw.once('close', () => stream.close());
   const problemContext = { instance: pathOf(request.url), correlationId: request.id };
-  const text = eventTexts({ events, first, stream, ...options }, (thrown) => {
+  const problemText = (thrown: unknown): string => {
     const error = controlErrorOf(thrown);
     if (error.code === 'INTERNAL') request.log.error({ err: error }, 'event stream failed');
-    return problemOf(error, problemContext);
+    return `event: problem\ndata: ${JSON.stringify(problemOf(error, problemContext))}\n\n`;
+  };
+  const stall = new StallTimer(options.settings.streamStallMs, () => {
+    request.log.warn('A client takes nothing more of its event stream and is let go');
+    letGo(reply, body, problemText(tooSlow()));
+    stream.close();
+    // It waits to be asked for the next event, which nobody will do.
+    events.return().catch((error: unknown) => request.log.error({ err: error }, 'event stream did not end well'));
   });
-  await reply.headers(EVENT_STREAM_HEADERS).send(Readable.from(text));
+  const text = eventTexts({ events, first, stream, stall, ...options }, problemText);
+  // One text at a time: what is read ahead would only lie about.
+  const body = Readable.from(text, { highWaterMark: 1 });
+  await reply.headers(EVENT_STREAM_HEADERS).send(body);
+}
+
+/** What a client is told last, should it read on after all, before its connection is closed. */
+function letGo(reply: FastifyReply, body: Readable, lastWords: string): void {
+  body.unpipe(reply.raw);
+  reply.raw.end(lastWords);
+  setTimeout(() => reply.raw.destroy(), LAST_WORDS_MS).unref();
+}
+
+function tooSlow(): ControlError {
+  return new ControlError('CONSUMER_TOO_SLOW', 'Nothing of the stream was taken for too long.', {
+    retry: { kind: 'backoff' },
+    remedy: 'Connect again with the id of the last event that was seen: nothing is lost.',
+  });
+}
+
+/** Goes off when something that was handed over is not taken in time. */
+class StallTimer {
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly milliseconds: number,
+    private readonly goesOff: () => void,
+  ) {}
+
+  start(): void {
+    this.#timer = setTimeout(this.goesOff, this.milliseconds);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 /** `Last-Event-ID`, where the client sent one. @throws ControlError INVALID_CURSOR */
@@ -103,29 +149,29 @@ interface RunningStream<T> extends EventStreamOptions<T> {
   events: AsyncGenerator<T, void, void>;
   first: Promise<IteratorResult<T, void>>;
   stream: OpenStream;
+  stall: StallTimer;
 }
 
 async function* eventTexts<T>(
   running: RunningStream<T>,
-  problemFor: (thrown: unknown) => unknown,
+  problemText: (thrown: unknown) => string,
 ): AsyncGenerator<string, void, void> {
-  const { events, stream, heartbeatMs } = running;
+  const { events, stream, stall, settings } = running;
   let next = running.first;
   try {
     yield `retry: ${RECONNECT_MS}\n\n`;
     for (;;) {
-      const result = await orHeartbeat(next, heartbeatMs);
-      if (result === 'heartbeat') {
-        yield ': heartbeat\n\n';
-        continue;
-      }
-      if (result.done) return;
-      yield eventText(running.toEvent(result.value));
-      next = events.next();
+      const result = await orHeartbeat(next, settings.heartbeatMs);
+      if (result !== 'heartbeat' && result.done) return;
+      stall.start();
+      yield result === 'heartbeat' ? ': heartbeat\n\n' : eventText(running.toEvent(result.value));
+      stall.stop();
+      if (result !== 'heartbeat') next = events.next();
     }
   } catch (error) {
-    if (!stream.signal.aborted) yield `event: problem\ndata: ${JSON.stringify(problemFor(error))}\n\n`;
+    if (!stream.signal.aborted) yield problemText(error);
   } finally {
+    stall.stop();
     stream.close();
     await events.return();
   }

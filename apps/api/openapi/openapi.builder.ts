@@ -21,6 +21,8 @@ import {
   operationPage,
   operationType,
   approvalDecisionRequest,
+  budgetList,
+  operationEventPage,
   operationTypeList,
   problem,
   readiness,
@@ -327,6 +329,38 @@ class OpenapiBuilder {
       });
     }
     this.#addOperationSets();
+    this.#add('get', '/v1/operation-events', {
+      tag: 'Operations',
+      summary: 'The transitions of all operations',
+      description:
+        'A page of transitions, oldest first, or with `Accept: text/event-stream` a stream that goes on: `id` is the place, ' +
+        '`event` is `operation`, `data` an `Operation` as the transition left it. Without `after` a page begins at the oldest ' +
+        'transition that is kept, a stream now; whoever comes back with the last `id` misses nothing.',
+      operationId: 'readOperationEvents',
+      parameters: [
+        query('after', 'The id of the last transition that was seen.', { type: 'string', examples: [CURSOR_EXAMPLE] }),
+        query('status', 'Only transitions to these statuses, separated by commas or repeated.', {
+          type: 'array',
+          items: { type: 'string', enum: [...OPERATION_STATUSES] },
+        }),
+        query('type', 'Only this operation type.', { type: 'string', enum: types }),
+        query('target', 'The uid or id of what is changed.', { type: 'string' }),
+        query('requestedBy', 'Who asked for it.', { type: 'string' }),
+        query('set', 'The id of the set that they are a part of.', { type: 'string', format: 'uuid' }),
+        limitParameter(),
+        lastEventIdParameter(),
+      ],
+      responses: {
+        200: {
+          description: 'A page of transitions, or the stream.',
+          content: {
+            'application/json': { schema: this.#schemas.addOutput('OperationEventPage', operationEventPage) },
+            'text/event-stream': { schema: { type: 'string' } },
+          },
+        },
+      },
+      problems: ['INVALID_REQUEST', 'UNKNOWN_OPERATION_TYPE', 'INVALID_CURSOR', 'CURSOR_EXPIRED', 'UNAVAILABLE'],
+    });
     this.#add('get', '/v1/operation-types', {
       tag: 'Operations',
       summary: 'What can be changed',
@@ -568,6 +602,15 @@ class OpenapiBuilder {
         },
       },
       problems: ['INVALID_REQUEST', 'UNKNOWN_KIND', 'INVALID_CURSOR', 'CURSOR_EXPIRED', 'UNAVAILABLE'],
+    });
+    this.#add('get', '/v1/budgets', {
+      tag: 'Feeds',
+      summary: 'What is left of the calls that Azure allows',
+      description:
+        'Azure counts the calls of a subscription. All processes of Pilothouse share one bucket for each subscription and class ' +
+        'of calls, lowered by what Azure itself says is left; whoever has had their share leaves the rest of it to others.',
+      operationId: 'listBudgets',
+      responses: { 200: json('The budgets.', this.#schemas.addOutput('BudgetList', budgetList)) },
     });
     this.#add('get', '/v1/audit-events', {
       tag: 'Feeds',

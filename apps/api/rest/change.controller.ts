@@ -45,7 +45,7 @@ export class ChangeController {
       source: (signal) => this.changes.watch(caller, { ...query, ...presentMembers({ after }) }, signal),
       toEvent: (change) => ({ id: change.cursor, event: 'change', data: change }),
       streams: this.streams,
-      heartbeatMs: this.settings.heartbeatMs,
+      settings: this.settings,
     });
   }
 }

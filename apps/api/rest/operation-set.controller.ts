@@ -90,7 +90,7 @@ export class OperationSetController {
       source: (signal) => this.sets.events(callerOf(request), id, after, signal),
       toEvent: (event) => ({ id: event.id, event: 'operation-set', data: event.set }),
       streams: this.streams,
-      heartbeatMs: this.settings.heartbeatMs,
+      settings: this.settings,
     });
   }
 

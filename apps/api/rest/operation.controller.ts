@@ -79,7 +79,7 @@ export class OperationController {
       source: (signal) => this.operations.events(callerOf(request), id, after, signal),
       toEvent: (event) => ({ id: event.id, event: 'operation', data: event.operation }),
       streams: this.streams,
-      heartbeatMs: this.settings.heartbeatMs,
+      settings: this.settings,
     });
   }
 

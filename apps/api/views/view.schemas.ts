@@ -13,9 +13,11 @@ import { APPROVAL_STATES } from '#libs/operations/approval.js';
 import { OPERATION_STATUSES, STEP_STATUSES } from '#libs/operations/operation.status.js';
 import type { Advice } from '#libs/systems/contract/advice.js';
 import { HEALTH_STATES, OBSERVATION_SOURCES, RELATION_TYPES } from '#libs/systems/contract/observation.js';
+import type { BudgetListView, BudgetView } from '#libs/control/budget.control.js';
 import type { AuditCheckpointView, AuditEventView } from '#libs/control/audit.view.js';
 import type {
   ApprovalView,
+  OperationEventPageView,
   OperationEventView,
   OperationPageView,
   OperationStepView,
@@ -408,11 +410,50 @@ export const operationPage = z
 
 export const operationEvent = z
   .object({
-    id: z.string().describe('Grows within an operation; `Last-Event-ID` takes it.'),
+    id: z.string().describe('The place of the transition in the stream that it comes from; `Last-Event-ID` takes it.'),
     at: instant.describe('When the transition happened.'),
     operation: operation.describe('The operation after the transition.'),
   })
   .meta({ id: 'OperationEvent', description: 'A transition of an operation.' }) satisfies z.ZodType<OperationEventView>;
+
+export const operationEventPage = z
+  .object({
+    items: z.array(operationEvent).describe('The transitions, oldest first.'),
+    nextCursor: z.string().describe('What `after` takes to go on from here; always there.'),
+  })
+  .meta({
+    id: 'OperationEventPage',
+    description: 'A part of the transitions of all operations.',
+  }) satisfies z.ZodType<OperationEventPageView>;
+
+export const budget = z
+  .object({
+    scope: z.string().describe('The id of an Azure subscription, or `tenant`.'),
+    callClass: z.string().describe('`reads`, `writes`, `deletes` or `graphQueries`.'),
+    capacity: z.number().describe('Calls that a full bucket holds.'),
+    refillPerSecond: z.number().describe('Calls that come back every second.'),
+    remaining: z.int().describe('Calls that are left now; below zero by as many as wait for their turn.'),
+    closedForSeconds: z.int().describe('Above zero while Azure has asked for patience.'),
+    callers: z
+      .array(
+        z
+          .object({
+            caller: z.string().describe('`principal:` and a name, `sync` or `house`.'),
+            used: z.int().describe('Calls of late; they fade as the bucket refills.'),
+          })
+          .meta({ id: 'BudgetCaller', description: 'Whose calls have used a budget.' }),
+      )
+      .describe('Who has used it lately, most first.'),
+  })
+  .meta({
+    id: 'Budget',
+    description: 'What is left of the calls that Azure allows, for all of Pilothouse together.',
+  }) satisfies z.ZodType<BudgetView>;
+
+export const budgetList = z.object({ items: z.array(budget).describe('The budgets that were used so far.') }).meta({
+  id: 'BudgetList',
+  description: 'What is left of the calls that Azure allows.',
+}) satisfies z.ZodType<BudgetListView>;
 
 export const operationType = z
   .object({

@@ -1,12 +1,6 @@
 import { canonicalJson } from '#libs/kernel/canonical-json.js';
 import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
-
-/** One field that differs: `.spec.template.spec.containers[name=web].image`. What is not there is null. */
-export interface FieldDifference {
-  path: string;
-  before: Json;
-  after: Json;
-}
+import { fieldDifferences, type FieldDifference } from '#libs/kernel/json-difference.js';
 
 export interface DifferenceOptions {
   /** Only the fields that this document sets: what a server adds by itself is left out. */
@@ -29,61 +23,16 @@ const REDACTED_AND_OTHER = '[redacted, another value]';
 
 /**
  * What differs between two states of an object, without status, managed fields and versions. The values of a Secret are
- * not shown: only which of them differ. Items of lists are matched by their `name` where all have one of their own.
+ * not shown: only which of them differ.
  */
 export function differenceOf(
   before: JsonObject | undefined,
   after: JsonObject,
   options: DifferenceOptions = {},
 ): FieldDifference[] {
-  const [left, right] = withoutSecrets(before ?? {}, after).map(withoutNoise);
-  const differences: FieldDifference[] = [];
-  compare(left, right, options.within === undefined ? undefined : withoutNoise(options.within), '', differences);
-  return differences;
-}
-
-function compare(
-  before: Json | undefined,
-  after: Json | undefined,
-  within: Json | undefined,
-  path: string,
-  differences: FieldDifference[],
-): void {
-  if (isJsonObject(before) && isJsonObject(after)) {
-    const inner = isJsonObject(within) ? within : undefined;
-    const names = inner ?? { ...before, ...after };
-    for (const name of Object.keys(names)) {
-      compare(before[name], after[name], inner?.[name], `${path}${step(name)}`, differences);
-    }
-    return;
-  }
-  const [leftByName, rightByName, withinByName] = [byName(before), byName(after), byName(within)];
-  if (leftByName !== undefined && rightByName !== undefined) {
-    const names = withinByName ?? new Map([...leftByName, ...rightByName]);
-    for (const name of names.keys()) {
-      const [left, right] = [leftByName.get(name), rightByName.get(name)];
-      compare(left, right, withinByName?.get(name), `${path}[name=${name}]`, differences);
-    }
-    return;
-  }
-  // A field of null and one that is not there are the same to Kubernetes.
-  if (canonicalJson(before ?? null) === canonicalJson(after ?? null)) return;
-  differences.push({ path, before: before ?? null, after: after ?? null });
-}
-
-function step(name: string): string {
-  return /^[A-Za-z_][A-Za-z0-9_-]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
-}
-
-/** The items of a list by their names; undefined where they do not all have one of their own. */
-function byName(value: Json | undefined): Map<string, JsonObject> | undefined {
-  if (!Array.isArray(value) || value.length === 0) return undefined;
-  const items = new Map<string, JsonObject>();
-  for (const item of value) {
-    if (!isJsonObject(item) || typeof item.name !== 'string' || items.has(item.name)) return undefined;
-    items.set(item.name, item);
-  }
-  return items;
+  const [left, right] = withoutSecrets(before ?? {}, after);
+  const within = options.within === undefined ? undefined : withoutNoise(options.within);
+  return fieldDifferences(withoutNoise(left), withoutNoise(right), within);
 }
 
 function withoutNoise(object: JsonObject): JsonObject {

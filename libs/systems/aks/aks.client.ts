@@ -52,6 +52,11 @@ export class AksClient {
     return this.arm.put(id, armApiVersion(AGENT_POOL_TYPE), body, context, precondition);
   }
 
+  /** Stops the latest operation on the pool. */
+  abortNodePool(id: ArmId, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    return this.arm.post(`${id.toString()}/abort`, armApiVersion(AGENT_POOL_TYPE), undefined, context);
+  }
+
   regionalCores(subscriptionId: string, location: string, context: AzureCallContext): Promise<RegionalCores> {
     return regionalCores(this.arm, subscriptionId, location, context);
   }

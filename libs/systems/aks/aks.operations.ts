@@ -4,12 +4,14 @@ import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
 import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
-import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
+import { abandonDesiredState, reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
 import { memberObject } from '#libs/azure/raw-change.js';
 import { referencedArmId } from '../contract/arm-reference.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
 import type {
+  AbortContext,
+  AbortOutcome,
   OperationContext,
   OperationDefinition,
   StepContext,
@@ -89,6 +91,7 @@ function scaleNodePool(client: AksClient): OperationDefinition<typeof scaleInput
         name: 'scale',
         description: 'Asks AKS for the number of nodes and waits until they are there.',
         run: (context) => runScale(client, context),
+        abort: (context) => abortScale(client, context),
       },
     ],
     verify: (context) => verifyScale(client, context),
@@ -184,6 +187,25 @@ function runScale(client: AksClient, context: StepContext<ScaleInput>): Promise<
         ),
     },
     context,
+  );
+}
+
+/** Azure keeps the number that was asked for; what there is of nodes by then stays. */
+function abortScale(client: AksClient, context: AbortContext<ScaleInput>): Promise<AbortOutcome> {
+  const id = nodePoolId(context.references);
+  return abandonDesiredState(
+    client.arm,
+    {
+      stopping: `Azure is stopping the scaling of the pool ${id.name}.`,
+      read: () => client.getNodePool(id, context),
+      judge: (reading) => judgeScale(client, context, id, reading),
+      abort: () => client.abortNodePool(id, context),
+      stopped: (reading) => {
+        const state = reading.state === 'missing' ? 'gone' : rawText(reading.body, 'properties', 'provisioningState');
+        return `Azure has stopped the scaling of the pool ${id.name}, which is ${state ?? 'in no known state'}.`;
+      },
+    },
+    context.asked,
   );
 }
 

@@ -37,7 +37,29 @@ export interface StepContext<Input> extends OperationContext<Input> {
   resumeToken: Secret | undefined;
   /** 1 for the first run of this step. */
   attempt: number;
+  /** What was noted before the last request of this step was sent, if nothing was heard of it since. */
+  intent?: string | undefined;
+  /**
+   * Notes, before a request is sent that must not be repeated blindly, what the next run has to know if no answer comes;
+   * undefined once it is known that the request did nothing. Absent where a step is run on its own, outside an operation.
+   * @throws ControlError FENCED when another worker has taken the operation over.
+   */
+  noteIntent?(intent: string | undefined): Promise<void>;
 }
+
+export interface AbortContext<Input> extends StepContext<Input> {
+  /** Whether the outside system has taken a request to stop already. */
+  asked: boolean;
+}
+
+/** What has become of a wish to stop the work that a step waits for. */
+export type AbortOutcome =
+  /** Nothing of it goes on any more, and the wanted state is not there. */
+  | { outcome: 'stopped'; message: string }
+  /** The outside system was asked to stop, and is at it. */
+  | { outcome: 'stopping'; message: string; retryAfterSeconds: number }
+  /** It has come to its end by itself, or cannot be stopped: the step goes on. */
+  | { outcome: 'goes-on'; message: string };
 
 export type StepOutcome =
   /** The wanted state of this step is there. */
@@ -63,6 +85,11 @@ export interface OperationStep<Input> {
   name: string;
   description: string;
   run(context: StepContext<Input>): Promise<StepOutcome>;
+  /**
+   * Stops the work that the step waits for, where the outside system can; called when the operation is to be canceled, and
+   * again until the work has stopped. The same obligations: it observes first, and asks once.
+   */
+  abort?(context: AbortContext<Input>): Promise<AbortOutcome>;
 }
 
 export type Verification =
@@ -102,7 +129,10 @@ export interface OperationDefinition<Input extends z.ZodObject = z.ZodObject> {
   target(input: z.output<Input>, references: Readonly<Record<string, ResourceTarget>>): OperationTarget;
   /** Reads only. */
   preflight(context: OperationContext<z.output<Input>>): Promise<Finding[]>;
-  /** Reads only; what a dry run answers besides the steps: the difference between what is there and what would be. */
+  /**
+   * Reads only; what a dry run answers besides the steps: the difference between what is there and what would be. Without it
+   * the steps are rehearsed: they run up to the first request that would change something, which is shown and not sent.
+   */
   plan?(context: OperationContext<z.output<Input>>): Promise<Json>;
   steps: readonly OperationStep<z.output<Input>>[];
   /** Reads the target back from its owner. */

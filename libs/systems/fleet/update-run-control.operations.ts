@@ -12,6 +12,7 @@ import type { FleetClient } from './fleet.client.js';
 import { judgeRemoval, verifyRemoval } from './removal.js';
 import {
   UPDATE_RUN_TIMEOUT_SECONDS,
+  abortFollow,
   existingRun,
   missingRun,
   reachedRun,
@@ -66,6 +67,7 @@ export function startUpdateRun(client: FleetClient): OperationDefinition<typeof 
         name: 'follow',
         description: 'Waits for the end of the run, if that was asked for.',
         run: (context) => runFollow(client, runIdOf(context.references), context.input.waitFor, context),
+        abort: (context) => abortFollow(client, runIdOf(context.references), context),
       },
     ],
     verify: (context) => verifyStarted(client, runIdOf(context.references), context.input.waitFor, context),

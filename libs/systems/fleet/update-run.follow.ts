@@ -2,8 +2,15 @@ import type { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
-import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
-import type { OperationContext, StepContext, StepOutcome, Verification } from '../contract/operation-definition.js';
+import { abandonDesiredState, reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
+import type {
+  AbortContext,
+  AbortOutcome,
+  OperationContext,
+  StepContext,
+  StepOutcome,
+  Verification,
+} from '../contract/operation-definition.js';
 import type { FleetClient } from './fleet.client.js';
 import {
   failureText,
@@ -59,8 +66,7 @@ function judgeStart(id: ArmId, reading: ArmReading): DesiredStateVerdict {
 }
 
 /**
- * Waits for the end of a run. It is Fleet Manager that works, not this step: a cancellation of the operation ends the
- * waiting at once, and the run goes on.
+ * Waits for the end of a run, which a cancellation of the operation stops (`abortFollow`).
  */
 export async function runFollow(
   client: FleetClient,
@@ -76,10 +82,36 @@ export async function runFollow(
       client.arm.pollIntervalSeconds * Math.max(1, context.attempt / QUICK_LOOKS),
       longest(client),
     );
-    return { outcome: 'blocked', message: `${run.state}: ${progressText(run)}`, retryAfterSeconds: pause };
+    return { outcome: 'wait', message: `${run.state}: ${progressText(run)}`, retryAfterSeconds: pause };
   }
   if (end instanceof ControlError) return { outcome: 'failed', error: end, output: failureOutput(run) };
   return { outcome: 'done', message: end };
+}
+
+/** Stops the run: upgrades that are under way are seen through, and no others are begun. */
+export function abortFollow(client: FleetClient, id: ArmId, context: AbortContext<unknown>): Promise<AbortOutcome> {
+  return abandonDesiredState(
+    client.arm,
+    {
+      stopping: `Fleet Manager is stopping the update run ${id.name}, once the upgrades under way have ended.`,
+      read: () => client.get(id, context),
+      judge: (reading) => judgeAbort(id, reading),
+      abort: () => client.act(id, 'stop', undefined, context),
+      stopped: (reading) => {
+        const run = existingRun(id, reading);
+        return `The update run ${id.name} is ${run.state ?? 'in no known state'}: ${progressText(run)}`;
+      },
+    },
+    context.asked,
+  );
+}
+
+function judgeAbort(id: ArmId, reading: ArmReading): DesiredStateVerdict {
+  const run = existingRun(id, reading);
+  const end = endOf(id, run);
+  if (end instanceof ControlError) return { verdict: 'failed', error: end };
+  if (end !== undefined) return { verdict: 'reached', message: end };
+  return { verdict: 'underway', message: progressText(run) };
 }
 
 function longest(client: FleetClient): number {

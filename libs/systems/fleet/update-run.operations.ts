@@ -26,6 +26,7 @@ import {
 } from './update-run.input.js';
 import {
   UPDATE_RUN_TIMEOUT_SECONDS,
+  abortFollow,
   missingRun,
   reachedRun,
   runFollow,
@@ -43,7 +44,7 @@ export function createUpdateRun(client: FleetClient): OperationDefinition<typeof
     type: 'fleet.updateRun.create',
     title: 'Update the members of a fleet',
     description:
-      'Creates an update run of Fleet Manager and starts it: Kubernetes versions and node images of the members, stage by stage. A cancellation ends the waiting for its end; the run itself goes on until it is stopped (fleet.updateRun.stop).',
+      'Creates an update run of Fleet Manager and starts it: Kubernetes versions and node images of the members, stage by stage. A cancellation while its end is waited for stops the run; upgrades of members that are under way are seen through.',
     permission: 'fleets/updateRuns/write',
     input: createRunInput,
     references: { fleet: ['Fleet'], strategy: ['FleetUpdateStrategy'] },
@@ -83,6 +84,7 @@ export function createUpdateRun(client: FleetClient): OperationDefinition<typeof
         description: 'Waits for the end of the run, if that was asked for.',
         run: (context) =>
           runFollow(client, newRunId(context.input, context.references), context.input.waitFor, context),
+        abort: (context) => abortFollow(client, newRunId(context.input, context.references), context),
       },
     ],
     verify: (context) => verifyCreate(client, context),

@@ -45,6 +45,7 @@ describe('a deployment', () => {
     harness.pass(1);
     const { metadata, status } = read();
     expect(metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('1');
+    expect(metadata.generation).toBe(1);
     expect(status).toMatchObject({
       observedGeneration: metadata.generation,
       replicas: 2,

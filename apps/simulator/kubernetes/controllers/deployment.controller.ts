@@ -260,7 +260,8 @@ export class DeploymentController implements Controller {
   #recordRevision(deployment: Deployment, revision: number): void {
     const { namespace, name } = deployment.metadata;
     if (deployment.metadata.annotations?.[REVISION] === String(revision)) return;
-    this.context.view.update('deployments.apps', namespace, name, WRITERS.deployment, (object) => ({
+    // With the status, as the real controller does: else the annotation would count as a change of the deployment.
+    this.context.view.updateStatus('deployments.apps', namespace, name, WRITERS.deployment, (object) => ({
       ...object,
       metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, [REVISION]: String(revision) } },
     }));

@@ -125,7 +125,7 @@ async function preflightEnable(parts: ArcParts, context: OperationContext<Enable
 /** What is seen of the agents; undefined where something is in the way and said. */
 async function judgeCluster(
   parts: ArcParts,
-  context: OperationContext<EnableInput | DisableInput>,
+  context: OperationContext<EnableInput>,
   say: FindingReporter<keyof typeof enableFindings>,
 ): Promise<AgentPicture | undefined> {
   const cluster = clusterIdOf(context);
@@ -143,8 +143,8 @@ async function judgeCluster(
   return picture;
 }
 
-function wantsRelay(input: EnableInput | DisableInput): boolean {
-  return 'customLocationsObjectId' in input || input.features.some((feature) => feature !== 'azure-rbac');
+function wantsRelay({ features }: EnableInput): boolean {
+  return features.some((feature) => feature !== 'azure-rbac');
 }
 
 async function runGrant(parts: ArcParts, context: StepContext<EnableInput>): Promise<StepOutcome> {
@@ -182,7 +182,6 @@ const disableFindings = {
   CUSTOM_LOCATIONS_DEPEND: 'Custom locations stand on the cluster: Azure could do nothing for them any more.',
   FEATURES_DISABLED: 'All of the features are off already.',
   CHART_RUNS_ELSEWHERE: enableFindings.CHART_RUNS_ELSEWHERE,
-  PRIVATE_LINK_CLUSTER: enableFindings.PRIVATE_LINK_CLUSTER,
 } as const satisfies Record<string, string>;
 
 export function disableFeature(parts: ArcParts): OperationDefinition<typeof disableInput> {

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { CONNECTED_ID, PROVIDER_OBJECT_ID } from '#libs/testing/arc-samples.js';
-import { recognised, recognising } from './arc.failures.js';
+import { FAILURES, recognised, recognising } from './arc.failures.js';
 
 const cluster = ArmId.parse(CONNECTED_ID);
 const scene = { cluster, extension: { name: 'appservice-ext', releaseNamespace: 'akshci-apps' } };
@@ -121,6 +123,11 @@ describe('recognised', () => {
     const error = recognised(said('secrets is forbidden: User "me" cannot list resource "secrets"'), scene);
     expect(error.diagnosis).toBeUndefined();
   });
+});
+
+it('documents every failure that is recognised', () => {
+  const page = readFileSync(path.resolve(import.meta.dirname, '../../../docs/azure-arc.md'), 'utf8');
+  for (const code of Object.keys(FAILURES)) expect(page).toContain(`\`${code}\``);
 });
 
 describe('recognising', () => {

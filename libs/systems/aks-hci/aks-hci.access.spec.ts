@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { EDGE_CLUSTER, EDGE_INSTANCE } from '#libs/testing/aks-hci-samples.js';
+import { EDGE_CLUSTER, EDGE_INSTANCE, edgeClusterBody } from '#libs/testing/aks-hci-samples.js';
 import { CLUSTER_ID } from '#libs/testing/aks-samples.js';
 import { FakeArm, refusal, type FakeAnswer } from '#libs/testing/fake-arm.js';
 import { createAksHciAccess } from './aks-hci.access.js';
@@ -18,8 +18,9 @@ const ENDED: FakeAnswer = {
   },
 };
 
-function ask(polls: FakeAnswer[], given: { first?: FakeAnswer; id?: string } = {}) {
+function ask(polls: FakeAnswer[], given: { first?: FakeAnswer; id?: string; kind?: string } = {}) {
   const arm = new FakeArm();
+  arm.add({ ...edgeClusterBody(), kind: given.kind ?? 'ProvisionedCluster' });
   const pauses: number[] = [];
   arm.answer('POST', /listUserKubeconfig$/, given.first ?? ACCEPTED);
   const left = [...polls];
@@ -38,7 +39,9 @@ describe('the credential of a cluster on Azure Stack HCI', () => {
   it('comes in the status of the operation, although a Location is named too', async () => {
     const { arm, asked, pauses } = ask([running, ENDED]);
     expect((await asked)?.kubeconfig.reveal()).toBe(KUBECONFIG);
-    expect(arm.requests[0]?.path).toBe(`${EDGE_INSTANCE}/listUserKubeconfig`);
+    expect(arm.requests.map(({ method, path }) => `${method} ${path}`)).toContain(
+      `POST ${EDGE_INSTANCE}/listUserKubeconfig`,
+    );
     expect(pauses).toEqual([7000]);
   });
 
@@ -51,7 +54,16 @@ describe('the credential of a cluster on Azure Stack HCI', () => {
     expect(arm.requests).toEqual([]);
   });
 
-  it('is none of a connected cluster that Azure did not make', async () => {
+  it.each([
+    { kind: 'Other', id: EDGE_CLUSTER, reason: 'Azure did not make it' },
+    { kind: 'ProvisionedCluster', id: `${EDGE_CLUSTER}x`, reason: 'Azure does not know it' },
+  ])('is none, and nobody is asked for it: $reason', async ({ kind, id }) => {
+    const { arm, asked } = ask([ENDED], { kind, id });
+    await expect(asked).resolves.toBeUndefined();
+    expect(arm.requests.map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  it('is none as long as the host has nothing of it', async () => {
     const { asked } = ask([ENDED], { first: refusal(404, 'ResourceNotFound', 'no such instance') });
     await expect(asked).resolves.toBeUndefined();
   });

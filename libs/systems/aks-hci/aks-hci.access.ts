@@ -12,7 +12,7 @@ import type {
   ProvidedKubeconfig,
 } from '#libs/kube/cluster-access.js';
 import { AksHciClient } from './aks-hci.client.js';
-import { CONNECTED_CLUSTER_TYPE, instanceOf } from './aks-hci.kinds.js';
+import { CONNECTED_CLUSTER_TYPE, instanceOf, isOfHost } from './aks-hci.kinds.js';
 
 /** A credential is wanted now, by somebody who waits: the host answers within seconds. */
 const LONGEST_WAIT_SECONDS = 60;
@@ -39,8 +39,10 @@ export function createAksHciAccess(azure: Pick<Azure, 'arm'>, wait: Wait = delay
   };
 }
 
-/** Undefined for a connected cluster that Azure did not make: nobody has a kubeconfig of it to give. */
+/** Undefined for a connected cluster that Azure did not make: nobody has a kubeconfig of it to give, and nobody is asked. */
 async function startedOrAbsent(client: AksHciClient, id: ArmId, call: KubeCall): Promise<ArmWriteAnswer | undefined> {
+  const cluster = await client.getConnectedCluster(id, call);
+  if (cluster.state === 'missing' || !isOfHost(cluster.body)) return undefined;
   try {
     return await client.listUserKubeconfig(instanceOf(id), call);
   } catch (error) {

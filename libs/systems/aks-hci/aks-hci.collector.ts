@@ -20,14 +20,15 @@ import {
   PROVISIONED_POOL_TYPE,
   aksHciKinds,
   instanceOf,
+  isOfHost,
   observeProvisionedCluster,
   observeProvisionedPool,
 } from './aks-hci.kinds.js';
 
-/** What the connected clusters of this kind extend are the instances, which are listed nowhere by themselves. */
-const PROVISIONED_KIND = 'provisionedcluster';
-
-/** Instances and their pools, cluster by cluster: an Azure Stack HCI host has a few dozen at most. */
+/**
+ * Instances and their pools, which are listed nowhere by themselves, connected cluster by connected cluster: an Azure Stack
+ * HCI host has a few dozen at most.
+ */
 export class AksHciCollector implements Collector {
   readonly name = 'aks-hci';
   readonly kinds: readonly string[] = aksHciKinds.map((kind) => kind.name);
@@ -54,7 +55,7 @@ export class AksHciCollector implements Collector {
     const unseen: string[] = [];
     for await (const { items } of this.client.listConnectedClusters(subscriptionId, context)) {
       for (const item of items) {
-        if (rawText(item, 'kind')?.toLowerCase() !== PROVISIONED_KIND) continue;
+        if (!isOfHost(item)) continue;
         try {
           const { observations, unreadable } = await this.#below(item, context);
           if (observations.length > 0) yield observations;

@@ -191,6 +191,11 @@ export interface Surroundings extends Reading {
   location: string | null;
 }
 
+/** Whether a connected cluster is one that Azure makes on a host: only those have an instance. */
+export function isOfHost(connectedCluster: JsonObject): boolean {
+  return rawText(connectedCluster, 'kind')?.toLowerCase() === 'provisionedcluster';
+}
+
 /** The instance below a connected cluster. */
 export function instanceOf(connectedCluster: ArmId): ArmId {
   return connectedCluster.resource(PROVISIONED_CLUSTER_TYPE, DEFAULT_NAME);

@@ -25,6 +25,7 @@ import {
   CUSTOM_LOCATION_TYPE,
   describeProvisionedCluster,
   instanceOf,
+  isOfHost,
   observeProvisionedCluster,
   observeProvisionedPool,
   provisionedClusterKind,
@@ -288,14 +289,12 @@ async function judgeExisting(
 ): Promise<boolean> {
   const connected = await client.getConnectedCluster(cluster, context);
   if (connected.state === 'missing') return false;
-  const kind = rawText(connected.body, 'kind');
   const instance = await client.getInstance(instanceOf(cluster), context);
-  const difference =
-    kind?.toLowerCase() === 'provisionedcluster'
-      ? instance.state === 'missing'
-        ? undefined
-        : differenceOf(instance.body, context)
-      : { kind };
+  const difference = isOfHost(connected.body)
+    ? instance.state === 'missing'
+      ? undefined
+      : differenceOf(instance.body, context)
+    : { kind: rawText(connected.body, 'kind') };
   if (difference === undefined) say('CLUSTER_EXISTS', 'info', { cluster: cluster.toString() });
   else say('CLUSTER_EXISTS_DIFFERENT', 'error', difference, 'Use another name, or delete the cluster first.');
   return true;
@@ -348,7 +347,7 @@ function runConnectedCluster(client: AksHciClient, context: StepContext<CreateIn
 
 function judgeConnected(cluster: ArmId, reading: ArmReading): DesiredStateVerdict {
   if (reading.state === 'missing') return { verdict: 'different' };
-  if (rawText(reading.body, 'kind')?.toLowerCase() !== 'provisionedcluster') {
+  if (!isOfHost(reading.body)) {
     throw new ControlError('CONFLICT', `A connected cluster ${cluster.name} exists that was made otherwise.`, {
       remedy: 'Use another name, or disconnect that cluster first.',
     });

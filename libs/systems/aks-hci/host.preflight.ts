@@ -6,7 +6,7 @@ import { armIdOf } from '../contract/arm-observation.js';
 import type { FindingReporter } from '../contract/finding-reporter.js';
 import { rawText } from '../contract/raw-reader.js';
 import type { AksHciClient } from './aks-hci.client.js';
-import { instanceOf } from './aks-hci.kinds.js';
+import { instanceOf, isOfHost } from './aks-hci.kinds.js';
 import {
   offeredVersions,
   offeredVmSizes,
@@ -119,7 +119,7 @@ export async function clustersOfHost(
   const found: { id: ArmId; instance: JsonObject }[] = [];
   for await (const { items } of client.listConnectedClusters(subscriptionId, context)) {
     for (const item of items) {
-      if (rawText(item, 'kind')?.toLowerCase() !== 'provisionedcluster') continue;
+      if (!isOfHost(item)) continue;
       const id = armIdOf(item);
       const reading = await client.getInstance(instanceOf(id), context);
       const location = reading.state === 'missing' ? null : rawText(reading.body, 'extendedLocation', 'name');

@@ -1,8 +1,7 @@
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import type { StoredProblem } from '#libs/kernel/control-error.js';
 import type { Finding } from '#libs/systems/contract/finding.js';
-import type { Approval } from '#libs/operations/approval.js';
-import type { OperationStatus, StepStatus } from '#libs/operations/operation.status.js';
+import type { ApprovalState, OperationStatus, StepStatus } from '#libs/operations/operation.status.js';
 
 /** An operation as the public surface shows it. Times are ISO 8601 in UTC. */
 export interface OperationView {
@@ -35,7 +34,7 @@ export interface OperationView {
 }
 
 export interface ApprovalView {
-  state: Approval['state'];
+  state: ApprovalState;
   /** The rule that asks for it, as it is configured. */
   rule: string;
   /** Until when a decision is waited for; null once there is one. */

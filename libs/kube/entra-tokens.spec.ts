@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { ManualClock } from '#libs/kernel/clock.js';
+import { ControlError } from '#libs/kernel/control-error.js';
 import { Secret } from '#libs/kernel/secret.js';
 import { EntraTokens } from './entra-tokens.js';
 
@@ -45,6 +46,21 @@ describe('EntraTokens', () => {
     expect(await token()).toBe('token 2');
     tokens.drop('app', first);
     expect(await token()).toBe('token 2');
+  });
+
+  it.each([
+    { part: 0.9, answer: 'token 1', reason: 'the old one still works' },
+    { part: 1, answer: 'AZURE_UNAVAILABLE', reason: 'it does not any more' },
+  ])('gets over a sign-in that is away at $part of its life or not: $reason', async ({ part, answer }) => {
+    let isAway = false;
+    tokens = new EntraTokens(() => {
+      if (isAway) return Promise.reject(new ControlError('AZURE_UNAVAILABLE', 'away', { retry: { kind: 'backoff' } }));
+      return Promise.resolve({ token: new Secret('token 1'), expiresAt: new Date(clock.now().getTime() + HOUR_MS) });
+    }, clock);
+    await token();
+    isAway = true;
+    clock.advance(HOUR_MS * part);
+    expect(await token().catch((error: unknown) => (error as ControlError).code)).toBe(answer);
   });
 
   it('does not keep a failure', async () => {

@@ -1,4 +1,5 @@
 import type { Clock } from '#libs/kernel/clock.js';
+import { ControlError } from '#libs/kernel/control-error.js';
 import type { Secret } from '#libs/kernel/secret.js';
 import { SingleFlight } from './single-flight.js';
 
@@ -36,7 +37,14 @@ export class EntraTokens {
       flight = new SingleFlight();
       this.#flights.set(serverId, flight);
     }
-    return (await flight.join((shared) => this.#renew(serverId, shared), signal)).token;
+    try {
+      return (await flight.join((shared) => this.#renew(serverId, shared), signal)).token;
+    } catch (error) {
+      // The sign-in may be away for a while: until then the old one is as good as before. The next call tries again.
+      const still = this.#kept.get(serverId);
+      if (!(error instanceof ControlError) || still === undefined || this.clock.now() >= still.expiresAt) throw error;
+      return still.token;
+    }
   }
 
   /** A server did not take it. Only this one is dropped: another may have been got in the meantime. */

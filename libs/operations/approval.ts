@@ -18,8 +18,6 @@ export type Approval =
   /** Nobody decided in time. */
   | { state: 'expired'; rule: string; expiresAt: Date };
 
-export const APPROVAL_STATES = ['waiting', 'approved', 'rejected', 'expired'] as const satisfies Approval['state'][];
-
 /** Somebody's decision. */
 export interface ApprovalDecision {
   decision: 'approved' | 'rejected';

@@ -30,3 +30,7 @@ export type WaitReason = (typeof WAIT_REASONS)[number];
 /** Of work that a canceled operation waits for: the outside system was asked to stop it, or goes on with it. */
 export const ABORT_STATES = ['asked', 'refused'] as const;
 export type AbortState = (typeof ABORT_STATES)[number];
+
+/** What has become of a consent that an operation needs. */
+export const APPROVAL_STATES = ['waiting', 'approved', 'rejected', 'expired'] as const;
+export type ApprovalState = (typeof APPROVAL_STATES)[number];

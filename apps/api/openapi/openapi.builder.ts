@@ -6,8 +6,7 @@ import { HEALTH_STATES } from '#libs/systems/contract/observation.js';
 import type { OperationDefinition } from '#libs/systems/contract/operation-definition.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { OPERATION_SET_ITEM_STATUSES, OPERATION_SET_STATUSES } from '#libs/operations/operation-set.status.js';
-import { APPROVAL_STATES } from '#libs/operations/approval.js';
-import { OPERATION_STATUSES } from '#libs/operations/operation.status.js';
+import { APPROVAL_STATES, OPERATION_STATUSES } from '#libs/operations/operation.status.js';
 import { z } from 'zod';
 import { clusterAccessDocument, clusterAttachDocument } from '../rest/cluster.schemas.js';
 import {

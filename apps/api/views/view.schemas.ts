@@ -9,8 +9,7 @@ import {
 } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import type { AttachedClusterView, ClusterAccessView } from '#libs/control/cluster.view.js';
-import { APPROVAL_STATES } from '#libs/operations/approval.js';
-import { OPERATION_STATUSES, STEP_STATUSES } from '#libs/operations/operation.status.js';
+import { APPROVAL_STATES, OPERATION_STATUSES, STEP_STATUSES } from '#libs/operations/operation.status.js';
 import type { Advice } from '#libs/systems/contract/advice.js';
 import { HEALTH_STATES, OBSERVATION_SOURCES, RELATION_TYPES } from '#libs/systems/contract/observation.js';
 import type { BudgetListView, BudgetView } from '#libs/control/budget.control.js';

@@ -23,7 +23,7 @@ import {
   type ArcFeature,
 } from './arc-agents.js';
 import { objectIdInput } from './arc-names.js';
-import type { ArcParts } from './arc-parts.js';
+import { pauseForPeople, type ArcParts } from './arc-parts.js';
 import { clusterIdOf, connectivityFindings, judgeConnectivity } from './arc-preflight.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
@@ -167,7 +167,7 @@ async function runSwitchOn(parts: ArcParts, context: StepContext<EnableInput>): 
     // Nothing of ours goes on: whoever has asked may think better of it.
     outcome: 'blocked',
     message: `Not on yet in ${cluster.name}: ${lacking.join(', ')}. Run this on a machine with an administrator's kubeconfig of the cluster: ${commandOf('enable', cluster, lacking)}`,
-    retryAfterSeconds: parts.client.arm.pollIntervalSeconds,
+    retryAfterSeconds: pauseForPeople(parts, context),
   };
 }
 
@@ -269,7 +269,7 @@ async function runSwitchOff(parts: ArcParts, context: StepContext<DisableInput>)
   return {
     outcome: 'blocked',
     message: `Not off yet in ${cluster.name}: ${left.join(', ')}. Run this on a machine with an administrator's kubeconfig of the cluster: ${commandOf('disable', cluster, left)}`,
-    retryAfterSeconds: parts.client.arm.pollIntervalSeconds,
+    retryAfterSeconds: pauseForPeople(parts, context),
   };
 }
 

@@ -270,6 +270,9 @@ describe('arc.cluster.connect', () => {
     await expect(play.step('register', tokenOf(started))).resolves.toMatchObject({ outcome: 'done' });
     const waiting = await play.step('agents');
     expect(waiting).toMatchObject({ outcome: 'blocked', message: expect.stringContaining('az connectedk8s connect') });
+    // People take their time: it is looked for ever more rarely.
+    expect(waiting).toMatchObject({ retryAfterSeconds: 7 });
+    await expect(play.step('agents', undefined, 100)).resolves.toMatchObject({ retryAfterSeconds: 60 });
     arm.add({ ...connectedBody(), id: NEW_ID });
     await expect(play.step('agents')).resolves.toMatchObject({ outcome: 'done' });
     await expect(play.verify()).resolves.toMatchObject({ verdict: 'reached' });

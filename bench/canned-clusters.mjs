@@ -22,7 +22,8 @@ const AGGREGATED =
   'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json';
 /** Of everything that a worker watches. */
 const LISTS = STREAMS.map(
-  ({ type: { group, kind } }) => `${group === '' ? '/api' : `/apis/${group}`}/v1/${kind.toLowerCase()}s`,
+  ({ type: { group, kind } }) =>
+    `${group === '' ? '/api' : `/apis/${group}`}/v1/${kind.toLowerCase()}${kind.endsWith('s') ? 'es' : 's'}`,
 );
 
 async function record() {

@@ -12,6 +12,7 @@ import { parentKeyOf } from './resource.engine.js';
 import type { ResourceEngine } from './resource.engine.js';
 import { withoutNulls } from './resource.renderer.js';
 import type { ResourceTypeDescriptor, WritePlan } from './resource-type.descriptor.js';
+import { CUSTOM_LOCATION_TYPE } from './types/arc.family.js';
 import { LOCATIONS } from './resource-type.registry.js';
 
 /** Who made what is there from the start. */
@@ -40,8 +41,11 @@ export function loadEstate(estate: Estate, state: AzureState, engine: ResourceEn
           resources.push({ id: idText(subscriptionId, group.name, resource), resource });
       }
     }
-    // Parents before children, and clusters before the members that point at them.
-    resources.sort((left, right) => depthOf(left.resource) - depthOf(right.resource));
+    // Parents before children, clusters before the members that point at them, places before what is placed on them.
+    resources.sort(
+      (left, right) =>
+        placementOf(left.resource) - placementOf(right.resource) || depthOf(left.resource) - depthOf(right.resource),
+    );
     for (const { id, resource } of resources) faults.push(...putResource(id, resource, state, engine, at));
   });
   if (faults.length > 0) throw new EstateError(faults);
@@ -165,6 +169,12 @@ function applyPlan(plan: WritePlan, state: AzureState, engine: ResourceEngine, a
       at,
     );
   }
+}
+
+/** A custom location rests on extensions of its host, and what is placed on it rests on it. */
+function placementOf(resource: EstateResource): number {
+  if (resource.extendedLocation !== undefined) return 2;
+  return resource.type.toLowerCase() === CUSTOM_LOCATION_TYPE.toLowerCase() ? 1 : 0;
 }
 
 function depthOf(resource: EstateResource): number {

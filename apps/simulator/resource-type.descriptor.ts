@@ -73,6 +73,8 @@ export interface WritePlan {
   preempts?: { error: ArmErrorBody };
   /** What an action has to show at its end. */
   output?: JsonObject;
+  /** The operation only looks: the resource stays as it is, whatever else is done to it meanwhile. */
+  untouched?: true;
 }
 
 /** An operation that a resource which goes on by itself has begun elsewhere. */

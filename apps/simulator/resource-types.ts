@@ -8,6 +8,10 @@ import { fleetMemberType } from './types/fleet-member.type.js';
 import { fleetType } from './types/fleet.type.js';
 import { fluxConfigurationType } from './types/flux-configuration.type.js';
 import { maintenanceConfigurationType } from './types/maintenance-configuration.type.js';
+import { hciSkusType, kubernetesVersionsType } from './types/hci-offer.type.js';
+import { hciPoolType } from './types/hci-pool.type.js';
+import { logicalNetworkType } from './types/logical-network.type.js';
+import { provisionedClusterType } from './types/provisioned-cluster.type.js';
 import { managedClusterType } from './types/managed-cluster.type.js';
 import { roleAssignmentType } from './types/role-assignment.type.js';
 import { subnetType } from './types/subnet.type.js';
@@ -37,4 +41,9 @@ export const RESOURCE_TYPES: readonly ResourceTypeDescriptor[] = [
   fluxConfigurationType,
   customLocationType,
   enabledResourceTypeType,
+  logicalNetworkType,
+  kubernetesVersionsType,
+  hciSkusType,
+  provisionedClusterType,
+  hciPoolType,
 ];

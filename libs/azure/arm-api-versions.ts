@@ -21,6 +21,11 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.authorization/roleassignments': '2022-04-01',
   'microsoft.authorization/permissions': '2022-04-01',
   'microsoft.features/providers/features': '2021-07-01',
+  'microsoft.hybridcontainerservice/provisionedclusterinstances': '2024-01-01',
+  'microsoft.hybridcontainerservice/provisionedclusterinstances/agentpools': '2024-01-01',
+  'microsoft.hybridcontainerservice/kubernetesversions': '2024-01-01',
+  'microsoft.hybridcontainerservice/skus': '2024-01-01',
+  'microsoft.azurestackhci/logicalnetworks': '2024-01-01',
 };
 
 /** @throws TypeError for a type that is not in the table: a fault in our code. */

@@ -35,6 +35,12 @@ const READ_ONLY: Readonly<Record<string, readonly string[]>> = {
     'identity.principalId',
     'identity.tenantId',
   ],
+  'microsoft.hybridcontainerservice/provisionedclusterinstances': ['properties.provisioningState', 'properties.status'],
+  'microsoft.hybridcontainerservice/provisionedclusterinstances/agentpools': [
+    'properties.provisioningState',
+    'properties.status',
+    'properties.kubernetesVersion',
+  ],
   'microsoft.kubernetes/connectedclusters': [
     'identity.principalId',
     'identity.tenantId',

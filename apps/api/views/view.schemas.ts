@@ -10,6 +10,7 @@ import {
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import type { AttachedClusterView, ClusterAccessView } from '#libs/control/cluster.view.js';
 import { APPROVAL_STATES, OPERATION_STATUSES, STEP_STATUSES } from '#libs/operations/operation.status.js';
+import type { Advice } from '#libs/systems/contract/advice.js';
 import { HEALTH_STATES, OBSERVATION_SOURCES, RELATION_TYPES } from '#libs/systems/contract/observation.js';
 import type { BudgetListView, BudgetView } from '#libs/control/budget.control.js';
 import type { AuditCheckpointView, AuditEventView } from '#libs/control/audit.view.js';
@@ -308,6 +309,37 @@ const finding = z
     operations: z.array(remedyOperation).exactOptional().describe('What mends it, to be started one after the other.'),
   })
   .meta({ id: 'Finding', description: 'What a check before the operation found.' });
+
+export const advice = z
+  .object({
+    code: z.string().describe('Stable, in upper snake case.'),
+    severity: z
+      .enum(['error', 'warning', 'info'])
+      .meta({ id: 'AdviceSeverity', description: 'An error keeps the object from working, a warning may.' })
+      .describe('How much it matters.'),
+    cause: z.string().describe('What causes it, in one sentence.'),
+    evidence: jsonObject.describe('The observed values that this rests on.'),
+    remedies: z
+      .array(
+        z
+          .object({
+            description: z.string().describe('What helps.'),
+            operations: z
+              .array(remedyOperation)
+              .describe('The operations to start, one after the other; none where people have to do it.'),
+          })
+          .meta({ id: 'AdviceRemedy', description: 'A way out of a known trouble.' }),
+      )
+      .describe('The ways out, the best first; any of them will do.'),
+  })
+  .meta({
+    id: 'Advice',
+    description: 'A known trouble of an object, what causes it and the ways out.',
+  }) satisfies z.ZodType<Advice>;
+
+export const adviceList = z
+  .object({ items: z.array(advice).describe('Empty where nothing is known to ail the object.') })
+  .meta({ id: 'AdviceList', description: 'What is known to ail an object.' });
 
 export const approvalState = z.enum(APPROVAL_STATES).meta({
   id: 'ApprovalState',

@@ -1,14 +1,15 @@
 import type { JsonObject } from '#libs/kernel/json.js';
 import * as z from 'zod';
-import { objectAt, textAt } from '../json-merge.js';
+import { numberAt, objectAt, textAt } from '../json-merge.js';
 import type { StoredResource } from '../resource.store.js';
 import type { ResourceWorld } from '../resource-type.descriptor.js';
 import { CONNECTED_CLUSTER_TYPE, CUSTOM_LOCATION_TYPE, EXTENSION_TYPE } from '../types/arc.family.js';
+import { instanceOf, poolsOfInstance } from '../types/hci.family.js';
 import { DEFAULT_KUBERNETES_VERSION } from '../types/kubernetes-version.js';
 import { coresOf } from '../types/vm-size.js';
 import { AGENT_VERSION, agentsOf, ensure, ensureNamespace } from './arc.agents.js';
 import type { ArcFeature } from './arc.agents.js';
-import type { ClusterObjects, ObjectWriter } from './cluster.objects.js';
+import type { ClusterObjects, ObjectDraft, ObjectWriter } from './cluster.objects.js';
 import type { NodePool } from './controllers/node-pool.js';
 
 /** In lower case, as records carry it. */
@@ -22,6 +23,26 @@ const DAY_MS = 86_400_000;
 const CONFIGURATION: ObjectWriter = {
   manager: 'config-agent',
   user: 'system:serviceaccount:azure-arc:azure-arc-operatorsa',
+};
+/** The host turns cluster connect on by itself. */
+const FEATURES_OF_HOST = ['cluster-connect'] as const;
+const HOST: ObjectWriter = { manager: 'caph', user: 'system:serviceaccount:kube-system:caph' };
+const DISK_PROVISIONER = 'disk.csi.akshci.com';
+const DISK_DRIVER: ObjectDraft = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'CSIDriver',
+  metadata: { name: DISK_PROVISIONER },
+  spec: { attachRequired: true, podInfoOnMount: true, fsGroupPolicy: 'ReadWriteOnceWithFSType' },
+};
+const DISK_CLASS: ObjectDraft = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name: 'default', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  provisioner: DISK_PROVISIONER,
+  parameters: { blocksize: '33554432', container: 'SqlStorageContainer', dynamic: 'true' },
+  reclaimPolicy: 'Delete',
+  volumeBindingMode: 'Immediate',
+  allowVolumeExpansion: true,
 };
 const LOCATIONS: ObjectWriter = { manager: 'customlocation', user: 'custom-locations' };
 
@@ -42,13 +63,56 @@ const simulationSchema = z.object({
 
 type Simulation = z.infer<typeof simulationSchema>;
 
-/** What is imagined behind a connected cluster: see the type. */
-export function simulationOf(cluster: StoredResource): Simulation {
-  return simulationSchema.parse(objectAt(cluster.body, 'simulation'));
+/** What is imagined behind a connected cluster (see the type), or what a host has made for it. */
+export function simulationOf(cluster: StoredResource, world: ResourceWorld): Simulation {
+  const imagined = simulationSchema.parse(objectAt(cluster.body, 'simulation'));
+  const instance = isProvisioned(cluster) ? instanceOf(cluster, world) : undefined;
+  if (instance === undefined) return imagined;
+  return {
+    features: [...FEATURES_OF_HOST],
+    kubernetesVersion: textAt(objectAt(instance.body, 'properties'), 'kubernetesVersion') ?? imagined.kubernetesVersion,
+    pools: poolsOfInstance(instance, world).map((pool) => {
+      const properties = objectAt(pool.body, 'properties');
+      return {
+        name: pool.name,
+        count: numberAt(properties, 'count') ?? 0,
+        vmSize: textAt(properties, 'vmSize') ?? 'Standard_A4_v2',
+        osType: textAt(properties, 'osType') === 'Windows' ? 'Windows' : 'Linux',
+      };
+    }),
+  };
 }
 
-export function connectedPools(cluster: StoredResource): NodePool[] {
-  return simulationOf(cluster).pools.map((pool, index) => ({
+/** Whether Azure makes the cluster's machines; else they were there before Azure heard of it. */
+export function isProvisioned(cluster: StoredResource): boolean {
+  return textAt(cluster.body, 'kind') === 'ProvisionedCluster';
+}
+
+/** There is something to connect to once the host has ended its first attempt, even if that has failed. */
+export function hasMachines(cluster: StoredResource, world: ResourceWorld): boolean {
+  if (!isProvisioned(cluster)) return true;
+  const instance = instanceOf(cluster, world);
+  const state = textAt(objectAt(instance?.body, 'properties'), 'provisioningState');
+  return instance !== undefined && state !== 'Creating';
+}
+
+/** Whether the host has installed the agents: the last thing that it does. */
+export function hasAgentsOfHost(cluster: StoredResource, world: ResourceWorld): boolean {
+  const instance = isProvisioned(cluster) ? instanceOf(cluster, world) : undefined;
+  return textAt(objectAt(instance?.body, 'properties'), 'provisioningState') === 'Succeeded';
+}
+
+/** What clusters on Azure Stack HCI have for disks: a driver, and a class of it that names no file system. */
+export function ensureDiskStorage(cluster: StoredResource, objects: ClusterObjects): void {
+  if (textAt(objectAt(cluster.body, 'properties'), 'infrastructure') !== 'azure_stack_hci') return;
+  ensure(objects, 'csidrivers.storage.k8s.io', DISK_DRIVER, HOST);
+  ensure(objects, 'storageclasses.storage.k8s.io', DISK_CLASS, HOST);
+}
+
+export function connectedPools(cluster: StoredResource, world: ResourceWorld): NodePool[] {
+  const instance = isProvisioned(cluster) ? instanceOf(cluster, world) : undefined;
+  if (instance !== undefined) return poolsOfInstance(instance, world).map(nodePoolOfHost);
+  return simulationOf(cluster, world).pools.map((pool, index) => ({
     ...pool,
     mode: index === 0 ? 'System' : 'User',
     labels: {},
@@ -58,10 +122,29 @@ export function connectedPools(cluster: StoredResource): NodePool[] {
   }));
 }
 
+function nodePoolOfHost(pool: StoredResource, index: number): NodePool {
+  const properties = objectAt(pool.body, 'properties');
+  const { nodeTaints } = properties;
+  const version = textAt(properties, 'kubernetesVersion');
+  return {
+    name: pool.name,
+    count: numberAt(properties, 'count') ?? 0,
+    vmSize: textAt(properties, 'vmSize') ?? 'Standard_A4_v2',
+    osType: textAt(properties, 'osType') === 'Windows' ? 'Windows' : 'Linux',
+    mode: index === 0 ? 'System' : 'User',
+    // What a PUT lets through has been checked to be text.
+    labels: objectAt(properties, 'nodeLabels') as Record<string, string>,
+    taints: Array.isArray(nodeTaints) ? nodeTaints.filter((taint) => typeof taint === 'string') : [],
+    zones: [],
+    maxPods: numberAt(properties, 'maxPods') ?? 110,
+    ...(version === undefined ? {} : { kubernetesVersion: version }),
+  };
+}
+
 /** The features that the agents have from the start; undefined where nobody has installed them yet. */
-export function initialFeatures(cluster: StoredResource): readonly ArcFeature[] | undefined {
+export function initialFeatures(cluster: StoredResource, world: ResourceWorld): readonly ArcFeature[] | undefined {
   const status = connectivityOf(cluster);
-  return status === 'Connecting' || status === 'AgentNotInstalled' ? undefined : simulationOf(cluster).features;
+  return status === 'Connecting' || status === 'AgentNotInstalled' ? undefined : simulationOf(cluster, world).features;
 }
 
 export function connectivityOf(cluster: StoredResource): string {
@@ -77,6 +160,7 @@ export function heartbeat(
   objects: ClusterObjects,
   isReachable: boolean,
   now: Date,
+  world: ResourceWorld,
 ): JsonObject | undefined {
   const before = connectivityOf(cluster);
   if (before === 'Expired') return undefined;
@@ -85,7 +169,7 @@ export function heartbeat(
   const wasSeen = before === 'Connected' || before === 'Offline';
   const status = agents === 'running' ? 'Connected' : wasSeen ? 'Offline' : before;
   const properties = objectAt(cluster.body, 'properties');
-  const { kubernetesVersion, pools } = simulationOf(cluster);
+  const { kubernetesVersion, pools } = simulationOf(cluster, world);
   const facts: JsonObject = {
     connectivityStatus: status,
     ...(status === 'Connected'

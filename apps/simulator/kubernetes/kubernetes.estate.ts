@@ -7,11 +7,12 @@ import { deterministicHex } from '../deterministic-id.js';
 import { objectAt, textAt } from '../json-merge.js';
 import type { ResourceEngine } from '../resource.engine.js';
 import type { ResourceChange, StoredResource } from '../resource.store.js';
-import type { ReachedCluster } from '../resource-type.descriptor.js';
+import type { ReachedCluster, ResourceWorld } from '../resource-type.descriptor.js';
 import { CUSTOM_LOCATION_TYPE, EXTENSION_TYPE } from '../types/arc.family.js';
 import { AGENT_POOL_TYPE } from '../types/core-usage.js';
 import { customLocationsPrincipal } from '../types/custom-location.type.js';
 import { FLEET_MEMBER_TYPE, FLEET_TYPE } from '../types/fleet.family.js';
+import { HCI_POOL_TYPE, INSTANCE_TYPE } from '../types/hci.family.js';
 import { NETWORK_TYPE, PEERING_TYPE } from '../types/network.family.js';
 import { nodeResourceGroup } from '../types/managed-cluster.body.js';
 import { KubernetesApi } from './api/kubernetes.api.js';
@@ -25,8 +26,11 @@ import {
   CONNECTED_TYPE,
   OWN_ADDRESSES,
   connectedPools,
+  ensureDiskStorage,
   followArc,
   forgetExtension,
+  hasAgentsOfHost,
+  hasMachines,
   heartbeat,
   initialFeatures,
   simulationOf,
@@ -64,6 +68,8 @@ const FOLLOWED = new Set(
     CONNECTED_TYPE,
     EXTENSION_TYPE,
     CUSTOM_LOCATION_TYPE,
+    INSTANCE_TYPE,
+    HCI_POOL_TYPE,
   ].map((type) => type.toLowerCase()),
 );
 /** ARM finishes an operation when somebody looks; a client that only watches a cluster should see its nodes come too. */
@@ -85,6 +91,8 @@ export interface LiveCluster {
   wished: ClusterAvailability;
   /** Read by the cluster's kubelets whenever they start a container. */
   readonly imageFaults: ImageFault[];
+  /** Whether the agents of Azure Arc were installed, by the host or before anybody looked. */
+  agentsInstalled: boolean;
   readonly life: { kind: 'cluster'; runtime: ClusterRuntime; pools: string } | { kind: 'hub'; runtime: FleetRuntime };
 }
 
@@ -172,7 +180,7 @@ export class KubernetesEstate {
         name: cluster.name,
         kind: fleet === undefined ? 'cluster' : 'hub',
         fleet: fleet?.id ?? null,
-        api: stands(cluster) ? api : 'not-ready',
+        api: stands(cluster, world) ? api : 'not-ready',
         live: live !== undefined,
       };
     });
@@ -195,7 +203,8 @@ export class KubernetesEstate {
   /** For Azure itself: through the agents into a cluster. */
   reach(key: string): ReachedCluster | undefined {
     const record = this.options.state.resources.get(key);
-    if (record === undefined || !isCluster(record) || !stands(record) || isStopped(record)) return undefined;
+    if (record === undefined || !isCluster(record) || isStopped(record)) return undefined;
+    if (!stands(record, this.options.state.world)) return undefined;
     const live = this.#liveCluster(record);
     if (live.wished.state === 'down') return undefined;
     const { cluster } = live;
@@ -231,7 +240,7 @@ export class KubernetesEstate {
   #lookUpKey(key: string): ClusterLookup {
     const record = this.options.state.resources.get(key);
     if (record === undefined) return { state: 'unknown' };
-    if (!stands(record) || isStopped(record)) return { state: 'unreachable' };
+    if (!stands(record, this.options.state.world) || isStopped(record)) return { state: 'unreachable' };
     return { state: 'live', live: this.#liveCluster(record) };
   }
 
@@ -253,7 +262,9 @@ export class KubernetesEstate {
     const live = this.#register(record, made, imageFaults, { kind: 'cluster', runtime, pools: '' });
     this.#setPools(live, record);
     const { workloads } = this.options.state;
-    const features = record.type === CONNECTED_TYPE ? initialFeatures(record) : undefined;
+    const features = record.type === CONNECTED_TYPE ? initialFeatures(record, this.options.state.world) : undefined;
+    if (made.isNew && record.type === CONNECTED_TYPE) ensureDiskStorage(record, made.cluster.objects);
+    live.agentsInstalled = features !== undefined;
     if (made.isNew && features !== undefined) {
       this.#installAgents(record, made.cluster, features, customLocationsPrincipal(this.options.state.tenantId));
     }
@@ -275,7 +286,7 @@ export class KubernetesEstate {
     const { state, tokens, snapshots } = this.options;
     const cluster = new KubernetesCluster({
       key: record.key,
-      version: `v${versionOf(record)}`,
+      version: `v${versionOf(record, state.world)}`,
       clock: state.clock,
       security: new AzureClusterSecurity({ state, clusterKey: record.key, fleetKey, tokens }),
     });
@@ -302,6 +313,7 @@ export class KubernetesEstate {
       serve: async (request, response) => api.handle(request, response),
       wished: { state: 'up' },
       imageFaults,
+      agentsInstalled: false,
       life,
     };
     this.#live.set(record.key, live);
@@ -321,7 +333,7 @@ export class KubernetesEstate {
       subscriptionId: record.subscriptionId,
       resourceGroup: record.resourceGroup ?? '',
       nodeResourceGroup: textAt(properties, 'nodeResourceGroup') ?? nodeResourceGroup(ArmId.parse(record.id), location),
-      kubernetesVersion: versionOf(record),
+      kubernetesVersion: versionOf(record, world),
       podAddresses: addresses.pods,
       nodeAddresses: addresses.nodes,
       allocateLoadBalancerAddress: (request) =>
@@ -360,7 +372,8 @@ export class KubernetesEstate {
     for (const live of this.#live.values()) {
       const record = state.resources.get(live.key);
       if (record?.type !== CONNECTED_TYPE) continue;
-      const report = heartbeat(record, live.cluster.objects, live.wished.state !== 'down', state.clock.now());
+      const isUp = live.wished.state !== 'down';
+      const report = heartbeat(record, live.cluster.objects, isUp, state.clock.now(), state.world);
       if (report !== undefined) engine.amend(record.key, report, state.now);
     }
   }
@@ -398,6 +411,7 @@ export class KubernetesEstate {
       live.cluster.setAvailability(isStopped(record) ? { state: 'down' } : live.wished);
       if (live.life.kind === 'cluster') {
         this.#setPools(live, record);
+        this.#followHost(live, record);
         if (record.type === CONNECTED_TYPE) followArc(record, live.cluster.objects, world);
         this.#wakeHubOf(record);
       }
@@ -407,6 +421,13 @@ export class KubernetesEstate {
       const fleet = record === undefined ? undefined : fleetOfHub(record, world);
       if (live.life.kind === 'hub' && fleet !== undefined) this.#setMembers(live.life.runtime, fleet);
     }
+  }
+
+  /** The host installs the agents once it has made the machines. */
+  #followHost(live: LiveCluster, record: StoredResource): void {
+    if (live.agentsInstalled || !hasAgentsOfHost(record, this.options.state.world)) return;
+    live.agentsInstalled = true;
+    this.#installAgents(record, live.cluster, ['cluster-connect'], undefined);
   }
 
   /** The fleet's agents in a member only do something while its hub lives. */
@@ -424,7 +445,7 @@ export class KubernetesEstate {
     if (live.life.kind !== 'cluster') return;
     const pools =
       record.type === CONNECTED_TYPE
-        ? connectedPools(record)
+        ? connectedPools(record, this.options.state.world)
         : poolsOf(record, this.options.state.world).map(nodePoolOf);
     const text = JSON.stringify(pools);
     if (text === live.life.pools) return;
@@ -438,7 +459,9 @@ export class KubernetesEstate {
       const clusterId = textAt(objectAt(member.body, 'properties'), 'clusterResourceId')?.toLowerCase() ?? '';
       const cluster = resources.get(clusterId);
       const joined = isJoined(member, runtime.members.has(member.name));
-      return cluster !== undefined && isCluster(cluster) && stands(cluster) && joined ? [{ member, cluster }] : [];
+      return cluster !== undefined && isCluster(cluster) && stands(cluster, world) && joined
+        ? [{ member, cluster }]
+        : [];
     });
     for (const name of [...runtime.members.keys()]) {
       if (!members.some(({ member }) => member.name === name)) runtime.leave(name);
@@ -539,8 +562,8 @@ function isCluster(record: StoredResource): boolean {
 }
 
 /** What stands somewhere was there before Azure heard of it; what Azure makes has to be made first. */
-function stands(cluster: StoredResource): boolean {
-  return cluster.type === CONNECTED_TYPE || hasControlPlane(cluster);
+function stands(cluster: StoredResource, world: ResourceWorld): boolean {
+  return cluster.type === CONNECTED_TYPE ? hasMachines(cluster, world) : hasControlPlane(cluster);
 }
 
 /** By the cluster's own roles and bindings, and in the API server's own words. */
@@ -554,8 +577,8 @@ function refusalOf(cluster: KubernetesCluster, user: string, attributes: AccessA
   }
 }
 
-function versionOf(cluster: StoredResource): string {
-  if (cluster.type === CONNECTED_TYPE) return simulationOf(cluster).kubernetesVersion;
+function versionOf(cluster: StoredResource, world: ResourceWorld): string {
+  if (cluster.type === CONNECTED_TYPE) return simulationOf(cluster, world).kubernetesVersion;
   return textAt(objectAt(cluster.body, 'properties'), 'currentKubernetesVersion') ?? '';
 }
 

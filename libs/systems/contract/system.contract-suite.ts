@@ -219,6 +219,19 @@ export function describeSystem(name: string, harness: SystemHarness): void {
       });
     });
 
+    describe('advisors', () => {
+      it('know about kinds of the system, and document the codes that they can give', () => {
+        for (const advisor of system.advisors ?? []) {
+          expect(kindNames).toContain(advisor.kind);
+          expect(Object.keys(advisor.codes).length).toBeGreaterThan(0);
+          for (const [code, meaning] of Object.entries(advisor.codes)) {
+            expect(code).toMatch(/^[A-Z][A-Z0-9_]+$/);
+            expect(meaning).toMatch(/\.$/);
+          }
+        }
+      });
+    });
+
     describe('operations', () => {
       it('have types, and so mutations, of their own', () => {
         const fields = system.operations.map((operation) => mutationField(operation.type));

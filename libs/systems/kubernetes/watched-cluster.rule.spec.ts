@@ -49,6 +49,18 @@ describe('isWatchable', () => {
     expect(isWatchable({ ...candidate('ConnectedCluster', state, {}), isAttached })).toBe(watched);
   });
 
+  it.each([
+    {
+      properties: { kind: 'ProvisionedCluster', connectivityStatus: 'Connected' },
+      watched: true,
+      reason: 'it is there',
+    },
+    { properties: { kind: 'ProvisionedCluster', connectivityStatus: 'Connecting' }, watched: false, reason: 'not yet' },
+    { properties: { connectivityStatus: 'Connected' }, watched: false, reason: 'Azure did not make it' },
+  ])('says $watched of one that Azure made on Azure Stack HCI: $reason', ({ properties, watched }) => {
+    expect(isWatchable(candidate('ConnectedCluster', 'Succeeded', properties))).toBe(watched);
+  });
+
   it('says yes of what was attached, and no of anything else', () => {
     expect(isWatchable(candidate('AttachedCluster', null, {}))).toBe(true);
     expect(isWatchable(candidate('FleetMember', 'Succeeded', clusterProperties()))).toBe(false);

@@ -12,6 +12,14 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.authorization/roleassignments': '2022-04-01',
   'microsoft.authorization/permissions': '2022-04-01',
   'microsoft.features/providers/features': '2021-07-01',
+  'microsoft.web/kubeenvironments': '2025-03-01',
+  'microsoft.web/serverfarms': '2025-03-01',
+  'microsoft.web/sites': '2025-03-01',
+  'microsoft.web/sites/config': '2025-03-01',
+  'microsoft.web/sites/hostnamebindings': '2025-03-01',
+  'microsoft.web/certificates': '2025-03-01',
+  'microsoft.app/connectedenvironments': '2025-01-01',
+  'microsoft.app/containerapps': '2025-01-01',
 };
 
 /** @throws TypeError for a type that is not in the table: a fault in our code. */

@@ -24,6 +24,7 @@ import { CreateClusterWatchAndSecrets1764100000000 } from './1764100000000-creat
 import { CreateClusterAccess1764200000000 } from './1764200000000-create-cluster-access.migration.js';
 import { CreateOperationSets1764300000000 } from './1764300000000-create-operation-sets.migration.js';
 import { CreateOperationHousekeeping1764310000000 } from './1764310000000-create-operation-housekeeping.migration.js';
+import { CreateOperationApprovals1764320000000 } from './1764320000000-create-operation-approvals.migration.js';
 
 /** In the order of their names' timestamps; a released one is never changed. */
 export const migrations = [
@@ -34,6 +35,7 @@ export const migrations = [
   CreateClusterAccess1764200000000,
   CreateOperationSets1764300000000,
   CreateOperationHousekeeping1764310000000,
+  CreateOperationApprovals1764320000000,
 ];
 
 /** What the tables should look like by the code: only the drift check reads them. */

@@ -20,10 +20,13 @@ async function main(): Promise<void> {
   const application = await createApiApplication(ApiModule.register(configuration, settings, logger), settings, logger);
   await openHouse(application);
   // Only here: a worker needs no tokens, and its silence about them must take none away.
-  await application.get(Authenticator).configure([
-    { name: 'administrator', role: 'admin', token: configuration.adminToken },
-    { name: 'viewer', role: 'viewer', token: configuration.viewerToken },
-  ]);
+  await application
+    .get(Authenticator)
+    .configure([
+      { name: 'administrator', role: 'admin', token: configuration.adminToken },
+      { name: 'viewer', role: 'viewer', token: configuration.viewerToken },
+      ...configuration.tokens,
+    ]);
   await application.listen(configuration.port, configuration.host);
   logger.info({ url: await application.getUrl() }, 'The API listens');
   shutDownGracefully(

@@ -16,6 +16,7 @@ import { AccessControl } from '#libs/control/access.control.js';
 import { AuditControl } from '#libs/control/audit.control.js';
 import { ClusterControl } from '#libs/control/cluster.control.js';
 import { ChangeControl } from '#libs/control/change.control.js';
+import { OperationApprovals } from '#libs/control/operation.approvals.js';
 import { OperationControl } from '#libs/control/operation.control.js';
 import { OperationSetControl } from '#libs/control/operation-set.control.js';
 import { OperationWatcher } from '#libs/control/operation.watcher.js';
@@ -32,6 +33,7 @@ import { SecretVault } from '#libs/kernel/secret-vault.js';
 import { systemClock } from '#libs/kernel/clock.js';
 import { WorkerLease } from '#libs/kernel/worker-lease.js';
 import { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
+import { ApprovalPolicy } from '#libs/operations/approval.policy.js';
 import { OperationAcceptor } from '#libs/operations/operation.acceptor.js';
 import { OperationRepository } from '#libs/operations/operation.repository.js';
 import { OPERATION_SET_CHANNEL, OperationSetRepository } from '#libs/operations/operation-set.repository.js';
@@ -238,14 +240,22 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
     },
     {
       provide: OperationAcceptor,
-      inject: [OperationRepository, JobQueueRepository, ReferenceResolver, SecretVault],
+      inject: [OperationRepository, JobQueueRepository, ReferenceResolver, SecretVault, ResourceRepository],
       useFactory: (
         operations: OperationRepository,
         jobs: JobQueueRepository,
         references: ReferenceResolver,
         vault: SecretVault,
+        resources: ResourceRepository,
       ) =>
-        new OperationAcceptor(operations, jobs, (text, kinds) => references.resolve(text, kinds), vault, configuration),
+        new OperationAcceptor(
+          operations,
+          jobs,
+          (text, kinds) => references.resolve(text, kinds),
+          vault,
+          configuration,
+          new ApprovalPolicy(configuration, (uid, sql) => resources.findId(uid, sql)),
+        ),
     },
     {
       provide: OperationWatcher,
@@ -307,6 +317,12 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
         }),
     },
     {
+      provide: OperationApprovals,
+      inject: [OperationRepository, JobQueueRepository, AuditRepository],
+      useFactory: (operations: OperationRepository, jobs: JobQueueRepository, audit: AuditRepository) =>
+        new OperationApprovals(operations, jobs, audit),
+    },
+    {
       provide: OperationControl,
       inject: [
         Database,
@@ -317,6 +333,7 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
         AuditRepository,
         ReferenceResolver,
         OperationWatcher,
+        OperationApprovals,
       ],
       useFactory: (
         database: Database,
@@ -327,7 +344,8 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
         audit: AuditRepository,
         references: ReferenceResolver,
         watcher: OperationWatcher,
-      ) => new OperationControl(database, registry, acceptor, operations, jobs, audit, references, watcher),
+        approvals: OperationApprovals,
+      ) => new OperationControl(database, registry, acceptor, operations, jobs, audit, references, watcher, approvals),
     },
     {
       provide: OperationSetControl,
@@ -342,6 +360,7 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
         ResourceControl,
         OperationControl,
         NotificationListener,
+        OperationApprovals,
       ],
       useFactory: (
         database: Database,
@@ -354,6 +373,7 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
         resources: ResourceControl,
         operations: OperationControl,
         listener: NotificationListener,
+        approvals: OperationApprovals,
       ) =>
         new OperationSetControl(
           database,
@@ -366,6 +386,7 @@ function controls(configuration: Configuration): NonNullable<DynamicModule['prov
           resources,
           operations,
           new OperationWatcher(listener, OPERATION_SET_CHANNEL),
+          approvals,
         ),
     },
     {

@@ -19,6 +19,9 @@ const CLUSTER_TYPE = 'Microsoft.ContainerService/managedClusters';
 const POOL_TYPE = `${CLUSTER_TYPE}/agentPools`;
 const FLEET_TYPE = 'Microsoft.ContainerService/fleets';
 const MEMBER_TYPE = `${FLEET_TYPE}/members`;
+const RUN_TYPE = `${FLEET_TYPE}/updateRuns`;
+const STRATEGY_TYPE = `${FLEET_TYPE}/updateStrategies`;
+const PROFILE_TYPE = `${FLEET_TYPE}/autoUpgradeProfiles`;
 const NETWORK_TYPE = 'Microsoft.Network/virtualNetworks';
 const SUBNET_TYPE = `${NETWORK_TYPE}/subnets`;
 const ROLE_TYPE = 'Microsoft.Authorization/roleAssignments';
@@ -106,6 +109,37 @@ suite(SCHEMAS_ARE_HERE ? 'answers against the official ARM types' : WHY_SKIPPED,
       path: `${FLEET}/members/new`,
       body: { properties: { clusterResourceId: CLUSTER_2, group: 'a' } },
     },
+    ...['2025-03-01', '2026-06-01'].flatMap((version) => [
+      {
+        type: RUN_TYPE,
+        version,
+        path: `${FLEET}/updateRuns/new`,
+        body: {
+          properties: {
+            managedClusterUpdate: {
+              upgrade: { type: 'Full', kubernetesVersion: '1.34.2' },
+              nodeImageSelection: { type: 'Consistent' },
+            },
+          },
+        },
+      },
+      {
+        type: STRATEGY_TYPE,
+        version,
+        path: `${FLEET}/updateStrategies/new`,
+        body: {
+          properties: {
+            strategy: { stages: [{ name: 'a', groups: [{ name: 'g' }], afterStageWaitInSeconds: 60 }] },
+          },
+        },
+      },
+      {
+        type: PROFILE_TYPE,
+        version,
+        path: `${FLEET}/autoUpgradeProfiles/new`,
+        body: { properties: { channel: 'Stable', nodeImageSelection: { type: 'Latest' }, disabled: false } },
+      },
+    ]),
     {
       type: NETWORK_TYPE,
       version: '2025-05-01',
@@ -151,6 +185,33 @@ suite(SCHEMAS_ARE_HERE ? 'answers against the official ARM types' : WHY_SKIPPED,
       expectFaultless(type, version, (await azure.get(path, version)).body);
     },
   );
+
+  it.each(['2025-03-01', '2026-06-01'])('an update run of every state at %s', async (version) => {
+    const run = `${FLEET}/updateRuns/played`;
+    await azure.send('PATCH', MEMBER_1, { version, body: { properties: { group: 'g' } } });
+    azure.finishOperations();
+    const strategy = { stages: [{ name: 'a', groups: [{ name: 'g' }], afterStageWaitInSeconds: 60 }] };
+    const upgrade = { type: 'Full', kubernetesVersion: '1.34.2' };
+    await azure.put(run, version, { properties: { strategy, managedClusterUpdate: { upgrade } } });
+    azure.finishOperations();
+    const error = { code: 'PodDrainFailure', message: 'pdb' };
+    await azure.control('POST', '/operations/fail-next', { match: { resourceId: CLUSTER_1 }, error });
+    const seen: unknown[] = [];
+    for (const action of ['start', 'start'] as const) {
+      await azure.send('POST', `${run}/${action}`, { version });
+      for (let look = 0; look < 4; look++) {
+        azure.finishOperations();
+        const { body } = await azure.get(run, version);
+        expectFaultless(RUN_TYPE, version, body);
+        seen.push((body.properties as { status: { status: { state: string } } }).status.status.state);
+      }
+    }
+    azure.clock.advance(60_000);
+    const { body } = await azure.get(run, version);
+    expectFaultless(RUN_TYPE, version, body);
+    expect(new Set(seen)).toEqual(new Set(['Running', 'Failed']));
+    expect(body).toMatchObject({ properties: { status: { status: { state: 'Completed' } } } });
+  });
 
   it('PUT, GET, list and DELETE of a role assignment', async () => {
     const body = {

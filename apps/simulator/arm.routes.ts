@@ -53,7 +53,7 @@ export function registerArmRoutes(app: FastifyInstance, parts: ArmRoutesParts): 
       const identity = identityOf(request, parts.state.clock.now());
       const fault = parts.faults.take({ method, path });
       const body = typeof request.body === 'string' ? request.body : '';
-      const written = await answer(request, { method, path, search, body }, identity, fault, parts);
+      const { written, outcome } = await answer(request, { method, path, search, body }, identity, fault, parts);
       parts.log.add({
         time: identity.time.toISOString(),
         method,
@@ -61,6 +61,7 @@ export function registerArmRoutes(app: FastifyInstance, parts: ArmRoutesParts): 
         query: redactedQuery(search),
         apiVersion: parseQuery(search).get('api-version') ?? null,
         status: written?.status ?? null,
+        outcome,
         correlationId: identity.correlationId,
         clientRequestId: identity.clientRequestId ?? null,
         fault: fault?.type ?? null,
@@ -78,29 +79,33 @@ async function answer(
   identity: RequestIdentity,
   fault: FaultPlay | undefined,
   parts: ArmRoutesParts,
-): Promise<Written | undefined> {
+): Promise<{ written: Written | undefined; outcome: number | null }> {
   const headers = commonHeaders(identity);
+  const cutOff = { written: undefined, outcome: null };
   if (fault !== undefined) {
     const prelude = preludeOf(fault, shapeOf(sent.path));
     switch (prelude.kind) {
       case 'none':
         break;
       case 'drop':
-        return undefined;
-      case 'refuse':
-        return { status: prelude.status, body: prelude.body, headers: { ...headers, ...prelude.headers } };
+        return cutOff;
+      case 'refuse': {
+        const { status, body } = prelude;
+        return { written: { status, body, headers: { ...headers, ...prelude.headers } }, outcome: status };
+      }
       case 'wait':
         await waitOrClose(prelude.milliseconds, request, parts.closing);
-        if (prelude.then === 'drop') return undefined;
+        if (prelude.then === 'drop') return cutOff;
     }
   }
   if (/\/list[a-z]*credentials?$/i.test(sent.path)) await parts.authority.ready();
   const written = perform(request, sent, identity, headers, parts);
-  if (fault?.type === 'drop-after-effect') return undefined;
+  const outcome = written.status;
+  if (fault?.type === 'drop-after-effect') return { ...cutOff, outcome };
   if (fault?.type === 'truncate-list' && isJsonObject(written.body)) {
-    return { ...written, body: truncatedList(written.body, fault.keep) };
+    return { written: { ...written, body: truncatedList(written.body, fault.keep) }, outcome };
   }
-  return written;
+  return { written, outcome };
 }
 
 function perform(

@@ -47,6 +47,7 @@ describe('the request log', () => {
       query: `api-version=${AKS_VERSION}`,
       apiVersion: AKS_VERSION,
       status: 200,
+      outcome: 200,
       correlationId: 'mine',
       clientRequestId: null,
       fault: null,

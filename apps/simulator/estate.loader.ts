@@ -112,7 +112,7 @@ function putResource(
   if (descriptor.tracked && !LOCATIONS.has(location ?? ''))
     return [`${what}: there is no location '${resource.location ?? ''}'`];
   try {
-    applyPlan(planOf(id, resource, descriptor, state), state, engine, at);
+    applyPlan(started(planOf(id, resource, descriptor, state), resource), state, engine, at);
   } catch (error) {
     if (error instanceof ArmError) return [`${what}: ${error.code}: ${error.message}`];
     throw error;
@@ -122,7 +122,10 @@ function putResource(
 
 function planOf(id: ArmId, resource: EstateResource, descriptor: ResourceTypeDescriptor, state: AzureState): WritePlan {
   descriptor.validateName(id.name);
-  const body = checkedResource(withoutNulls(omit(resource as JsonObject, ['name', 'type', 'scope'])), descriptor);
+  const body = checkedResource(
+    withoutNulls(omit(resource as JsonObject, ['name', 'type', 'scope', 'readOnly', 'simulation'])),
+    descriptor,
+  );
   const apiVersion = descriptor.apiVersions.at(-1)!;
   return descriptor.planPut({
     id,
@@ -131,6 +134,16 @@ function planOf(id: ArmId, resource: EstateResource, descriptor: ResourceTypeDes
     apiVersion,
     world: state.world,
   });
+}
+
+/** With what the estate says about the resource beyond what a caller could. */
+function started(plan: WritePlan, { readOnly, simulation }: EstateResource): WritePlan {
+  const [first, ...rest] = plan.writes;
+  const patch: JsonObject = {
+    ...(readOnly === undefined ? {} : { properties: readOnly }),
+    ...(simulation === undefined ? {} : { simulation }),
+  };
+  return { ...plan, writes: [{ ...first, body: mergePatch(first.body, patch) }, ...rest] };
 }
 
 /** The plan as if its operation had succeeded long ago. */

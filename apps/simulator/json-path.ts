@@ -19,10 +19,15 @@ export function withValueAt(body: JsonObject, path: string, value: Json): JsonOb
   return { ...body, [first]: withValueAt(isJsonObject(inner) ? inner : {}, rest.join('.'), value) };
 }
 
+/** Where the path leads through a list, it is taken out of each of its objects. */
 export function withoutPath(body: JsonObject, path: string): JsonObject {
   const [first = '', ...rest] = path.split('.');
   const inner = body[first];
   if (inner === undefined) return body;
   if (rest.length === 0) return omit(body, [first]);
-  return isJsonObject(inner) ? { ...body, [first]: withoutPath(inner, rest.join('.')) } : body;
+  const below = rest.join('.');
+  if (Array.isArray(inner)) {
+    return { ...body, [first]: inner.map((item) => (isJsonObject(item) ? withoutPath(item, below) : item)) };
+  }
+  return isJsonObject(inner) ? { ...body, [first]: withoutPath(inner, below) } : body;
 }

@@ -38,6 +38,8 @@ export interface LongRunningOperation {
   /** Decided when the operation begins: it will fail with this. */
   readonly plannedError: ArmErrorBody | undefined;
   readonly runningNotice: ArmErrorBody | undefined;
+  /** What an action has to show at its end. */
+  readonly output?: JsonObject | undefined;
 }
 
 /** Every operation by id, and the ones in flight by family. */
@@ -66,6 +68,11 @@ export class LongRunningOperationStore {
   /** In flight on a top-level resource or anything below it. */
   running(rootKey: string): LongRunningOperation[] {
     return this.#resolve(this.#inFlight.get(rootKey) ?? []);
+  }
+
+  /** No operation becomes due before this. */
+  get nextDueAt(): number {
+    return this.#nextDueAt;
   }
 
   /** In flight and due, in the order in which they became due. Costs nothing while none is due. */

@@ -120,6 +120,35 @@ describe.each([
     expect(await collected(client.fleets.listBySubscription())).toHaveLength(1);
   });
 
+  it('make a strategy and an update run, start it, and see it end', async () => {
+    const client = new ContainerServiceFleetClient(credential, SUBSCRIPTION, options);
+    const at = ['demo_aks_fleetmng', 'aks-fleet01'] as const;
+    const quickly = { updateIntervalInMs: 20 };
+    const member = { properties: { clusterResourceId: CLUSTER_2, group: 'canary' } };
+    await client.fleetMembers.create(...at, 'demo-aks02', member, quickly);
+    const strategy = { stages: [{ name: 'first', groups: [{ name: 'canary' }] }] };
+    const made = await client.fleetUpdateStrategies.createOrUpdate(...at, 's', { properties: { strategy } }, quickly);
+    const managedClusterUpdate = { upgrade: { type: 'Full', kubernetesVersion: '1.34.2' } };
+    const wanted = { properties: { updateStrategyId: made.id ?? '', managedClusterUpdate } };
+    const run = await client.updateRuns.createOrUpdate(...at, 'run', wanted, quickly);
+    expect(run.properties?.status?.status?.state).toBe('NotStarted');
+    await client.updateRuns.skip(...at, 'run', { targets: [{ type: 'Stage', name: 'first' }] }, quickly);
+    await client.updateRuns.start(...at, 'run', quickly);
+    const ended = await client.updateRuns.get(...at, 'run');
+    expect(ended.properties?.status?.status?.state).toBe('Skipped');
+    await client.updateRuns.delete(...at, 'run', quickly);
+    expect(await collected(client.updateRuns.listByFleet(...at))).toEqual([]);
+  });
+
+  it('generate an update run from an auto-upgrade profile', async () => {
+    const client = new ContainerServiceFleetClient(credential, SUBSCRIPTION, options);
+    const at = ['demo_aks_fleetmng', 'aks-fleet01'] as const;
+    const quickly = { updateIntervalInMs: 20 };
+    await client.autoUpgradeProfiles.createOrUpdate(...at, 'p', { properties: { channel: 'Stable' } }, quickly);
+    const { id } = await client.autoUpgradeProfileOperations.generateUpdateRun(...at, 'p', quickly);
+    expect((await collected(client.updateRuns.listByFleet(...at))).map((run) => run.id)).toEqual([id]);
+  });
+
   it('see an operation fail as they do on Azure', async () => {
     await fetch(`${simulator.app.listeningOrigin}/_simulator/operations/fail-next`, {
       method: 'POST',

@@ -12,6 +12,11 @@ export interface LoggedRequest {
   apiVersion: string | null;
   /** Null when the connection ended without an answer. */
   status: number | null;
+  /**
+   * What became of the request itself, also where the answer to it was cut off: the status that it was or would have been
+   * answered with. Null where it was not looked at.
+   */
+  outcome: number | null;
   correlationId: string;
   clientRequestId: string | null;
   /** The fault that was played, if one was. */

@@ -1,6 +1,7 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmError, ArmErrorBody, ErrorShape } from './arm-error.js';
+import type { AccessAttributes, ClusterObjects } from './kubernetes/cluster.objects.js';
 import type { LongRunningOperation } from './long-running-operation.store.js';
 import type { StoredResource } from './resource.store.js';
 
@@ -21,6 +22,17 @@ export interface ResourceWorld {
    * @throws TypeError before it was made.
    */
   certificateAuthority(): string;
+  /** A cluster as resource providers reach it through its agents; undefined when there is none, or it is out of reach. */
+  cluster(key: string): ReachedCluster | undefined;
+  /** Extension types that cannot be installed any more (a setting). */
+  retiredExtensionTypes(): readonly string[];
+}
+
+/** A simulated cluster, for what Azure itself does inside of clusters. */
+export interface ReachedCluster {
+  readonly objects: ClusterObjects;
+  /** The API server's refusal in its own words when the cluster does not let a user of that name do this. */
+  refusal(user: string, attributes: AccessAttributes): string | undefined;
 }
 
 /** One resource that a write puts in place at once, in a state that is not final. */
@@ -59,6 +71,39 @@ export interface WritePlan {
   fails?: ArmErrorBody;
   /** Operations in flight on the same resources that this one ends. */
   preempts?: { error: ArmErrorBody };
+  /** What an action has to show at its end. */
+  output?: JsonObject;
+}
+
+/** An operation that a resource which goes on by itself has begun elsewhere. */
+export interface ProcessOperation {
+  /** Decided by the resource, which keeps it to ask for the outcome. */
+  id: string;
+  plan: WritePlan;
+}
+
+/** What has become of a resource that goes on by itself. */
+export interface ProcessStep {
+  /** Undefined where nothing has changed. */
+  body: JsonObject | undefined;
+  begins: ProcessOperation[];
+}
+
+export interface ProcessMoment {
+  /** Milliseconds since the epoch. */
+  at: number;
+  world: ResourceWorld;
+  operation(id: string): LongRunningOperation | undefined;
+}
+
+/** For types whose resources go on by themselves, through operations on other resources. */
+export interface ResourceProcess {
+  isLive(body: JsonObject): boolean;
+  /** The first moment after the one given at which the resource moves without anything else having happened. */
+  wakesAt(resource: StoredResource, after: number, world: ResourceWorld): number | undefined;
+  step(resource: StoredResource, moment: ProcessMoment): ProcessStep;
+  /** Who begins its operations: goes into systemData. */
+  readonly actor: string;
 }
 
 export interface WriteRequest {
@@ -73,7 +118,7 @@ export interface WriteRequest {
 /** How a verb answers at first: the status, whether the body is the resource, and which poll URLs it names. */
 export interface OperationProtocol {
   status: number | 'created-or-ok';
-  body: 'resource' | 'empty';
+  body: 'resource' | 'empty' | 'null';
   asyncOperation: boolean;
   location: boolean;
   /** Sent with the first answer and with every poll that says "not yet"; left out where Azure leaves it out. */
@@ -85,6 +130,8 @@ export interface OperationProtocol {
 export interface ActionRequest {
   resource: StoredResource;
   id: ArmId;
+  /** Milliseconds since the epoch. */
+  at: number;
   /** Undefined when no body came. */
   requested: JsonObject | undefined;
   query: ReadonlyMap<string, string>;
@@ -131,6 +178,14 @@ export interface ResourceTypeDescriptor {
   };
   /** Some providers say nothing about who made a resource and when. */
   readonly hidesSystemData?: true;
+  /**
+   * Where polls go: `signed` is a URL of 4 to 6 kB below the subscription's locations; `provider-hub` one named
+   * `operationStatuses/{guid}*{hash}`, the same in both headers; `operations-status` one below the provider's locations;
+   * `child` a child of the resource itself, with a `Location` that names the provider's own host. `signed` without it.
+   */
+  readonly polling?: 'signed' | 'provider-hub' | 'operations-status' | 'child';
+  /** Headers of every answer that shows one resource of the type. */
+  headers?(resource: StoredResource): Record<string, string>;
   readonly protocols: { put: OperationProtocol; patch: OperationProtocol; delete: OperationProtocol };
   /** The resource records the id of its last operation (and its error) in `properties.status`. */
   readonly recordsLastOperation: boolean;
@@ -142,6 +197,9 @@ export interface ResourceTypeDescriptor {
   shownElsewhere?(body: JsonObject): string[];
   /** In lower case. */
   readonly actions: ReadonlyMap<string, (request: ActionRequest) => ActionOutcome>;
+  readonly process?: ResourceProcess;
+  /** Types that are never stored: what a read shows is made from other resources, and nothing can be written. */
+  derive?(id: ArmId, world: ResourceWorld): JsonObject | undefined;
   /** In poll bodies of a running operation, as the AKS provider does; a client must not take it for a failure. */
   readonly runningNotice?: ArmErrorBody;
 
@@ -149,6 +207,8 @@ export interface ResourceTypeDescriptor {
   planPut(request: WriteRequest): WritePlan;
   planPatch(request: WriteRequest & { existing: StoredResource }): WritePlan;
   planDelete(resource: StoredResource, id: ArmId, world: ResourceWorld): WritePlan;
+  /** A deletion that is done at once where the query asks for it: what is answered then. */
+  deleteNow?(query: ReadonlyMap<string, string>): JsonObject | undefined;
   /**
    * The refusal while another operation runs on the same family of resources; undefined where both may run. The intent
    * is `put`, `patch`, `delete`, or the name of a POST action in lower case.

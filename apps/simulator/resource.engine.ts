@@ -8,7 +8,7 @@ import { mergePatch, objectAt, textAt } from './json-merge.js';
 import { withValueAt, withoutPath } from './json-path.js';
 import type { LongRunningOperation } from './long-running-operation.store.js';
 import type { StoredResource } from './resource.store.js';
-import type { PlannedGroup, WritePlan } from './resource-type.descriptor.js';
+import type { PlannedGroup, ResourceProcess, ResourceTypeDescriptor, WritePlan } from './resource-type.descriptor.js';
 
 export interface BeginRequest {
   plan: WritePlan;
@@ -20,6 +20,8 @@ export interface BeginRequest {
   seconds?: number;
   result?: 'resource' | 'nothing';
   retryAfterSeconds?: number;
+  /** When it began and under which id; now and a new one unless said otherwise. */
+  began?: { at: number; operationId: string };
 }
 
 /**
@@ -27,12 +29,32 @@ export interface BeginRequest {
  * looks (`advance`), with the time at which it was due.
  */
 export class ResourceEngine {
-  constructor(private readonly state: AzureState) {}
+  readonly #processes: readonly ResourceTypeDescriptor[];
+  /** Up to when the resources that go on by themselves have been played. */
+  #playedUntil: number | undefined;
 
-  /** Finishes what is due. Called before every look at the state. */
+  constructor(private readonly state: AzureState) {
+    this.#processes = [...state.registry.all()].filter((descriptor) => descriptor.process !== undefined);
+  }
+
+  /** Plays what has happened since the last look, in order. Called before every look at the state. */
   advance(): void {
+    const { operations, now } = this.state;
+    let at = Math.min(this.#playedUntil ?? now, now);
+    for (;;) {
+      const next = Math.min(operations.nextDueAt, this.#nextWake(at));
+      if (next > now) break;
+      at = Math.max(at, next);
+      this.#settleDue(at);
+      this.#stepProcesses(at);
+    }
+    this.#stepProcesses(now);
+    this.#playedUntil = now;
+  }
+
+  #settleDue(at: number): void {
     const { operations, now, settings } = this.state;
-    const due = operations.due(now);
+    const due = operations.due(at);
     for (const operation of due) {
       // An earlier one of the list may have ended it.
       const current = operations.get(operation.id);
@@ -41,13 +63,42 @@ export class ResourceEngine {
     if (due.length > 0) operations.prune(now - settings.pollUrlLifetimeSeconds * 1000);
   }
 
+  *#liveProcesses(): Generator<{ resource: StoredResource; process: ResourceProcess }, void> {
+    const { resources } = this.state;
+    for (const { type, process } of this.#processes) {
+      if (process === undefined) continue;
+      for (const resource of resources.records(resources.ofType(type.toLowerCase()).all())) {
+        if (process.isLive(resource.body)) yield { resource, process };
+      }
+    }
+  }
+
+  #nextWake(after: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { resource, process } of this.#liveProcesses()) {
+      next = Math.min(next, process.wakesAt(resource, after, this.state.world) ?? next);
+    }
+    return next;
+  }
+
+  #stepProcesses(at: number): void {
+    const { operations, world } = this.state;
+    for (const { resource, process } of this.#liveProcesses()) {
+      const step = process.step(resource, { at, world, operation: (id) => operations.get(id) });
+      if (step.body !== undefined) this.#replace(resource, step.body, at);
+      for (const { id, plan } of step.begins) {
+        this.begin({ plan, action: 'update', actor: process.actor, began: { at, operationId: id } });
+      }
+    }
+  }
+
   /** Carries out a plan: writes what shows at once, and starts the operation that finishes the rest. */
   begin(request: BeginRequest): LongRunningOperation {
     const { plan, actor } = request;
-    const now = this.state.now;
+    const now = request.began?.at ?? this.state.now;
     const target = plan.writes[0];
     const rootKey = rootOf(target.id);
-    const operationId = randomUUID();
+    const operationId = request.began?.operationId ?? randomUUID();
     if (plan.preempts !== undefined) this.#preempt(rootKey, plan.preempts.error, now);
     for (const group of plan.groups ?? []) this.makeGroup(target.id, group, actor, now);
 
@@ -69,6 +120,7 @@ export class ResourceEngine {
     const stored = this.state.resources.get(target.id.canonical);
     return this.start({
       id: operationId,
+      at: now,
       target: target.id,
       rootKey,
       runningState: target.state,
@@ -83,6 +135,7 @@ export class ResourceEngine {
       retryAfterSeconds: request.retryAfterSeconds,
       runningNotice: descriptor?.runningNotice,
       fails: plan.fails,
+      output: plan.output,
     });
   }
 
@@ -99,6 +152,8 @@ export class ResourceEngine {
   /** Puts an operation on record. */
   start(operation: {
     id?: string;
+    /** Milliseconds since the epoch; now unless said otherwise. */
+    at?: number;
     target: ArmId;
     rootKey: string;
     runningState: string;
@@ -113,9 +168,10 @@ export class ResourceEngine {
     retryAfterSeconds: number | undefined;
     runningNotice: ArmErrorBody | undefined;
     fails?: ArmErrorBody | undefined;
+    output?: JsonObject | undefined;
   }): LongRunningOperation {
-    const { id, target, seconds, fails, ...rest } = operation;
-    const now = this.state.now;
+    const { id, at, target, seconds, fails, ...rest } = operation;
+    const now = at ?? this.state.now;
     const described = { targetKey: target.canonical, targetType: target.canonicalType, action: operation.action };
     const namespace = target.parts.at(-1)?.namespace ?? 'Microsoft.Resources';
     const started: LongRunningOperation = {
@@ -158,6 +214,12 @@ export class ResourceEngine {
     );
     this.#touchWhereShown(record, at);
     return record;
+  }
+
+  /** What a resource tells about itself: its properties change, and nobody has modified it. */
+  amend(key: string, properties: JsonObject, at: number): void {
+    const record = this.state.resources.get(key);
+    if (record !== undefined) this.#replace(record, mergePatch(record.body, { properties }), at);
   }
 
   /** Removes resources and groups with all that depends on them. */

@@ -307,8 +307,17 @@ export class Worker {
       new OperationHousekeepingRepository(house.get(Database)),
       house.get<Clock>(CLOCK),
       this.#configuration,
+      house.get(SecretVault),
     );
     return [
+      new PeriodicTask({
+        intervalMs: HOUSEKEEPING_INTERVAL_MS,
+        run: async () => {
+          const count = await housekeeping.resealSecrets();
+          if (count > 0) this.#logger.info({ count }, 'Secret inputs were sealed with the present key');
+        },
+        onFailure: (error) => this.#logger.error({ err: error }, 'Secret inputs could not be sealed anew'),
+      }),
       new PeriodicTask({
         intervalMs: HOUSEKEEPING_INTERVAL_MS,
         run: async () => {

@@ -39,11 +39,11 @@ export class AccessRepository {
     );
   }
 
-  /** Takes a principal's tokens away. */
-  async removeTokens(transaction: Transaction, name: string): Promise<void> {
+  /** Takes the tokens of everybody else away. */
+  async removeOtherTokens(transaction: Transaction, names: readonly string[]): Promise<void> {
     await transaction.query(
-      `DELETE FROM token USING principal WHERE principal.id = token.principal_id AND principal.name = $1`,
-      [name],
+      `DELETE FROM token USING principal WHERE principal.id = token.principal_id AND principal.name <> ALL ($1::text[])`,
+      [names],
     );
   }
 }

@@ -14,7 +14,7 @@ const BEARER = /^Bearer ([A-Za-z0-9\-._~+/]+=*)$/i;
 export interface ConfiguredToken {
   name: string;
   role: Role;
-  /** Undefined: the principal, if it exists, loses its tokens. */
+  /** Undefined: the principal, if it exists, loses its token. */
   token: Secret | undefined;
 }
 
@@ -51,13 +51,14 @@ export class Authenticator {
     return caller;
   }
 
-  /** Gives the principals of the configuration their tokens; one that was changed there stops the old one. */
+  /** Gives the principals of the configuration their tokens; one that was changed or taken out there works no more. */
   async configure(tokens: readonly ConfiguredToken[]): Promise<void> {
     await this.database.transaction(async (transaction) => {
       for (const { name, role, token } of tokens) {
-        if (token === undefined) await this.access.removeTokens(transaction, name);
-        else await this.access.setOnlyToken(transaction, name, role, tokenHash(token.reveal()));
+        if (token !== undefined) await this.access.setOnlyToken(transaction, name, role, tokenHash(token.reveal()));
       }
+      const present = tokens.filter(({ token }) => token !== undefined).map(({ name }) => name);
+      await this.access.removeOtherTokens(transaction, present);
     });
   }
 }

@@ -2,8 +2,13 @@
 const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.containerservice/managedclusters': '2026-04-01',
   'microsoft.containerservice/managedclusters/agentpools': '2026-04-01',
+  'microsoft.containerservice/managedclusters/upgradeprofiles': '2026-04-01',
+  'microsoft.containerservice/managedclusters/maintenanceconfigurations': '2026-04-01',
   'microsoft.containerservice/fleets': '2026-06-01',
   'microsoft.containerservice/fleets/members': '2026-06-01',
+  'microsoft.containerservice/fleets/updateruns': '2026-06-01',
+  'microsoft.containerservice/fleets/updatestrategies': '2026-06-01',
+  'microsoft.containerservice/fleets/autoupgradeprofiles': '2026-06-01',
   'microsoft.resources/subscriptions': '2022-12-01',
   'microsoft.resources/resourcegroups': '2021-04-01',
   'microsoft.resources/providers': '2021-04-01',

@@ -47,6 +47,26 @@ describe('readConfiguration', () => {
       names: ['PILOTHOUSE_TOKEN'],
     },
     {
+      reason: 'principals without a name, with a role that is none, or without a token',
+      environment: { PILOTHOUSE_TOKENS: ':operator:a otto:chief:b vera:viewer:' },
+      names: ['PILOTHOUSE_TOKENS', 'PILOTHOUSE_TOKENS', 'PILOTHOUSE_TOKENS'],
+    },
+    {
+      reason: 'a principal twice, and the name of the bootstrap administrator',
+      environment: { PILOTHOUSE_TOKENS: 'otto:operator:a,otto:viewer:b,administrator:admin:c' },
+      names: ['PILOTHOUSE_TOKENS', 'PILOTHOUSE_TOKENS'],
+    },
+    {
+      reason: 'one token for two principals',
+      environment: { PILOTHOUSE_TOKEN: 'same', PILOTHOUSE_TOKENS: 'otto:operator:same' },
+      names: ['PILOTHOUSE_TOKENS'],
+    },
+    {
+      reason: 'a rule without an operation type, and one whose scope is no id',
+      environment: { APPROVALS: '@/subscriptions/x fleet.delete@production' },
+      names: ['APPROVALS', 'APPROVALS'],
+    },
+    {
       reason: 'a database URL that is none',
       environment: { DATABASE_URL: 'postgres://a b:x' },
       names: ['DATABASE_URL'],

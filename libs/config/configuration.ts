@@ -49,10 +49,15 @@ export function readConfiguration(environment: Readonly<Record<string, string | 
 }
 
 /** What is wrong between keys that are each valid. */
-function contradictions({ adminToken, viewerToken, armToken, armEndpoint }: Configuration): string[] {
+function contradictions({ adminToken, viewerToken, tokens, armToken, armEndpoint }: Configuration): string[] {
   const faults: string[] = [];
   if (adminToken !== undefined && adminToken.reveal() === viewerToken?.reveal()) {
     faults.push('PILOTHOUSE_TOKEN and PILOTHOUSE_VIEWER_TOKEN are the same: a token can have one role only.');
+  }
+  const bootstrap = new Set([adminToken, viewerToken].flatMap((token) => token?.reveal() ?? []));
+  for (const { name, token } of tokens) {
+    if (bootstrap.has(token.reveal()))
+      faults.push(`PILOTHOUSE_TOKENS: the token of ${name} has another principal already.`);
   }
   if (armToken !== undefined && !LOOPBACK.test(new URL(armEndpoint).hostname)) {
     faults.push('ARM_TOKEN is allowed only where ARM_ENDPOINT is on loopback.');

@@ -31,6 +31,19 @@ const bearerToken = text
   .regex(/^[A-Za-z0-9\-._~+/]+=*$/, 'may hold only what a bearer token may (RFC 6750): letters, digits and -._~+/')
   .transform((value) => new Secret(value));
 
+/** A principal of the configuration. */
+export interface NamedToken {
+  name: string;
+  role: (typeof ROLE_NAMES)[number];
+  token: Secret;
+}
+
+const ROLE_NAMES = ['viewer', 'operator', 'admin'] as const;
+const PRINCIPAL_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$/;
+/** The principals of PILOTHOUSE_TOKEN and PILOTHOUSE_VIEWER_TOKEN. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(['administrator', 'viewer']);
+const OPERATION_PATTERN = /^(\*|[a-zA-Z]+(\.[a-zA-Z]+)*(\.\*)?)$/;
+
 /** Every key there is. The configuration's type, the faults at boot and docs/configuration.md all come from here. */
 export const settings = {
   databaseUrl: setting(
@@ -87,6 +100,74 @@ export const settings = {
     variable: 'PILOTHOUSE_VIEWER_TOKEN',
     description: 'A bearer token that may only read (role `viewer`).',
     secret: true,
+  }),
+  tokens: setting(
+    text.transform((value, context): NamedToken[] => {
+      const entries = value.split(/[\s,]+/).filter((entry) => entry !== '');
+      const read = entries.map((entry, index) => {
+        const [name = '', role = '', ...rest] = entry.split(':');
+        const token = bearerToken.safeParse(rest.join(':'));
+        const isRole = (ROLE_NAMES as readonly string[]).includes(role);
+        if (!PRINCIPAL_NAME.test(name) || RESERVED_NAMES.has(name)) {
+          context.addIssue(
+            `entry ${index + 1}: the name is missing, reserved or has other characters than letters, digits and .-_@`,
+          );
+        } else if (!isRole) context.addIssue(`entry ${index + 1}: the role must be one of ${ROLE_NAMES.join(', ')}`);
+        else if (!token.success)
+          context.addIssue(`entry ${index + 1}: the token is not one that a bearer token may be`);
+        return { name, role: role as NamedToken['role'], token: token.data ?? new Secret('') };
+      });
+      if (new Set(read.map(({ name }) => name)).size < read.length) context.addIssue('a name is there twice');
+      if (new Set(read.map(({ token }) => token.reveal())).size < read.length)
+        context.addIssue('a token is there twice');
+      return read;
+    }),
+    {
+      variable: 'PILOTHOUSE_TOKENS',
+      description:
+        'Further principals with their bearer tokens, `name:role:token`, separated by commas; the roles are `viewer`, `operator` ' +
+        'and `admin`. Who is taken out loses the token at the next start of the API.',
+      default: '',
+      secret: true,
+    },
+  ),
+  approvals: setting(
+    text.transform((value, context) => {
+      const rules = value.split(/[\s,]+/).filter((rule) => rule !== '');
+      return rules.map((rule) => {
+        const at = rule.indexOf('@');
+        const type = at < 0 ? rule : rule.slice(0, at);
+        const scope =
+          at < 0
+            ? null
+            : rule
+                .slice(at + 1)
+                .replace(/\/+$/, '')
+                .toLowerCase();
+        if (!OPERATION_PATTERN.test(type))
+          context.addIssue(`"${rule}" does not begin with an operation type, such as fleet.delete, fleet.* or *`);
+        if (scope !== null && !/^(\/subscriptions\/|kubernetes:\/\/)[^/]+/.test(scope)) {
+          context.addIssue(
+            `"${rule}" has no id of a subscription, a resource group, a resource or a cluster after the @`,
+          );
+        }
+        return { text: rule, type, scope };
+      });
+    }),
+    {
+      variable: 'APPROVALS',
+      description:
+        'The operations that wait for the consent of somebody else than who asked for them, separated by commas: an operation ' +
+        'type (`fleet.delete`, `fleet.*`, `*`), and with `@` the id of a subscription, a resource group, a resource or a cluster ' +
+        '(`kubernetes://{uid}` for an attached one) that the operation concerns, with everything in it: ' +
+        '`*@/subscriptions/…/resourceGroups/production`. Empty: none.',
+      default: '',
+    },
+  ),
+  approvalHours: setting(integer(1, 8_760), {
+    variable: 'APPROVAL_HOURS',
+    description: 'How many hours a decision is waited for; after that the operation fails.',
+    default: '24',
   }),
   armEndpoint: setting(
     z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, '')),

@@ -30,6 +30,7 @@ import type {
   OperationSetPageView,
   OperationSetView,
 } from './operation-set.view.js';
+import type { OperationApprovals } from './operation.approvals.js';
 import type { OperationControl } from './operation.control.js';
 import type { OperationWatcher } from './operation.watcher.js';
 import type { ReferenceResolver } from './reference.resolver.js';
@@ -88,6 +89,7 @@ export class OperationSetControl {
     private readonly resources: ResourceControl,
     private readonly operations: OperationControl,
     private readonly watcher: OperationWatcher,
+    private readonly approvals: OperationApprovals,
   ) {}
 
   /**
@@ -241,6 +243,26 @@ export class OperationSetControl {
       }
     }
     return stopped;
+  }
+
+  /**
+   * Consents to all operations of the set that need somebody's consent: to those that wait, and to those that are still to
+   * be begun.
+   * @throws ControlError OPERATION_SET_NOT_FOUND, OWN_OPERATION, OPERATION_SET_ENDED
+   */
+  async approve(caller: Caller, id: string, reason: string | null, correlationId: string): Promise<OperationSetView> {
+    const { principalId } = await this.#find(id);
+    if (principalId === caller.principalId) {
+      throw new ControlError('OWN_OPERATION', 'Somebody else has to consent to a set that you asked for.');
+    }
+    return this.#change(caller, id, 'approved', correlationId, async (transaction, set) => {
+      if (set.consent !== null) return false;
+      requireStatus(set, ['Running', 'Paused']);
+      const consent = { decidedBy: caller.name, decidedById: caller.principalId, reason };
+      await this.sets.consent(transaction, set.id, consent);
+      await this.approvals.approveSet(transaction, caller, set.id, reason, correlationId);
+      return true;
+    });
   }
 
   /** What has failed (or as named) is tried once more, with the same input and the same targets. */
@@ -594,6 +616,10 @@ export function operationSetView(set: OperationSetRecord): OperationSetView {
       canceled: Canceled,
     },
     message: set.message,
+    consent:
+      set.consent === null
+        ? null
+        : { by: set.consent.decidedBy, at: set.consent.decidedAt.toISOString(), reason: set.consent.reason },
     requestedBy: set.requestedBy,
     createdAt: set.createdAt.toISOString(),
     endedAt: set.endedAt?.toISOString() ?? null,

@@ -29,6 +29,8 @@ export interface OperationSetView {
     canceled: number;
   };
   message: string | null;
+  /** Somebody's consent to all its operations that need any; null where nobody has given it. */
+  consent: { by: string; at: string; reason: string | null } | null;
   requestedBy: string;
   createdAt: string;
   endedAt: string | null;

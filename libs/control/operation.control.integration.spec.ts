@@ -19,6 +19,7 @@ import { resourceReference } from '#libs/systems/contract/resource-reference.js'
 import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { createTestDatabase, type TestDatabase } from '#libs/testing/test-database.js';
 import { auditEntryOf } from './operation.audit.js';
+import { OperationApprovals } from './operation.approvals.js';
 import { OperationControl } from './operation.control.js';
 import { OperationWatcher } from './operation.watcher.js';
 import { ReferenceResolver } from './reference.resolver.js';
@@ -95,6 +96,7 @@ describe('OperationControl', () => {
       audit,
       references,
       new OperationWatcher(listener),
+      new OperationApprovals(operations, jobs, audit),
     );
     runner = new OperationRunner(
       database,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { assertNever } from '#libs/kernel/assert-never.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { DEFAULT_PAGE_SIZE, encodeCursor, MAXIMUM_PAGE_SIZE, pageOf } from '#libs/kernel/page.js';
@@ -8,6 +9,7 @@ import type { Caller } from '#libs/access/caller.js';
 import { authorise } from '#libs/access/permission.js';
 import type { AuditEntry } from '#libs/audit/audit.event.js';
 import type { AuditRepository } from '#libs/audit/audit.repository.js';
+import type { Approval } from '#libs/operations/approval.js';
 import type { JobQueueRepository } from '#libs/operations/job-queue.repository.js';
 import type { OperationAcceptor } from '#libs/operations/operation.acceptor.js';
 import type { OperationRecord } from '#libs/operations/operation.record.js';
@@ -17,8 +19,15 @@ import type { OperationDefinition } from '#libs/systems/contract/operation-defin
 import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { listPosition } from './list-position.js';
+import type { OperationApprovals, SaidDecision } from './operation.approvals.js';
 import { auditEntryOf } from './operation.audit.js';
-import type { OperationEventView, OperationPageView, OperationTypeView, OperationView } from './operation.view.js';
+import type {
+  ApprovalView,
+  OperationEventView,
+  OperationPageView,
+  OperationTypeView,
+  OperationView,
+} from './operation.view.js';
 import type { OperationWatcher } from './operation.watcher.js';
 import type { ReferenceResolver } from './reference.resolver.js';
 
@@ -38,6 +47,7 @@ export interface OperationQuery {
   requestedBy?: string;
   /** The id of a set. */
   set?: string;
+  approval?: Approval['state'];
   limit?: number;
   cursor?: string;
 }
@@ -57,6 +67,7 @@ export class OperationControl {
     private readonly audit: AuditRepository,
     private readonly references: ReferenceResolver,
     private readonly watcher: OperationWatcher,
+    private readonly approvals: OperationApprovals,
   ) {}
 
   /**
@@ -166,6 +177,35 @@ export class OperationControl {
   }
 
   /**
+   * Consents to an operation that waits for it, or decides against it, which ends it.
+   * @throws ControlError OPERATION_NOT_FOUND, FORBIDDEN, OWN_OPERATION, NOT_AWAITING_APPROVAL
+   */
+  async decide(
+    caller: Caller,
+    id: string,
+    { decision, reason }: SaidDecision,
+    correlationId: string,
+  ): Promise<OperationView> {
+    const subject = await this.#find(id);
+    await this.#authorise(caller, 'operation.decision-denied', subject, correlationId);
+    if (subject.principalId === caller.principalId) {
+      const denied = deniedEntry(caller, 'operation.decision-denied', subject, correlationId, { decision });
+      await this.database.transaction((transaction) => this.audit.append(transaction, denied));
+      throw new ControlError('OWN_OPERATION', 'Somebody else has to decide about an operation that you asked for.');
+    }
+    return this.database.transaction(async (transaction) => {
+      const decided = await this.approvals.decide(transaction, caller, id, { decision, reason }, correlationId);
+      if (decided !== undefined) return operationView(decided);
+      const present = await this.operations.find(id, transaction);
+      if (present === undefined) throw notFound(id);
+      // To say the same thing twice is to say it once.
+      const { approval } = present;
+      if (approval?.state === decision && approval.decidedById === caller.principalId) return operationView(present);
+      throw new ControlError('NOT_AWAITING_APPROVAL', whyNotAwaited(present));
+    });
+  }
+
+  /**
    * The transitions of one operation: first those after the given one, then each as it comes, to the end.
    * @throws ControlError OPERATION_NOT_FOUND, INVALID_CURSOR
    */
@@ -224,7 +264,7 @@ export class OperationControl {
   /** What was refused is on record, too. */
   async #authorise(
     caller: Caller,
-    action: 'operation.denied' | 'operation.cancel-denied',
+    action: 'operation.denied' | 'operation.cancel-denied' | 'operation.decision-denied',
     subject: { type: string; id: string | null; target: ResourceTarget | null },
     correlationId: string,
   ): Promise<void> {
@@ -233,16 +273,7 @@ export class OperationControl {
       authorise(caller, 'operate', `do ${subject.type} (${permission})`);
     } catch (error) {
       if (error instanceof ControlError) {
-        const entry: AuditEntry = {
-          ...actorOf(caller),
-          action,
-          outcome: 'denied',
-          operationId: subject.id,
-          operationType: subject.type,
-          target: subject.target,
-          correlationId,
-          details: { permission },
-        };
+        const entry = deniedEntry(caller, action, subject, correlationId, { permission });
         await this.database.transaction((transaction) => this.audit.append(transaction, entry));
       }
       throw error;
@@ -255,7 +286,7 @@ export class OperationControl {
     return operation;
   }
 
-  #filterOf(query: OperationWatchFilter & { requestedBy?: string }): OperationFilter {
+  #filterOf(query: OperationWatchFilter & Pick<OperationQuery, 'requestedBy' | 'approval'>): OperationFilter {
     if (query.type !== undefined) this.registry.operation(query.type);
     return {
       ...(query.status === undefined || query.status.length === 0 ? {} : { statuses: query.status }),
@@ -263,6 +294,7 @@ export class OperationControl {
       ...(query.target === undefined ? {} : { targetUid: this.references.uidOf(query.target) }),
       ...(query.requestedBy === undefined ? {} : { requestedBy: query.requestedBy }),
       ...(query.set === undefined ? {} : { setId: setIdOf(query.set) }),
+      ...(query.approval === undefined ? {} : { approvalState: query.approval }),
     };
   }
 }
@@ -285,6 +317,40 @@ function setIdOf(text: string): string {
 
 function actorOf(caller: Caller): Pick<AuditEntry, 'principalId' | 'principalName'> {
   return { principalId: caller.principalId, principalName: caller.name };
+}
+
+function deniedEntry(
+  caller: Caller,
+  action: string,
+  subject: { type: string; id: string | null; target: ResourceTarget | null },
+  correlationId: string,
+  details: JsonObject,
+): AuditEntry {
+  return {
+    ...actorOf(caller),
+    action,
+    outcome: 'denied',
+    operationId: subject.id,
+    operationType: subject.type,
+    target: subject.target,
+    correlationId,
+    details,
+  };
+}
+
+function whyNotAwaited({ approval, status }: OperationRecord): string {
+  if (approval === null) return 'The operation needs nobody’s consent.';
+  switch (approval.state) {
+    case 'waiting':
+      return hasEnded(status) ? `The operation has ended: ${status}.` : 'The time for a decision is over.';
+    case 'expired':
+      return 'Nobody decided about it in time.';
+    case 'approved':
+    case 'rejected':
+      return `${approval.decidedBy} has decided already: ${approval.state}.`;
+    default:
+      return assertNever(approval);
+  }
 }
 
 function notFound(id: string): ControlError {
@@ -326,8 +392,28 @@ export function operationView(operation: OperationRecord): OperationView {
     endedAt: operation.endedAt?.toISOString() ?? null,
     correlationId: operation.correlationId,
     stuckSince: hasEnded(operation.status) ? null : (operation.stuckSince?.toISOString() ?? null),
+    approval: approvalView(operation.approval),
     retryAfter: hasEnded(operation.status) ? null : Math.max(1, waits),
   };
+}
+
+function approvalView(approval: Approval | null): ApprovalView | null {
+  if (approval === null) return null;
+  const { state, rule } = approval;
+  switch (approval.state) {
+    case 'waiting':
+    case 'expired': {
+      const expiresAt = approval.expiresAt.toISOString();
+      return { state, rule, expiresAt, decidedBy: null, decidedAt: null, reason: null };
+    }
+    case 'approved':
+    case 'rejected': {
+      const { decidedBy, decidedAt, reason } = approval;
+      return { state, rule, expiresAt: null, decidedBy, decidedAt: decidedAt.toISOString(), reason };
+    }
+    default:
+      return assertNever(approval);
+  }
 }
 
 function operationTypeView(definition: OperationDefinition): OperationTypeView {

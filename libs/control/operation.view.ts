@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import type { StoredProblem } from '#libs/kernel/control-error.js';
 import type { Finding } from '#libs/systems/contract/finding.js';
+import type { Approval } from '#libs/operations/approval.js';
 import type { OperationStatus, StepStatus } from '#libs/operations/operation.status.js';
 
 /** An operation as the public surface shows it. Times are ISO 8601 in UTC. */
@@ -27,8 +28,21 @@ export interface OperationView {
   correlationId: string;
   /** When it was noticed that nothing new has been said of it for too long; null while it moves. */
   stuckSince: string | null;
+  /** Null where nobody's consent is needed. */
+  approval: ApprovalView | null;
   /** Seconds after which asking again makes sense; null when it has ended. */
   retryAfter: number | null;
+}
+
+export interface ApprovalView {
+  state: Approval['state'];
+  /** The rule that asks for it, as it is configured. */
+  rule: string;
+  /** Until when a decision is waited for; null once there is one. */
+  expiresAt: string | null;
+  decidedBy: string | null;
+  decidedAt: string | null;
+  reason: string | null;
 }
 
 export interface OperationStepView {

@@ -2,6 +2,9 @@ import 'reflect-metadata';
 import { DataSource, type MixedList } from 'typeorm';
 import type { Secret } from '#libs/kernel/secret.js';
 
+/** Work in a transaction is in memory: this is long for it, and short for those who wait for the locks. */
+const IDLE_TRANSACTION_TIMEOUT_MS = 5_000;
+
 export interface DataSourceSettings {
   url: Secret;
   poolSize: number;
@@ -9,6 +12,11 @@ export interface DataSourceSettings {
   applicationName: string;
   /** Milliseconds after which a single statement is given up by the server. */
   statementTimeoutMs: number;
+  /**
+   * Milliseconds after which a transaction in which nothing happens is given up. A process that stands still (a paused
+   * machine) would else keep what it has locked from everybody, for as long as it stands still. 5,000 where absent.
+   */
+  idleTransactionTimeoutMs?: number;
   entities?: MixedList<new () => object>;
   migrations?: MixedList<new () => object>;
 }
@@ -32,7 +40,7 @@ export function createDataSource(settings: DataSourceSettings): DataSource {
       // Times that Postgres itself turns into text (in JSON, in cursors) look the same everywhere.
       options: '-c timezone=UTC',
       statement_timeout: settings.statementTimeoutMs,
-      idle_in_transaction_session_timeout: 60_000,
+      idle_in_transaction_session_timeout: settings.idleTransactionTimeoutMs ?? IDLE_TRANSACTION_TIMEOUT_MS,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
     },

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '#libs/testing/test-database.js';
 import { startTestPostgres } from '#libs/testing/test-postgres.js';
 import { createDataSource } from './data-source.js';
-import { Database, sqlState } from './database.js';
+import { Database, isPassingDatabaseFault, sqlState } from './database.js';
 
 describe('Database', () => {
   let test: TestDatabase;
@@ -73,6 +73,39 @@ describe('Database', () => {
       .catch((reason: unknown) => reason);
     expect(sqlState(error)).toBe('23505');
     expect(sqlState(new TypeError('x'))).toBeUndefined();
+  });
+
+  it('takes what is locked from a transaction that stands still, and lets it write nothing more', async () => {
+    const dataSource = createDataSource({
+      url: test.url,
+      poolSize: 4,
+      applicationName: 'test',
+      statementTimeoutMs: 30_000,
+      idleTransactionTimeoutMs: 200,
+    });
+    const slow = new Database(await dataSource.initialize());
+    try {
+      const locked = Promise.withResolvers<void>();
+      const goOn = Promise.withResolvers<void>();
+      const standing = slow.transaction(async (transaction) => {
+        await transaction.query('UPDATE counter SET value = 70 WHERE id = 1');
+        locked.resolve();
+        await goOn.promise;
+        await transaction.query('UPDATE counter SET value = 71 WHERE id = 1');
+      });
+      const outcome = standing.then(
+        () => 'written',
+        (error: unknown) => (isPassingDatabaseFault(error) ? 'passing fault' : error),
+      );
+      await locked.promise;
+      // Waits for the lock, and has it once the server has given the other transaction up.
+      await test.database.query('UPDATE counter SET value = 72 WHERE id = 1');
+      goOn.resolve();
+      expect(await outcome).toBe('passing fault');
+      expect(await valueOf(1)).toBe(72);
+    } finally {
+      await slow.close();
+    }
   });
 
   it('gets over a server that went away and came back, without handing out dead connections', async () => {

@@ -51,6 +51,9 @@ export class Database implements Sql {
 
   async #attempt<T>(begin: string, work: (transaction: Transaction) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
+    // The pool itself listens only while it has the connection, and ours on `connect` came after the first of them.
+    const onError = (): void => undefined;
+    client.on('error', onError);
     let broken: Error | undefined;
     try {
       await client.query(begin);
@@ -66,6 +69,7 @@ export class Database implements Sql {
       }
       throw error;
     } finally {
+      client.off('error', onError);
       client.release(broken);
     }
   }

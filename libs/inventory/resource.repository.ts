@@ -86,6 +86,12 @@ export class ResourceRepository {
     return this.find(resourceUid(canonicalId));
   }
 
+  /** The id of an object, also of one that is gone. */
+  async findId(uid: string, sql: Sql = this.database): Promise<string | undefined> {
+    const { rows } = await sql.query<{ id: string }>(`SELECT id FROM resource WHERE uid = $1`, [uid]);
+    return rows[0]?.id;
+  }
+
   /** The living ones of these, by uid. */
   async findMany(uids: readonly string[]): Promise<Map<string, ResourceRecord>> {
     const known = uids.filter(isUuid);

@@ -42,6 +42,11 @@ export function openInputSecrets(vault: SecretVault, operationId: string, sealed
   return Object.fromEntries(Object.entries(opened).map(([field, value]) => [field, new Secret(value)]));
 }
 
+/** The same, sealed with the present key. @throws ControlError UNAVAILABLE when the key is not there any more. */
+export function resealInputSecrets(vault: SecretVault, operationId: string, sealed: string): string {
+  return vault.seal(purposeOf(operationId), vault.open(purposeOf(operationId), sealed));
+}
+
 function purposeOf(operationId: string): string {
   return `operation-secret:${operationId}`;
 }

@@ -4,6 +4,10 @@ import { ManualClock } from '#libs/kernel/clock.js';
 import { createTestDatabase, type TestDatabase } from '#libs/testing/test-database.js';
 import { OperationHousekeepingRepository } from './operation-housekeeping.repository.js';
 import { OperationHousekeeping } from './operation.housekeeping.js';
+import { Secret } from '#libs/kernel/secret.js';
+import { SecretVault } from '#libs/kernel/secret-vault.js';
+import { openInputSecrets, sealInputSecrets } from './input-secrets.js';
+import { OperationSetRepository } from './operation-set.repository.js';
 import { OperationRepository, type NewOperation } from './operation.repository.js';
 
 const PRINCIPAL = randomUUID();
@@ -40,6 +44,7 @@ describe('the housekeeping of operations', () => {
         timeoutSeconds: 600,
         sealedSecrets: null,
         setId: null,
+        approval: null,
         ...given,
       }),
     );
@@ -62,7 +67,12 @@ describe('the housekeeping of operations', () => {
   describe('retention', () => {
     const clock = new ManualClock('2026-06-30T00:00:00Z');
     const forget = () =>
-      new OperationHousekeeping(repository, clock, { operationDays: 30, operationStuckMinutes: 1 }).forgetOld();
+      new OperationHousekeeping(
+        repository,
+        clock,
+        { operationDays: 30, operationStuckMinutes: 1 },
+        new SecretVault([]),
+      ).forgetOld();
 
     it('forgets what ended long ago, with its steps and events, and nothing else', async () => {
       const [old, recent, open] = [await insert(), await insert(), await insert()];
@@ -103,6 +113,85 @@ describe('the housekeeping of operations', () => {
       expect(
         await explain(`SELECT count(*) FROM operation WHERE stuck_since IS NOT NULL AND ended_at IS NULL`),
       ).toContain('operation_stuck');
+    });
+  });
+
+  describe('sets that ended long ago', () => {
+    it('are forgotten with their items and events, and the others are not', async () => {
+      const sets = new OperationSetRepository(test.database);
+      const insertSet = async (endedAt: string | null): Promise<string> => {
+        const id = randomUUID();
+        await test.database.transaction(async (transaction) => {
+          await sets.insert(transaction, {
+            id,
+            type: 'test.thing.change',
+            dryRun: false,
+            input: {},
+            targetField: 'thing',
+            selection: { targets: ['/things/1'] },
+            maximumConcurrency: 1,
+            failureThreshold: null,
+            skipRefused: false,
+            waveBy: null,
+            waveOrder: [],
+            message: null,
+            principalId: PRINCIPAL,
+            requestedBy: 'somebody',
+            correlationId: id,
+            idempotencyKey: null,
+            idempotencyHash: null,
+            items: [{ target: { uid: randomUUID(), id: '/things/1', kind: 'Thing' }, wave: 0, waveValue: null }],
+          });
+          if (endedAt !== null) await sets.end(transaction, id, 'Succeeded', 'Done.');
+        });
+        await test.database.query(`UPDATE operation_set SET ended_at = $2 WHERE id = $1`, [id, endedAt]);
+        return id;
+      };
+      const old = await insertSet('2026-05-30T23:59:59Z');
+      const kept = [await insertSet('2026-05-31T00:00:01Z'), await insertSet(null)];
+      expect(await repository.deleteSetsEndedBefore(new Date('2026-05-31T00:00:00Z'))).toBe(1);
+      expect(await sets.find(old)).toBeUndefined();
+      for (const id of kept) expect(await sets.find(id)).toBeDefined();
+      expect(await countOf('operation_set_item')).toBe(2);
+      expect(await sets.findEvents(old, 0, 10)).toEqual([]);
+    });
+  });
+
+  describe('secret inputs after a change of keys', () => {
+    const key = (byte: number) => new Secret(Buffer.alloc(32, byte).toString('base64'));
+    const resealing = (...keys: Secret[]) =>
+      new OperationHousekeeping(
+        repository,
+        new ManualClock('2026-06-30T00:00:00Z'),
+        { operationDays: 30, operationStuckMinutes: 1 },
+        new SecretVault(keys),
+      ).resealSecrets();
+    const withSecret = async (vault: SecretVault): Promise<string> => {
+      const id = await insert();
+      await test.database.query(`INSERT INTO operation_secret (operation_id, sealed) VALUES ($1, $2)`, [
+        id,
+        sealInputSecrets(vault, id, { password: 'swordfish' }),
+      ]);
+      return id;
+    };
+    const openedWith = async (id: string, ...keys: Secret[]) => {
+      const claimed = await start(id);
+      if (claimed.state !== 'claimed' || claimed.claim.sealedSecrets === null) throw new Error('There is no secret');
+      return openInputSecrets(new SecretVault(keys), id, claimed.claim.sealedSecrets).password?.reveal();
+    };
+
+    it('are sealed with the new one, so that the old one can be dropped', async () => {
+      const id = await withSecret(new SecretVault([key(1)]));
+      expect(await resealing(key(2), key(1))).toBe(1);
+      expect(await resealing(key(2), key(1))).toBe(0);
+      expect(await openedWith(id, key(2))).toBe('swordfish');
+    });
+
+    it('tell of one whose key is gone, after all others', async () => {
+      await withSecret(new SecretVault([key(3)]));
+      const id = await withSecret(new SecretVault([key(1)]));
+      await expect(resealing(key(2), key(1))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect(await openedWith(id, key(2))).toBe('swordfish');
     });
   });
 

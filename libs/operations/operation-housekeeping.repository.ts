@@ -40,6 +40,43 @@ export class OperationHousekeepingRepository {
     }
   }
 
+  /** Forgets sets that ended before the given time, with their items and events. @returns how many. */
+  async deleteSetsEndedBefore(instant: Date): Promise<number> {
+    for (let deleted = 0; ;) {
+      const { rowCount } = await this.sql.query(
+        `DELETE FROM operation_set WHERE id IN (
+           SELECT id FROM operation_set WHERE ended_at < $1 ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED
+         )`,
+        [instant, BATCH],
+      );
+      deleted += rowCount;
+      if (rowCount < BATCH) return deleted;
+    }
+  }
+
+  /** Secret inputs that another key has sealed: a batch of them, in the order of their operations. */
+  async findSecretsSealedOtherwise(
+    keyId: string,
+    afterOperation: string | null,
+  ): Promise<{ operationId: string; sealed: string }[]> {
+    const { rows } = await this.sql.query<{ operation_id: string; sealed: string }>(
+      `SELECT operation_id, sealed FROM operation_secret
+       WHERE split_part(sealed, '.', 2) <> $1 AND ($2::uuid IS NULL OR operation_id > $2)
+       ORDER BY operation_id LIMIT $3`,
+      [keyId, afterOperation, BATCH],
+    );
+    return rows.map((row) => ({ operationId: row.operation_id, sealed: row.sealed }));
+  }
+
+  /** @returns false when it is not there any more, or another process was faster. */
+  async replaceSecret(operationId: string, before: string, after: string): Promise<boolean> {
+    const { rowCount } = await this.sql.query(
+      `UPDATE operation_secret SET sealed = $3 WHERE operation_id = $1 AND sealed = $2`,
+      [operationId, before, after],
+    );
+    return rowCount === 1;
+  }
+
   /**
    * Marks operations under way that have said nothing new for the given time, and takes the mark from those that have, or
    * that have ended. One that waits for its turn on the target is not stuck: the one before it may be.

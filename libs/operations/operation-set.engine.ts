@@ -121,6 +121,7 @@ export class OperationSetEngine {
         requestedBy: set.requestedBy,
         correlationId: set.correlationId,
         setId: set.id,
+        ...(set.consent === null ? {} : { consent: set.consent }),
       });
       const references = await this.acceptor.resolve(prepared);
       const operation = await this.acceptor.insert(transaction, prepared, references);

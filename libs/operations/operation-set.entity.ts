@@ -65,4 +65,16 @@ export class OperationSetEntity {
 
   @Column('timestamptz', { name: 'ended_at', nullable: true })
   endedAt!: Date | null;
+
+  @Column('text', { name: 'approved_by', nullable: true })
+  approvedBy!: string | null;
+
+  @Column('uuid', { name: 'approved_by_id', nullable: true })
+  approvedById!: string | null;
+
+  @Column('timestamptz', { name: 'approved_at', nullable: true })
+  approvedAt!: Date | null;
+
+  @Column('text', { name: 'approval_reason', nullable: true })
+  approvalReason!: string | null;
 }

@@ -1,6 +1,7 @@
 import type { StoredProblem } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
+import type { SetConsent } from './operation.acceptor.js';
 import type { OperationSetItemStatus, OperationSetStatus } from './operation-set.status.js';
 
 export type OperationSetCounts = Record<OperationSetItemStatus, number>;
@@ -24,6 +25,8 @@ export interface OperationSetRecord {
   waveBy: string | null;
   waveOrder: string[];
   message: string | null;
+  /** Somebody's consent to all its operations. */
+  consent: (SetConsent & { decidedAt: Date }) | null;
   principalId: string;
   requestedBy: string;
   correlationId: string;

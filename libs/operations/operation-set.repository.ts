@@ -10,6 +10,7 @@ import {
   type OperationSetItemStatus,
   type OperationSetStatus,
 } from './operation-set.status.js';
+import type { SetConsent } from './operation.acceptor.js';
 import type { OperationPosition } from './operation.repository.js';
 
 /** NOTIFY channel; the payload is the set's id. */
@@ -43,6 +44,11 @@ interface PictureRow {
   correlation_id: string;
   created_at: string;
   ended_at: string | null;
+  /** Events from before there were approvals have none of these. */
+  approved_by?: string | null;
+  approved_by_id?: string | null;
+  approved_at?: string | null;
+  approval_reason?: string | null;
   counts: Partial<OperationSetCounts>;
   current_wave: string | null;
 }
@@ -281,6 +287,13 @@ export class OperationSetRepository {
     return rowCount;
   }
 
+  async consent(transaction: Transaction, id: string, consent: SetConsent): Promise<void> {
+    await transaction.query(
+      `UPDATE operation_set SET approved_by = $2, approved_by_id = $3, approved_at = now(), approval_reason = $4 WHERE id = $1`,
+      [id, databaseText(consent.decidedBy), consent.decidedById, consent.reason],
+    );
+  }
+
   /** An open status; an ended set is opened again by it. */
   async setOpen(
     transaction: Transaction,
@@ -368,5 +381,12 @@ function recordOf(row: PictureRow): OperationSetRecord {
       OPERATION_SET_ITEM_STATUSES.map((status) => [status, row.counts[status] ?? 0]),
     ) as OperationSetCounts,
     currentWave: row.current_wave,
+    consent: consentOf(row),
   };
+}
+
+function consentOf(row: PictureRow): OperationSetRecord['consent'] {
+  const { approved_by: by, approved_by_id: byId, approved_at: at, approval_reason: reason } = row;
+  if (typeof by !== 'string' || typeof byId !== 'string' || typeof at !== 'string') return null;
+  return { decidedBy: by, decidedById: byId, decidedAt: new Date(at), reason: reason ?? null };
 }

@@ -11,10 +11,18 @@ import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
 import { divideInput, sealInputSecrets } from './input-secrets.js';
 import type { JobQueueRepository } from './job-queue.repository.js';
 import { PREFLIGHT_STEP, VERIFY_STEP, type OperationRecord } from './operation.record.js';
-import type { OperationRepository } from './operation.repository.js';
+import type { ApprovalPolicy } from './approval.policy.js';
+import type { NewApproval, OperationRepository } from './operation.repository.js';
 
 /** Visible ASCII, as header values are. */
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** Somebody's consent to all operations of a set. */
+export interface SetConsent {
+  decidedBy: string;
+  decidedById: string;
+  reason: string | null;
+}
 
 export interface OperationRequest {
   definition: OperationDefinition;
@@ -26,6 +34,8 @@ export interface OperationRequest {
   correlationId: string;
   /** The set that it is a part of. */
   setId?: string;
+  /** The consent that its set was given as a whole. */
+  consent?: SetConsent;
 }
 
 /** Turns "uid or ARM id" into a resource of one of the kinds, or throws RESOURCE_NOT_FOUND / INVALID_REQUEST. */
@@ -54,6 +64,7 @@ export class OperationAcceptor {
     private readonly resolveReference: ResolveReference,
     private readonly vault: SecretVault,
     private readonly settings: AcceptorSettings = { idempotencyKeyHours: 24 },
+    private readonly approvals?: ApprovalPolicy,
   ) {}
 
   /** @throws ControlError INVALID_REQUEST naming every bad field, INVALID_IDEMPOTENCY_KEY. */
@@ -126,6 +137,7 @@ export class OperationAcceptor {
     const { definition, dryRun, principalId, requestedBy, correlationId, idempotencyKey } = prepared.request;
     const target = definition.target(prepared.input, references);
     const id = randomUUID();
+    const approval = await this.#approvalFor(transaction, prepared, target, references);
     const inserted = await this.operations.insert(transaction, {
       id,
       type: definition.type,
@@ -145,10 +157,26 @@ export class OperationAcceptor {
       timeoutSeconds: definition.timeoutSeconds,
       setId: prepared.request.setId ?? null,
       sealedSecrets: sealInputSecrets(this.vault, id, prepared.secrets),
+      approval,
     });
     if (!inserted) return undefined;
-    await this.jobs.schedule(transaction, id, 0);
+    await this.jobs.schedule(transaction, id, approval?.state === 'waiting' ? approval.hours * 3_600 : 0);
     return this.operations.find(id, transaction);
+  }
+
+  async #approvalFor(
+    transaction: Transaction,
+    { request }: PreparedOperation,
+    target: { id: string },
+    references: Record<string, ResourceTarget>,
+  ): Promise<NewApproval | null> {
+    // What changes nothing needs nobody's consent.
+    if (request.dryRun || this.approvals === undefined) return null;
+    const touched = [target, ...Object.values(references)];
+    const rule = await this.approvals.ruleFor(request.definition.type, touched, transaction);
+    if (rule === undefined) return null;
+    if (request.consent !== undefined) return { state: 'approved', rule: rule.text, ...request.consent };
+    return { state: 'waiting', rule: rule.text, hours: this.approvals.hours };
   }
 }
 

@@ -86,4 +86,25 @@ export class OperationEntity {
 
   @Column('timestamptz', { name: 'stuck_since', nullable: true })
   stuckSince!: Date | null;
+
+  @Column('text', { name: 'approval_state', nullable: true })
+  approvalState!: string | null;
+
+  @Column('text', { name: 'approval_rule', nullable: true })
+  approvalRule!: string | null;
+
+  @Column('timestamptz', { name: 'approval_expires_at', nullable: true })
+  approvalExpiresAt!: Date | null;
+
+  @Column('text', { name: 'decided_by', nullable: true })
+  decidedBy!: string | null;
+
+  @Column('uuid', { name: 'decided_by_id', nullable: true })
+  decidedById!: string | null;
+
+  @Column('timestamptz', { name: 'decided_at', nullable: true })
+  decidedAt!: Date | null;
+
+  @Column('text', { name: 'decision_reason', nullable: true })
+  decisionReason!: string | null;
 }

@@ -2,6 +2,7 @@ import type { StoredProblem } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import type { Finding } from '#libs/systems/contract/finding.js';
 import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
+import type { Approval } from './approval.js';
 import type { OperationStatus, StepStatus, WaitReason } from './operation.status.js';
 
 /** An operation as it is stored, without what must not leave the worker (resume tokens, the hash of its key). */
@@ -33,6 +34,8 @@ export interface OperationRecord {
   setId: string | null;
   /** When it was noticed that nothing new has been said of it for too long; null while it moves. */
   stuckSince: Date | null;
+  /** Null where nobody's consent is needed. */
+  approval: Approval | null;
   /** The number of the last event. */
   eventSequence: number;
 }

@@ -1,3 +1,4 @@
+import { assertNever } from '#libs/kernel/assert-never.js';
 import type { StoredProblem } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { Secret } from '#libs/kernel/secret.js';
@@ -5,6 +6,7 @@ import { databaseJson, databaseText } from '#libs/database/database-json.js';
 import type { Sql, Transaction } from '#libs/database/sql.js';
 import type { Finding } from '#libs/systems/contract/finding.js';
 import type { ResourceTarget } from '#libs/systems/contract/resource-target.js';
+import type { Approval, ApprovalDecision } from './approval.js';
 import type { OperationRecord, OperationStepRecord } from './operation.record.js';
 import type { EndedStatus, OperationStatus, StepStatus, WaitReason } from './operation.status.js';
 
@@ -47,6 +49,14 @@ interface PictureRow {
   stuck_since?: string | null;
   /** Events from before there were sets have none. */
   set_id?: string | null;
+  /** Events from before there were approvals have none of these. */
+  approval_state?: Approval['state'] | null;
+  approval_rule?: string | null;
+  approval_expires_at?: string | null;
+  decided_by?: string | null;
+  decided_by_id?: string | null;
+  decided_at?: string | null;
+  decision_reason?: string | null;
   steps: {
     name: string;
     status: StepStatus;
@@ -78,9 +88,16 @@ export interface NewOperation {
   setId: string | null;
   /** The secret fields of the input, sealed; null where there are none. */
   sealedSecrets: string | null;
+  /** The consent that it needs, or was given with the whole of its set; null where none is needed. */
+  approval: NewApproval | null;
 }
 
+export type NewApproval =
+  | { state: 'waiting'; rule: string; hours: number }
+  | { state: 'approved'; rule: string; decidedBy: string; decidedById: string; reason: string | null };
+
 export interface OperationFilter {
+  approvalState?: Approval['state'];
   statuses?: readonly OperationStatus[];
   type?: string;
   targetUid?: string;
@@ -118,6 +135,8 @@ export type ClaimResult =
   | { state: 'claimed'; claim: OperationClaim }
   /** Another operation on the same target goes first. */
   | { state: 'behind'; operationId: string }
+  /** Somebody's consent is needed first. */
+  | { state: 'unapproved'; expired: boolean }
   /** It has ended, or does not exist. */
   | { state: 'over' };
 
@@ -150,8 +169,12 @@ export class OperationRepository {
   async insert(transaction: Transaction, operation: NewOperation): Promise<boolean> {
     const { rowCount } = await transaction.query(
       `INSERT INTO operation (id, type, status, dry_run, target_uid, target_id, target_kind, lock_key, input, resource_references,
-         principal_id, requested_by, correlation_id, idempotency_key, idempotency_hash, deadline_at, set_id)
-       VALUES ($1, $2, 'Pending', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now() + make_interval(secs => $15), $16)
+         principal_id, requested_by, correlation_id, idempotency_key, idempotency_hash, deadline_at, set_id,
+         approval_state, approval_rule, approval_expires_at, run_after, decided_by, decided_by_id, decided_at,
+         decision_reason, message)
+       VALUES ($1, $2, 'Pending', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now() + make_interval(secs => $15), $16,
+         $17, $18, now() + make_interval(hours => $19), now() + make_interval(hours => coalesce($19, 0)), $20, $21,
+         CASE WHEN $21::uuid IS NOT NULL THEN now() END, $22, $23)
        ON CONFLICT (principal_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING`,
       [
         operation.id,
@@ -170,6 +193,7 @@ export class OperationRepository {
         operation.idempotencyHash,
         operation.timeoutSeconds,
         operation.setId,
+        ...approvalParameters(operation.approval),
       ],
     );
     if (rowCount === 0) return false;
@@ -238,6 +262,7 @@ export class OperationRepository {
          AND ($4::text IS NULL OR o.requested_by = $4)
          AND ($5::timestamptz IS NULL OR (o.created_at, o.id) < ($5, $6::uuid))
          AND ($8::uuid IS NULL OR o.set_id = $8)
+         AND ($9::text IS NULL OR (o.approval_state = $9 AND (o.approval_state <> 'waiting' OR o.ended_at IS NULL)))
        ORDER BY o.created_at DESC, o.id DESC
        LIMIT $7`,
       [
@@ -249,6 +274,7 @@ export class OperationRepository {
         after?.id ?? null,
         limit,
         filter.setId ?? null,
+        filter.approvalState ?? null,
       ],
     );
     return rows.map(({ picture }) => ({
@@ -271,12 +297,20 @@ export class OperationRepository {
    * of its target and no other runs there (a partial unique index decides, whoever races).
    */
   async claim(transaction: Transaction, id: string): Promise<ClaimResult> {
-    const found = await transaction.query<{ status: OperationStatus; lock_key: string | null }>(
-      `SELECT status, lock_key FROM operation WHERE id = $1 AND status IN ${OPEN} FOR UPDATE`,
+    const found = await transaction.query<{
+      status: OperationStatus;
+      lock_key: string | null;
+      unapproved: boolean;
+      expired: boolean;
+    }>(
+      `SELECT status, lock_key, approval_state IS NOT DISTINCT FROM 'waiting' AS unapproved,
+         coalesce(approval_expires_at <= now(), false) AS expired
+       FROM operation WHERE id = $1 AND status IN ${OPEN} FOR UPDATE`,
       [id],
     );
     const row = found.rows[0];
     if (row === undefined) return { state: 'over' };
+    if (row.unapproved) return { state: 'unapproved', expired: row.expired };
     if (row.status === 'Pending' && row.lock_key !== null) {
       // One claim of a target at a time, so that the look at the others and the start are one act.
       await transaction.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [row.lock_key]);
@@ -284,7 +318,8 @@ export class OperationRepository {
         `SELECT other.id FROM operation other, operation mine
          WHERE mine.id = $1 AND other.lock_key = mine.lock_key AND other.id <> mine.id
            AND (other.status IN ('Running', 'Waiting', 'Canceling')
-             OR (other.status = 'Pending' AND (other.created_at, other.id) < (mine.created_at, mine.id)))
+             OR (other.status = 'Pending' AND other.approval_state IS DISTINCT FROM 'waiting'
+               AND (other.created_at, other.id) < (mine.created_at, mine.id)))
          ORDER BY other.status = 'Pending', other.created_at, other.id LIMIT 1`,
         [id],
       );
@@ -405,6 +440,68 @@ export class OperationRepository {
     });
   }
 
+  /**
+   * Writes a decision down. The time that the operation may take counts from the consent.
+   * @returns undefined when no decision is waited for any more; then nothing was written.
+   */
+  async decide(
+    transaction: Transaction,
+    id: string,
+    { decision, principalId, principalName, reason }: ApprovalDecision,
+  ): Promise<OperationRecord | undefined> {
+    const { rowCount } = await transaction.query(
+      `UPDATE operation SET approval_state = $2, decided_by = $3, decided_by_id = $4, decided_at = now(), decision_reason = $5,
+         run_after = now(), deadline_at = now() + (deadline_at - created_at), fence = fence + 1,
+         message = CASE WHEN $2 = 'approved' THEN 'Approved by ' || $3 || '.' END
+       WHERE id = $1 AND status = 'Pending' AND approval_state = 'waiting' AND approval_expires_at > now()`,
+      [id, decision, databaseText(principalName), principalId, reason === null ? null : databaseText(reason)],
+    );
+    if (rowCount === 0) return undefined;
+    if (decision === 'approved') {
+      await this.#appendEvent(transaction, id);
+      return this.find(id, transaction);
+    }
+    return this.#end(transaction, id, {
+      status: 'Failed',
+      error: {
+        code: 'APPROVAL_REJECTED',
+        message: `${principalName} has rejected it${reason === null ? '' : `: ${reason}`}.`,
+        remedy: 'Ask whoever rejected it what would be consented to.',
+      },
+      result: null,
+      message: `Rejected by ${principalName}; nothing was changed.`,
+    });
+  }
+
+  /** Gives up waiting for a decision. @returns undefined when none is waited for, or there is time left. */
+  async expireApproval(transaction: Transaction, id: string): Promise<OperationRecord | undefined> {
+    const { rowCount } = await transaction.query(
+      `UPDATE operation SET approval_state = 'expired', fence = fence + 1
+       WHERE id = $1 AND status = 'Pending' AND approval_state = 'waiting' AND approval_expires_at <= now()`,
+      [id],
+    );
+    if (rowCount === 0) return undefined;
+    return this.#end(transaction, id, {
+      status: 'Failed',
+      error: {
+        code: 'APPROVAL_EXPIRED',
+        message: 'Nobody decided about it in time.',
+        remedy: 'Ask for the operation again, and somebody for the decision.',
+      },
+      result: null,
+      message: 'Nobody decided about it in time; nothing was changed.',
+    });
+  }
+
+  /** The operations of a set that wait for consent. */
+  async findAwaitingApproval(transaction: Transaction, setId: string): Promise<string[]> {
+    const { rows } = await transaction.query<{ id: string }>(
+      `SELECT id FROM operation WHERE set_id = $1 AND status = 'Pending' AND approval_state = 'waiting' ORDER BY id`,
+      [setId],
+    );
+    return rows.map((row) => row.id);
+  }
+
   /** Running or Waiting -> Canceling. @returns whether it was. */
   async requestCancel(transaction: Transaction, id: string): Promise<boolean> {
     const { rowCount } = await transaction.query(
@@ -432,7 +529,9 @@ export class OperationRepository {
   async findNextPending(transaction: Transaction, lockKey: string): Promise<string | undefined> {
     await transaction.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [lockKey]);
     const { rows } = await transaction.query<{ id: string }>(
-      `SELECT id FROM operation WHERE lock_key = $1 AND status = 'Pending' ORDER BY created_at, id LIMIT 1`,
+      `SELECT id FROM operation
+       WHERE lock_key = $1 AND status = 'Pending' AND approval_state IS DISTINCT FROM 'waiting'
+       ORDER BY created_at, id LIMIT 1`,
       [lockKey],
     );
     return rows[0]?.id;
@@ -542,8 +641,48 @@ function recordOf(row: PictureRow): OperationRecord {
     runAfter: new Date(row.run_after),
     setId: row.set_id ?? null,
     stuckSince: dateOf(row.stuck_since ?? null),
+    approval: approvalOf(row),
     eventSequence: row.event_sequence,
   };
+}
+
+function approvalOf(row: PictureRow): Approval | null {
+  const { approval_state: state, approval_rule: rule } = row;
+  if (state === undefined || state === null || rule === undefined || rule === null) return null;
+  switch (state) {
+    case 'waiting':
+    case 'expired':
+      return { state, rule, expiresAt: new Date(row.approval_expires_at!) };
+    case 'approved':
+    case 'rejected':
+      return {
+        state,
+        rule,
+        decidedBy: row.decided_by!,
+        decidedById: row.decided_by_id!,
+        decidedAt: new Date(row.decided_at!),
+        reason: row.decision_reason ?? null,
+      };
+    default:
+      return assertNever(state);
+  }
+}
+
+/** State, rule, hours, by, by id, reason, message. */
+function approvalParameters(approval: NewApproval | null): (string | number | null)[] {
+  if (approval === null) return [null, null, null, null, null, null, null];
+  switch (approval.state) {
+    case 'waiting': {
+      const message = `Waits for somebody's consent, for ${approval.hours} h at most.`;
+      return ['waiting', approval.rule, approval.hours, null, null, null, message];
+    }
+    case 'approved': {
+      const { rule, decidedBy, decidedById, reason } = approval;
+      return ['approved', rule, null, databaseText(decidedBy), decidedById, reason, null];
+    }
+    default:
+      return assertNever(approval);
+  }
 }
 
 function dateOf(text: string | null): Date | null {

@@ -25,7 +25,7 @@ export type RunOutcome =
   | 'ended'
   /** It waits and has a job for later. */
   | 'parked'
-  /** Another operation on the same target goes first; its end schedules this one. */
+  /** Another operation on the same target goes first, or somebody has to consent: that schedules this one. */
   | 'queued'
   /** It was over before this turn, or another worker took it over in the meantime. */
   | 'not-ours';
@@ -71,11 +71,26 @@ export class OperationRunner {
         return 'not-ours';
       case 'behind':
         return 'queued';
+      case 'unapproved':
+        return result.expired ? this.#expireApproval(operationId) : 'queued';
       case 'claimed':
         return this.#turn(result.claim, signal);
       default:
         return assertNever(result);
     }
+  }
+
+  async #expireApproval(id: string): Promise<RunOutcome> {
+    const ended = await this.database.transaction(async (transaction) => {
+      const operation = await this.operations.expireApproval(transaction, id);
+      if (operation === undefined) return undefined;
+      if (operation.setId !== null) await this.jobs.scheduleSet(transaction, operation.setId);
+      await this.ports.recordEnd(transaction, operation);
+      return operation;
+    });
+    if (ended === undefined) return 'not-ours';
+    this.log.ended(ended);
+    return 'ended';
   }
 
   async #turn(claim: OperationClaim, signal: AbortSignal): Promise<RunOutcome> {

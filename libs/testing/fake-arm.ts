@@ -25,6 +25,8 @@ export interface FakeAnswer {
   headers?: Record<string, string>;
 }
 
+const CHILDREN_OF_FLEETS = /\/fleets\/[^/]+\/(members|updateRuns|updateStrategies|autoUpgradeProfiles)$/i;
+
 interface Operation {
   status: string;
   error?: JsonObject;
@@ -171,7 +173,7 @@ export class FakeArm implements HttpClient {
     if (object !== undefined) return { status: 200, body: object };
     const parent = path.slice(0, path.lastIndexOf('/'));
     const isList = path.split('/').length % 2 === 0;
-    if (!isList || (path.endsWith('/members') && this.get(parent) === undefined)) {
+    if (!isList || (CHILDREN_OF_FLEETS.test(path) && this.get(parent) === undefined)) {
       return refusal(404, 'ResourceNotFound', `The Resource '${path}' was not found.`);
     }
     return { status: 200, body: { value: this.#listed(path.toLowerCase()) } };
@@ -189,14 +191,17 @@ export class FakeArm implements HttpClient {
     });
   }
 
-  /** Understands the one shape of query that the house sends: a type, and at most one equality of a property. */
+  /** Understands the one shape of query that the house sends: types, and at most one equality of a property. */
   #graph(body: JsonObject): FakeAnswer {
     const query = typeof body.query === 'string' ? body.query : '';
-    const type = /where type =~ '([^']+)'/.exec(query)?.[1] ?? '';
+    const listed = /where type in~ \(([^)]+)\)/.exec(query)?.[1];
+    const types = [...(listed ?? /where type =~ ('[^']+')/.exec(query)?.[1] ?? '').matchAll(/'([^']+)'/g)].map(
+      (match) => match[1],
+    );
     const [, property, wanted] = /where properties\.(\w+) =~ '([^']+)'/.exec(query) ?? [];
     const data = [...this.#objects.values()].filter((object) => {
       const id = typeof object.id === 'string' ? ArmId.tryParse(object.id) : undefined;
-      if (id?.canonicalType !== type) return false;
+      if (!types.includes(id?.canonicalType)) return false;
       const value = property === undefined ? undefined : propertiesOf(object)[property];
       return property === undefined || (typeof value === 'string' && value.toLowerCase() === wanted?.toLowerCase());
     });

@@ -268,6 +268,24 @@ export class FakeOperations implements Pick<OperationControl, keyof OperationCon
     return { ...operation, status: 'Canceling' };
   }
 
+  async decide(
+    caller: Caller,
+    id: string,
+    { decision, reason }: { decision: 'approved' | 'rejected'; reason: string | null },
+  ): Promise<OperationView> {
+    const operation = await this.get(caller, id);
+    if (operation.requestedBy === caller.name) throw new ControlError('OWN_OPERATION', 'Somebody else has to.');
+    const approval = {
+      state: decision,
+      rule: '*',
+      expiresAt: null,
+      decidedBy: caller.name,
+      decidedAt: OBSERVED_AT,
+      reason,
+    };
+    return { ...operation, approval };
+  }
+
   async *events(
     caller: Caller,
     id: string,
@@ -452,6 +470,7 @@ export function operationView(parts: Partial<OperationView> = {}): OperationView
     requestedBy: 'admin',
     set: null,
     stuckSince: null,
+    approval: null,
     createdAt: OBSERVED_AT,
     startedAt: null,
     endedAt: null,

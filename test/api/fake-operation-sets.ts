@@ -31,6 +31,7 @@ export function operationSetView(parts: Partial<OperationSetView> = {}): Operati
     currentWave: 'canary',
     counts: { total: 1, waiting: 0, running: 1, succeeded: 0, failed: 0, skipped: 0, canceled: 0 },
     message: null,
+    consent: null,
     requestedBy: 'admin',
     createdAt: '2026-01-02T03:04:05.000Z',
     endedAt: null,
@@ -83,6 +84,10 @@ export class FakeOperationSets implements Pick<OperationSetControl, keyof Operat
 
   resume(caller: Caller, id: string): Promise<OperationSetView> {
     return this.#act(caller, id, ['resume']);
+  }
+
+  approve(caller: Caller, id: string, reason: string | null): Promise<OperationSetView> {
+    return this.#act(caller, id, ['approve', reason]);
   }
 
   stop(caller: Caller, id: string, options: object): Promise<OperationSetView> {

@@ -11,7 +11,15 @@ import type { System } from '#libs/systems/contract/system.js';
 import { targetOf } from '#libs/systems/contract/system.contract-suite.js';
 import { createFleetSystem } from '#libs/systems/fleet/fleet.module.js';
 import { FakeKube } from '#libs/testing/fake-kube.js';
-import { AzureOnSimulator, CLUSTER_2, FLEET, OperationPlayer, POOL_1, SUBSCRIPTION } from './azure-on-simulator.js';
+import {
+  AzureOnSimulator,
+  CLUSTER_2,
+  FLEET,
+  MEMBER_1,
+  OperationPlayer,
+  POOL_1,
+  SUBSCRIPTION,
+} from './azure-on-simulator.js';
 
 const SCHEMAS = path.resolve(import.meta.dirname, '../../../shared/arm-schemas');
 const available = existsSync(SCHEMAS);
@@ -33,6 +41,8 @@ function fleetSystem(azure: Azure): System {
   let world: AzureOnSimulator;
   beforeEach(async () => {
     world = await AzureOnSimulator.start();
+    const patch = { id: MEMBER_1, operation: 'patch', body: { properties: { group: 'canary' } } };
+    await world.control('resources', patch);
   });
   afterEach(() => world.stop());
 
@@ -43,6 +53,57 @@ function fleetSystem(azure: Azure): System {
     location: 'eastus',
   };
   const joinReferences = { fleet: targetOf(FLEET, 'Fleet'), cluster: targetOf(CLUSTER_2, 'ManagedCluster') };
+
+  const inFleet = { fleet: targetOf(FLEET, 'Fleet') };
+  const canary = { name: 'first', groups: [{ name: 'canary', maxConcurrency: '50%' }], afterStageWaitSeconds: 60 };
+  const updateRows = [
+    {
+      type: 'fleet.updateStrategy.apply',
+      of: fleetSystem,
+      input: { fleet: FLEET, name: 's', stages: [{ ...canary, maxConcurrency: '3' }] },
+      references: inFleet,
+      repeat: false,
+      reason: 'with every option',
+    },
+    {
+      type: 'fleet.updateRun.create',
+      of: fleetSystem,
+      input: { fleet: FLEET, name: 'r', upgrade: { type: 'NodeImageOnly' }, nodeImageSelection: 'Consistent' },
+      references: inFleet,
+      repeat: false,
+      reason: 'one by one',
+    },
+    {
+      type: 'fleet.updateRun.create',
+      of: fleetSystem,
+      input: {
+        fleet: FLEET,
+        name: 'r',
+        upgrade: { type: 'ControlPlaneOnly', kubernetesVersion: '1.34.2' },
+        stages: [{ name: 'first', groups: [{ name: 'canary' }], afterStageWaitSeconds: 1 }],
+        start: false,
+      },
+      references: inFleet,
+      repeat: false,
+      reason: 'stage by stage',
+    },
+    {
+      type: 'fleet.autoUpgradeProfile.apply',
+      of: fleetSystem,
+      input: {
+        fleet: FLEET,
+        name: 'p',
+        channel: 'TargetKubernetesVersion',
+        targetKubernetesVersion: '1.33',
+        longTermSupport: true,
+        nodeImageSelection: 'Latest',
+        disabled: true,
+      },
+      references: inFleet,
+      repeat: false,
+      reason: 'with every option',
+    },
+  ];
 
   it.each([
     {
@@ -85,6 +146,7 @@ function fleetSystem(azure: Azure): System {
       repeat: true,
       reason: 'a change of an existing member, written back raw',
     },
+    ...updateRows,
   ])('$type: $reason', async ({ type, of, input, references, repeat }) => {
     const system: System = of(world.azure);
     const operation = system.operations.find((candidate) => candidate.type === type)!;

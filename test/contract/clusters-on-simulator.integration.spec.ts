@@ -8,6 +8,7 @@ import { AKS_1, AKS_2, ClustersOnSimulator, EASTUS, HUB, KUARD, NAMESPACE } from
 
 const clusters = await ClustersOnSimulator.start();
 await clusters.deployKuard();
+await clusters.prepareUpdates();
 afterAll(() => clusters.stop());
 
 const call = { correlationId: 'clusters', signal: new AbortController().signal };
@@ -42,6 +43,13 @@ async function samplesOf(system: System): Promise<Record<string, JsonObject[]>> 
   return samples;
 }
 
+const RUN = `${FLEET}/updateRuns/run`;
+const STRATEGY = `${FLEET}/updateStrategies/strategy`;
+const PROFILE = `${FLEET}/autoUpgradeProfiles/profile`;
+const run = targetOf(RUN, 'FleetUpdateRun');
+const strategy = targetOf(STRATEGY, 'FleetUpdateStrategy');
+const profile = targetOf(PROFILE, 'FleetAutoUpgradeProfile');
+
 const placement = inCluster(HUB.uid, PLACEMENT, NAMESPACE);
 
 describeSystem('fleet, on the simulator', {
@@ -63,6 +71,33 @@ describeSystem('fleet, on the simulator', {
       references: { fleet, cluster: targetOf(CLUSTER_2, 'ManagedCluster') },
     },
     'fleet.member.leave': { input: { member: MEMBER_2 }, references: { member: targetOf(MEMBER_2, 'FleetMember') } },
+    'fleet.updateRun.create': {
+      input: {
+        fleet: FLEET,
+        name: 'new',
+        strategy: STRATEGY,
+        upgrade: { type: 'Full', kubernetesVersion: '1.34.2' },
+      },
+      references: { fleet, strategy },
+    },
+    'fleet.updateRun.start': { input: { run: RUN }, references: { run } },
+    'fleet.updateRun.stop': { input: { run: RUN }, references: { run } },
+    'fleet.updateRun.skip': {
+      input: { run: RUN, targets: [{ type: 'Stage', name: 'first' }] },
+      references: { run },
+    },
+    'fleet.updateRun.delete': { input: { run: RUN }, references: { run } },
+    'fleet.updateStrategy.apply': {
+      input: { fleet: FLEET, name: 'new', stages: [{ name: 'first', groups: [{ name: 'canary' }] }] },
+      references: { fleet },
+    },
+    'fleet.updateStrategy.delete': { input: { strategy: STRATEGY }, references: { strategy } },
+    'fleet.autoUpgradeProfile.apply': {
+      input: { fleet: FLEET, name: 'new', channel: 'Stable', strategy: STRATEGY },
+      references: { fleet, strategy },
+    },
+    'fleet.autoUpgradeProfile.delete': { input: { profile: PROFILE }, references: { profile } },
+    'fleet.autoUpgradeProfile.generateUpdateRun': { input: { profile: PROFILE }, references: { profile } },
     'fleet.roleAssignment.create': {
       input: { fleet: FLEET, principalId: '33333333-0000-0000-0000-000000000003' },
       references: { fleet },
@@ -94,6 +129,9 @@ describeSystem('fleet, on the simulator', {
     absent: [
       targetOf(`${FLEET}x`, 'Fleet'),
       targetOf(`${MEMBER_1}x`, 'FleetMember'),
+      targetOf(`${RUN}x`, 'FleetUpdateRun'),
+      targetOf(`${STRATEGY}x`, 'FleetUpdateStrategy'),
+      targetOf(`${PROFILE}x`, 'FleetAutoUpgradeProfile'),
       targetOf(inCluster(HUB.uid, PLACEMENT, 'other'), 'ClusterResourcePlacement'),
     ],
     clusters: [HUB, AKS_1],

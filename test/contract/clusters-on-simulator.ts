@@ -121,6 +121,22 @@ export class ClustersOnSimulator {
     );
   }
 
+  /** A strategy, a run that was not started, and an auto-upgrade profile, by our own operations. */
+  async prepareUpdates(): Promise<void> {
+    const fleet = targetOf(FLEET, 'Fleet');
+    const cluster = { fleet, cluster: targetOf(CLUSTER_1, 'ManagedCluster') };
+    await this.play('fleet.member.join', { fleet: FLEET, cluster: CLUSTER_1, group: 'canary' }, cluster);
+    const stages = [{ name: 'first', groups: [{ name: 'canary' }], afterStageWaitSeconds: 60 }];
+    await this.play('fleet.updateStrategy.apply', { fleet: FLEET, name: 'strategy', stages }, { fleet });
+    const strategy = `${FLEET}/updateStrategies/strategy`;
+    const references = { fleet, strategy: targetOf(strategy, 'FleetUpdateStrategy') };
+    const upgrade = { type: 'NodeImageOnly' };
+    const run = { fleet: FLEET, name: 'run', strategy, upgrade, start: false };
+    await this.play('fleet.updateRun.create', run, references);
+    const profile = { fleet: FLEET, name: 'profile', channel: 'Stable', strategy };
+    await this.play('fleet.autoUpgradeProfile.apply', profile, references);
+  }
+
   operation(type: string): OperationDefinition {
     const found = [...this.fleet.operations, ...this.kubernetes.operations].find((one) => one.type === type);
     if (found === undefined) throw new Error(`There is no operation ${type}.`);

@@ -39,6 +39,8 @@ import {
   changePage,
   freshnessRange,
   healthState,
+  approvalDecisionRequest,
+  approvalState,
   operation,
   operationStatus,
   operationType,
@@ -370,8 +372,25 @@ class GraphqlSchemaBuilder {
       resolve: (_root, { id }, { controls, caller, correlationId }) =>
         controls.operations.cancel(caller, id as string, correlationId),
     });
+    for (const [name, field] of Object.entries(this.#decisionMutations())) add('Mutation', fields, name, field);
     for (const [name, field] of Object.entries(this.#setMutations())) add('Mutation', fields, name, field);
     return fields;
+  }
+
+  #decisionMutations(): Fields {
+    const decision = (decided: 'approved' | 'rejected', description: string): Field => ({
+      type: new GraphQLNonNull(this.#mapper.objectType(operation, 'Operation')),
+      description,
+      args: { id: required(GraphQLID), reason: { type: GraphQLString, description: 'Why.' } },
+      resolve: (_root, given, { controls, caller, correlationId }) => {
+        const { reason } = parseRequest(approvalDecisionRequest, { reason: given.reason ?? null }, 'argument');
+        return controls.operations.decide(caller, given.id as string, { decision: decided, reason }, correlationId);
+      },
+    });
+    return {
+      approveOperation: decision('approved', 'Consents to an operation that somebody else asked for.'),
+      rejectOperation: decision('rejected', 'Decides against an operation that somebody else asked for.'),
+    };
   }
 
   #setMutations(): Fields {
@@ -419,6 +438,15 @@ class GraphqlSchemaBuilder {
         args: { id },
         resolve: (_root, given, { controls, caller, correlationId }) =>
           controls.operationSets.resume(caller, given.id as string, correlationId),
+      },
+      approveOperationSet: {
+        type,
+        description: 'Consents to all operations of a set that somebody else asked for.',
+        args: { id, reason: { type: GraphQLString, description: 'Why.' } },
+        resolve: (_root, given, { controls, caller, correlationId }) => {
+          const { reason } = parseRequest(approvalDecisionRequest, { reason: given.reason ?? null }, 'argument');
+          return controls.operationSets.approve(caller, given.id as string, reason, correlationId);
+        },
       },
       stopOperationSet: {
         type,
@@ -568,6 +596,10 @@ class GraphqlSchemaBuilder {
       target: { type: GraphQLString, description: 'The uid or ARM id of what is changed.' },
       requestedBy: { type: GraphQLString, description: 'Who asked for it.' },
       set: { type: GraphQLString, description: 'The id of the set that they are a part of.' },
+      approval: {
+        type: this.#mapper.input(approvalState, 'ApprovalState'),
+        description: 'What has become of the consent that they need.',
+      },
     }),
   });
 
@@ -667,7 +699,9 @@ const operationFilter = {
   set: filterText(100).optional(),
 };
 const operationListArguments = z.object({
-  filter: z.object({ ...operationFilter, requestedBy: filterText(200).optional() }).optional(),
+  filter: z
+    .object({ ...operationFilter, requestedBy: filterText(200).optional(), approval: approvalState.optional() })
+    .optional(),
   ...pageArguments,
 });
 // Who asked is not told apart on the way of a notification.

@@ -6,6 +6,7 @@ import { HEALTH_STATES } from '#libs/systems/contract/observation.js';
 import type { OperationDefinition } from '#libs/systems/contract/operation-definition.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { OPERATION_SET_ITEM_STATUSES, OPERATION_SET_STATUSES } from '#libs/operations/operation-set.status.js';
+import { APPROVAL_STATES } from '#libs/operations/approval.js';
 import { OPERATION_STATUSES } from '#libs/operations/operation.status.js';
 import { z } from 'zod';
 import { clusterAccessDocument, clusterAttachDocument } from '../rest/cluster.schemas.js';
@@ -18,6 +19,7 @@ import {
   operation,
   operationPage,
   operationType,
+  approvalDecisionRequest,
   operationTypeList,
   problem,
   readiness,
@@ -230,6 +232,7 @@ class OpenapiBuilder {
         additionalProperties: false,
       })),
     });
+    const decision = this.#schemas.addInput('ApprovalDecisionRequest', approvalDecisionRequest);
     this.#add('post', '/v1/operations', {
       tag: 'Operations',
       summary: 'Starts an operation',
@@ -254,6 +257,10 @@ class OpenapiBuilder {
         query('target', 'The uid or id of what is changed.', { type: 'string' }),
         query('requestedBy', 'Who asked for it.', { type: 'string' }),
         query('set', 'The id of the set that they are a part of.', { type: 'string', format: 'uuid' }),
+        query('approval', 'What has become of the consent that they need.', {
+          type: 'string',
+          enum: [...APPROVAL_STATES],
+        }),
         ...pageParameters(),
       ],
       responses: { 200: json('A page of operations.', this.#schemas.addOutput('OperationPage', operationPage)) },
@@ -291,6 +298,21 @@ class OpenapiBuilder {
       responses: { 202: accepted() },
       problems: ['FORBIDDEN', 'OPERATION_NOT_FOUND', 'NOT_CANCELABLE'],
     });
+    for (const [action, summary] of [
+      ['approve', 'Consents to an operation that somebody else asked for'],
+      ['reject', 'Decides against an operation that somebody else asked for'],
+    ] as const) {
+      this.#add('post', `/v1/operations/{id}/${action}`, {
+        tag: 'Operations',
+        summary,
+        description: 'Which operations wait for this is configured (`APPROVALS`); nobody decides about their own.',
+        operationId: `${action}Operation`,
+        parameters: [operationIdParameter()],
+        body: { ...jsonBody(decision), required: false },
+        responses: { 202: accepted() },
+        problems: ['FORBIDDEN', 'OWN_OPERATION', 'OPERATION_NOT_FOUND', 'NOT_AWAITING_APPROVAL'],
+      });
+    }
     this.#addOperationSets();
     this.#add('get', '/v1/operation-types', {
       tag: 'Operations',
@@ -387,6 +409,11 @@ class OpenapiBuilder {
       ['pause', 'Begins nothing more until it is resumed', undefined],
       ['resume', 'Goes on with a paused set', undefined],
       [
+        'approve',
+        'Consents to all operations of a set that somebody else asked for',
+        this.#schemas.addInput('ApprovalDecisionRequest', approvalDecisionRequest),
+      ],
+      [
         'stop',
         'Begins nothing more, for good',
         this.#schemas.addInput('OperationSetStopRequest', operationSetStopRequest),
@@ -404,7 +431,13 @@ class OpenapiBuilder {
         parameters: [setIdParameter()],
         ...(body === undefined ? {} : { body: { ...jsonBody(body), required: false } }),
         responses: changed,
-        problems: ['FORBIDDEN', 'OPERATION_SET_NOT_FOUND', 'OPERATION_SET_ENDED', 'CONFLICT'],
+        problems: [
+          'FORBIDDEN',
+          ...(action === 'approve' ? (['OWN_OPERATION'] as const) : []),
+          'OPERATION_SET_NOT_FOUND',
+          'OPERATION_SET_ENDED',
+          'CONFLICT',
+        ],
       });
     }
   }

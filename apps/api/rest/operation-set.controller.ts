@@ -21,6 +21,7 @@ import {
   operationSetStatus,
   operationSetStopRequest,
 } from '../views/operation-set.schemas.js';
+import { approvalDecisionRequest } from '../views/view.schemas.js';
 import { setRequestOf } from '../views/operation-set.request.js';
 import { bodyOf, idempotencyKeyOf } from './operation.reply.js';
 
@@ -103,6 +104,13 @@ export class OperationSetController {
   async resume(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
     parseRequest(noQuery, request.query, 'query');
     await sendSet(reply, await this.sets.resume(callerOf(request), id, request.id), false);
+  }
+
+  @Post(':id/approve')
+  async approve(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
+    parseRequest(noQuery, request.query, 'query');
+    const { reason } = parseRequest(approvalDecisionRequest, request.body ?? {}, 'body');
+    await sendSet(reply, await this.sets.approve(callerOf(request), id, reason, request.id), false);
   }
 
   @Post(':id/stop')

@@ -10,7 +10,7 @@ import { presentMembers } from '../http/present-members.js';
 import { filterList, filterText, pageCursor, pageLimit } from '../http/query.schemas.js';
 import { callerOf } from '../http/request.caller.js';
 import { parseRequest } from '../http/request.parser.js';
-import { operationStatus } from '../views/view.schemas.js';
+import { approvalDecisionRequest, approvalState, operationStatus } from '../views/view.schemas.js';
 import { bodyOf, idempotencyKeyOf, retryAfterHeader, sendAccepted } from './operation.reply.js';
 
 const acceptBody = z.strictObject({
@@ -27,6 +27,7 @@ const listQuery = z.strictObject({
   target: filterText(2048).optional(),
   requestedBy: filterText(200).optional(),
   set: filterText(100).optional(),
+  approval: z.enum(approvalState.options, `must be one of ${approvalState.options.join(', ')}`).optional(),
   limit: pageLimit.optional(),
   cursor: pageCursor.optional(),
 });
@@ -86,6 +87,28 @@ export class OperationController {
   async cancel(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
     parseRequest(noQuery, request.query, 'query');
     const operation = await this.operations.cancel(callerOf(request), id, request.id);
+    await sendAccepted(reply, operation, false);
+  }
+
+  @Post(':id/approve')
+  async approve(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
+    await this.#decide(request, reply, id, 'approved');
+  }
+
+  @Post(':id/reject')
+  async reject(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
+    await this.#decide(request, reply, id, 'rejected');
+  }
+
+  async #decide(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    id: string,
+    decision: 'approved' | 'rejected',
+  ): Promise<void> {
+    parseRequest(noQuery, request.query, 'query');
+    const { reason } = parseRequest(approvalDecisionRequest, request.body ?? {}, 'body');
+    const operation = await this.operations.decide(callerOf(request), id, { decision, reason }, request.id);
     await sendAccepted(reply, operation, false);
   }
 }

@@ -39,6 +39,14 @@ const waves = z
   })
   .meta({ id: 'OperationSetWaves', description: 'One wave begins when the one before has ended.' });
 
+const consent = z
+  .object({
+    by: z.string().describe('Who gave it.'),
+    at: instant.describe('When.'),
+    reason: z.string().nullable().describe('What was said about it.'),
+  })
+  .meta({ id: 'OperationSetConsent', description: 'The consent of somebody else to a whole set.' });
+
 export const operationSet = z
   .object({
     id: z.uuid().describe('The id of the set.'),
@@ -57,6 +65,9 @@ export const operationSet = z
     currentWave: z.string().nullable().describe('The value of the wave that is under way.'),
     counts: counts.describe('How far it has come.'),
     message: z.string().nullable().describe('What became of it, or what keeps it.'),
+    consent: consent
+      .nullable()
+      .describe('Somebody’s consent to all its operations that need any; null: none was given.'),
     requestedBy: z.string().describe('Who asked for it.'),
     createdAt: instant.describe('When it was accepted.'),
     endedAt: instant.nullable().describe('When it ended.'),

@@ -7,10 +7,12 @@ import {
 } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import type { AttachedClusterView, ClusterAccessView } from '#libs/control/cluster.view.js';
+import { APPROVAL_STATES } from '#libs/operations/approval.js';
 import { OPERATION_STATUSES, STEP_STATUSES } from '#libs/operations/operation.status.js';
 import { HEALTH_STATES, OBSERVATION_SOURCES, RELATION_TYPES } from '#libs/systems/contract/observation.js';
 import type { AuditCheckpointView, AuditEventView } from '#libs/control/audit.view.js';
 import type {
+  ApprovalView,
   OperationEventView,
   OperationPageView,
   OperationStepView,
@@ -278,6 +280,38 @@ const finding = z
   })
   .meta({ id: 'Finding', description: 'What a check before the operation found.' });
 
+export const approvalState = z.enum(APPROVAL_STATES).meta({
+  id: 'ApprovalState',
+  description: 'What has become of a consent that an operation needs.',
+});
+
+const approval = z
+  .object({
+    state: approvalState.describe('Where it stands.'),
+    rule: z.string().describe('The rule that asks for it, as it is configured.'),
+    expiresAt: instant.nullable().describe('Until when a decision is waited for; null once there is one.'),
+    decidedBy: z.string().nullable().describe('Who decided.'),
+    decidedAt: instant.nullable().describe('When.'),
+    reason: z.string().nullable().describe('What was said about it.'),
+  })
+  .meta({
+    id: 'OperationApproval',
+    description: 'The consent of somebody else that an operation needs.',
+  }) satisfies z.ZodType<ApprovalView>;
+
+export const approvalDecisionRequest = z
+  .strictObject({
+    reason: z
+      .string('must be a text')
+      .trim()
+      .min(1)
+      .max(1_000)
+      .nullable()
+      .default(null)
+      .describe('Why, for whoever asked and for the audit log.'),
+  })
+  .meta({ id: 'ApprovalDecisionRequest', description: 'A decision about an operation.' });
+
 export const operation = z
   .object({
     id: z.uuid().describe('The id of the operation.'),
@@ -300,6 +334,7 @@ export const operation = z
     stuckSince: instant
       .nullable()
       .describe('When it was noticed that nothing new has been said of it for too long; null while it moves.'),
+    approval: approval.nullable().describe('The consent that it needs; null where it needs none.'),
     retryAfter: z.number().nullable().describe('Seconds after which asking again makes sense; null when it has ended.'),
   })
   .meta({ id: 'Operation', description: 'A change under way, or ended.' }) satisfies z.ZodType<OperationView>;

@@ -38,9 +38,10 @@ export class ResourceHandler {
   ) {}
 
   handle(request: ArmRequest, target: ResourceTarget): ArmAnswer {
+    if (target.descriptor.derive !== undefined) return this.#derived(request, target);
     switch (request.method) {
       case 'GET':
-        return { status: 200, body: this.#render(this.#existing(target), target) };
+        return this.#shown(target);
       case 'HEAD':
         return { status: this.state.resources.get(target.id.canonical) === undefined ? 404 : 204 };
       case 'PUT':
@@ -52,6 +53,13 @@ export class ResourceHandler {
       case 'POST':
         throw methodNotAllowed(request);
     }
+  }
+
+  #derived(request: ArmRequest, { id, descriptor }: ResourceTarget): ArmAnswer {
+    if (request.method !== 'GET') throw methodNotAllowed(request);
+    const body = descriptor.derive?.(id, this.state.world);
+    if (body === undefined) throw resourceNotFound(descriptor.type, id.names, id.resourceGroup);
+    return { status: 200, body: { id: id.toString(), name: id.name, type: descriptor.type, ...body } };
   }
 
   list(
@@ -133,10 +141,12 @@ export class ResourceHandler {
     if (!name.startsWith('list')) {
       this.#refuseDenied(target.id, `${target.descriptor.type}/${name}/action`);
       this.#refuseBusy(target, name);
+      this.#checkPreconditions(request, target.descriptor, resource);
     }
     const outcome = run({
       resource,
       id: ArmId.parse(resource.id),
+      at: this.state.now,
       requested: request.body.trim() === '' ? undefined : jsonBody(request),
       query: request.query,
       world: this.state.world,
@@ -197,6 +207,11 @@ export class ResourceHandler {
     if (existing === undefined) return { status: 204 };
     this.#refuseBusy(target, 'delete');
     this.#checkPreconditions(request, descriptor, existing);
+    const junk = descriptor.deleteNow?.(request.query);
+    if (junk !== undefined) {
+      this.engine.remove([existing.key], this.state.now);
+      return { status: 200, body: junk };
+    }
     const plan = descriptor.planDelete(existing, ArmId.parse(existing.id), this.state.world);
     return this.#begin(request, target, plan, 'delete', descriptor.protocols.delete, existing);
   }
@@ -214,14 +229,24 @@ export class ResourceHandler {
       plan,
       action,
       actor: request.principal,
-      // A `Location` URL of PATCH ends with the resource; one of DELETE or of an action has nothing to show.
-      result: action === 'update' ? 'resource' : 'nothing',
+      // A `Location` URL of PATCH ends with the resource, as does one of an action that answers with it at first.
+      result: action !== 'delete' && (action === 'update' || protocol.body === 'resource') ? 'resource' : 'nothing',
       ...(protocol.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: protocol.retryAfterSeconds }),
     });
     const status = protocol.status === 'created-or-ok' ? (existing === undefined ? 201 : 200) : protocol.status;
-    const headers = this.operations.headers(request, operation, protocol);
-    if (protocol.body === 'empty') return { status, headers };
-    return { status, headers, body: this.#render(this.#existing(target), target) };
+    const resource = this.#existing(target);
+    const headers = {
+      ...target.descriptor.headers?.(resource),
+      ...this.operations.headers(request, operation, protocol),
+    };
+    switch (protocol.body) {
+      case 'empty':
+        return { status, headers };
+      case 'null':
+        return { status, headers, body: null };
+      case 'resource':
+        return { status, headers, body: this.#render(resource, target) };
+    }
   }
 
   /** A deletion that is done at once still shows what there was. */
@@ -238,7 +263,14 @@ export class ResourceHandler {
     if (protocol.body === 'empty') return { status };
     const after = this.state.resources.get(target.id.canonical);
     const body = after === undefined ? shown : this.#render(after, target);
-    return { status, ...(body === undefined ? {} : { body }) };
+    const headers = after === undefined ? undefined : target.descriptor.headers?.(after);
+    return { status, ...(body === undefined ? {} : { body }), ...(headers === undefined ? {} : { headers }) };
+  }
+
+  #shown(target: ResourceTarget): ArmAnswer {
+    const resource = this.#existing(target);
+    const headers = target.descriptor.headers?.(resource);
+    return { status: 200, body: this.#render(resource, target), ...(headers === undefined ? {} : { headers }) };
   }
 
   #existing(target: ResourceTarget): StoredResource {
@@ -359,6 +391,7 @@ export function writable(body: JsonObject, descriptor: ResourceTypeDescriptor): 
 function withReadOnly(plan: WritePlan, existing: StoredResource, descriptor: ResourceTypeDescriptor): WritePlan {
   const [first, ...rest] = plan.writes;
   let { body } = first;
+  if (existing.body.simulation !== undefined) body = { ...body, simulation: existing.body.simulation };
   for (const path of descriptor.readOnly) {
     const value = valueAt(existing.body, path);
     const holder = valueAt(body, path.slice(0, path.lastIndexOf('.')));

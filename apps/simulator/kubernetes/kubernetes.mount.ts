@@ -8,6 +8,7 @@ import type { RequestLog } from '../request-log.js';
 import type { KubernetesEstate } from './kubernetes.estate.js';
 
 export const KUBERNETES_PATH = '/kubernetes/';
+const LONGEST_CORRELATION_ID = 128;
 
 /** `/kubernetes/{clusterId}` and what follows of the path; the id is the uid of the managed cluster. */
 const PATH_PATTERN = /^\/kubernetes\/([^/?]+)(\/[^?]*)?(?:\?(.*))?$/s;
@@ -125,7 +126,8 @@ export class KubernetesMount {
         query: redactedQuery(search ?? ''),
         apiVersion: null,
         status: response.headersSent ? response.statusCode : null,
-        correlationId: randomUUID(),
+        outcome: response.headersSent ? response.statusCode : null,
+        correlationId: correlationOf(request),
         clientRequestId: null,
         fault: fault?.type ?? null,
         // The cluster reads the body as it arrives; what it made of it is in the cluster.
@@ -153,4 +155,10 @@ function write(response: ServerResponse, code: number, body: Json, headers: Reco
 
 function retryAfter(seconds: number | null): Record<string, string> {
   return seconds === null ? {} : { 'retry-after': String(seconds) };
+}
+
+/** Kubernetes knows no such thing; clients that send one want to find their requests again. */
+function correlationOf({ headers }: IncomingMessage): string {
+  const value = headers['x-correlation-id'];
+  return typeof value === 'string' && value !== '' ? value.slice(0, LONGEST_CORRELATION_ID) : randomUUID();
 }

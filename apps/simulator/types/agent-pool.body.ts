@@ -6,11 +6,11 @@ import { numberAt, omit, pick, textAt } from '../json-merge.js';
 import type { ResourceWorld } from '../resource-type.descriptor.js';
 import { aksError, invalidParameter, propertyChangeNotAllowed } from './aks.errors.js';
 import { coreUsage } from './core-usage.js';
+import { FIRST_NODE_IMAGE } from './node-image.js';
 import { coresOf } from './vm-size.js';
 
 const NAME_PATTERN = /^[a-z][a-z0-9]{0,11}$/;
 const MAXIMUM_COUNT = 1000;
-const NODE_IMAGE = 'AKSUbuntu-2204gen2containerd-202610.12.0';
 const DEFAULT_VM_SIZE = 'Standard_D2s_v5';
 
 /** Members that only AKS writes. */
@@ -108,7 +108,7 @@ export function poolProperties(
   };
   if (existing === undefined) {
     properties.currentOrchestratorVersion = textAt(properties, 'orchestratorVersion') ?? surroundings.kubernetesVersion;
-    properties.nodeImageVersion = NODE_IMAGE;
+    properties.nodeImageVersion = FIRST_NODE_IMAGE;
   }
   validateProperties(name, properties, existing);
   return properties;

@@ -4,12 +4,15 @@ import { ArmError, invalidRequestContent } from '../arm-error.js';
 import { deterministicHex } from '../deterministic-id.js';
 import type { LongRunningOperation } from '../long-running-operation.store.js';
 import type { StoredResource } from '../resource.store.js';
-import type { ResourceTypeDescriptor } from '../resource-type.descriptor.js';
+import type { OperationProtocol, ResourceTypeDescriptor } from '../resource-type.descriptor.js';
 
 /** What the types of Azure Kubernetes Fleet Manager have in common. */
 
 export const FLEET_TYPE = 'Microsoft.ContainerService/fleets';
 export const FLEET_MEMBER_TYPE = 'Microsoft.ContainerService/fleets/members';
+export const UPDATE_RUN_TYPE = 'Microsoft.ContainerService/fleets/updateRuns';
+export const UPDATE_STRATEGY_TYPE = 'Microsoft.ContainerService/fleets/updateStrategies';
+export const AUTO_UPGRADE_PROFILE_TYPE = 'Microsoft.ContainerService/fleets/autoUpgradeProfiles';
 
 /** Oldest first. Previews live for about a year. */
 export const FLEET_API_VERSIONS: readonly string[] = [
@@ -27,6 +30,14 @@ export const FLEET_PROTOCOLS: ResourceTypeDescriptor['protocols'] = {
   put: { status: 'created-or-ok', body: 'resource', asyncOperation: true, location: false },
   patch: { status: 202, body: 'resource', asyncOperation: true, location: true },
   delete: { status: 202, body: 'resource', asyncOperation: true, location: true },
+};
+
+/** Actions end by Location; clients that poll the status itself can. */
+export const FLEET_ACTION_PROTOCOL: OperationProtocol = {
+  status: 202,
+  body: 'resource',
+  asyncOperation: true,
+  location: true,
 };
 
 const NAME_PATTERN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;

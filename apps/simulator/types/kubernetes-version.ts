@@ -30,3 +30,35 @@ export function runningKubernetesVersion(wanted: string, clusterName: string): s
   }
   return match?.[2] === undefined ? patch : wanted;
 }
+
+/** The newest patch of a minor version (`1.34`), if AKS offers that minor version. */
+export function newestPatchOf(minor: string): string | undefined {
+  return PATCHES.get(minor);
+}
+
+/** The newest patches of every minor version on offer, newest last. */
+export function offeredVersions(): string[] {
+  return [...PATCHES.values()];
+}
+
+/** What a cluster can be upgraded to: newer patches of its minor version, and the next minor version. */
+export function upgradesFrom(version: string): string[] {
+  return offeredVersions().filter((offered) => {
+    const minors = minorOf(offered) - minorOf(version);
+    return compareVersions(offered, version) > 0 && minors <= 1;
+  });
+}
+
+/** Below zero when the left one is older. */
+export function compareVersions(left: string, right: string): number {
+  const [leftParts, rightParts] = [left.split('.').map(Number), right.split('.').map(Number)];
+  for (const [index, part] of leftParts.entries()) {
+    const difference = part - (rightParts[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+export function minorOf(version: string): number {
+  return Number(version.split('.')[1] ?? 0);
+}

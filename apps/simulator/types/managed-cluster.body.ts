@@ -9,7 +9,7 @@ import { valueAt } from '../json-path.js';
 import type { WriteRequest } from '../resource-type.descriptor.js';
 import { unmarshalError } from './agent-pool.body.js';
 import { aksError, missingParameter, propertyChangeNotAllowed } from './aks.errors.js';
-import { DEFAULT_KUBERNETES_VERSION, runningKubernetesVersion } from './kubernetes-version.js';
+import { DEFAULT_KUBERNETES_VERSION, minorOf, runningKubernetesVersion } from './kubernetes-version.js';
 
 /** Azure cuts the names of node resource groups. */
 const GROUP_NAME_LENGTH = 80;
@@ -216,8 +216,4 @@ function refuseImmutableChanges(before: JsonObject, after: JsonObject): void {
     const message = `Downgrading the cluster's kubernetes version from ${oldVersion} to ${newVersion} is not allowed.`;
     throw aksError(400, 'OperationNotAllowed', message, { target: 'properties.kubernetesVersion' });
   }
-}
-
-function minorOf(version: string): number {
-  return Number(version.split('.')[1] ?? 0);
 }

@@ -8,7 +8,8 @@ export const OBSERVATION_SOURCES = ['RESOURCE_GRAPH', 'ARM', 'WATCH', 'OPERATION
 export type ObservationSource = (typeof OBSERVATION_SOURCES)[number];
 
 /**
- * Read as "from `type` to": a member is memberOf a fleet, a cluster owns a pool, a member runsOn a cluster. `locatedIn` is
+ * Read as "from `type` to": a member is memberOf a fleet, a cluster owns a pool, a member runsOn a cluster, an update run
+ * follows a strategy and updates a member. `locatedIn` is
  * not claimed: whatever has a `clusterUid` is locatedIn that cluster.
  */
 export const RELATION_TYPES = [
@@ -21,6 +22,8 @@ export const RELATION_TYPES = [
   'burstsTo',
   'scheduledOn',
   'owns',
+  'follows',
+  'updates',
 ] as const;
 export type RelationType = (typeof RELATION_TYPES)[number];
 

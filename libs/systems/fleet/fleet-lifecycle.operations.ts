@@ -24,8 +24,9 @@ import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { FLEET_NAME_PATTERN, LONGEST_FLEET_NAME } from './default-member-name.js';
+import { fleetChildOf } from './fleet-child-types.js';
 import type { FleetClient } from './fleet.client.js';
-import { FLEET_TYPE, fleetKind, fleetMemberKind, observeFleet } from './fleet.kinds.js';
+import { FLEET_TYPE, fleetKind, observeFleet } from './fleet.kinds.js';
 import { judgeRemoval, verifyRemoval } from './removal.js';
 
 /** The hub runs on one machine of the D4s family, or of one like it. */
@@ -424,30 +425,31 @@ async function verifyDelete(client: FleetClient, context: OperationContext<Delet
   const reading = await client.getFleet(id, context);
   const verification = verifyRemoval(`The fleet ${id.name}`, reading, context.target, client.arm.pollIntervalSeconds);
   if (verification.verdict !== 'reached') return verification;
-  return { ...verification, absent: [...verification.absent, ...(await membersInIndex(client, id, context))] };
+  return { ...verification, absent: [...verification.absent, ...(await childrenInIndex(client, id, context))] };
 }
 
 /**
- * The members of a fleet that is gone, as far as Resource Graph still lists them: gone with it. What the index has
+ * What lay in a fleet that is gone, as far as Resource Graph still lists them: gone with it. What the index has
  * forgotten already, or where it cannot be asked, the next sync from it takes out of the cache.
  */
-async function membersInIndex(
+async function childrenInIndex(
   client: FleetClient,
   fleet: ArmId,
   context: OperationContext<DeleteInput>,
 ): Promise<ResourceTarget[]> {
-  const members: ResourceTarget[] = [];
+  const children: ResourceTarget[] = [];
   try {
-    for await (const page of client.discoverMembers(fleet.subscriptionId ?? '', context)) {
-      for (const member of page.rows.map(armIdOf)) {
-        if (member.parent?.equals(fleet) !== true) continue;
-        members.push({ uid: member.uid, id: member.toString(), kind: fleetMemberKind.name });
+    for await (const page of client.discoverChildren(fleet.subscriptionId ?? '', context)) {
+      for (const child of page.rows.map(armIdOf)) {
+        const kind = fleetChildOf(child)?.kind;
+        if (kind === undefined || child.parent?.equals(fleet) !== true) continue;
+        children.push({ uid: child.uid, id: child.toString(), kind });
       }
     }
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
   }
-  return members;
+  return children;
 }
 
 interface ListedMember {

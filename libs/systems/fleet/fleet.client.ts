@@ -16,8 +16,12 @@ export const VIRTUAL_NETWORK_TYPE = 'Microsoft.Network/virtualNetworks';
 const ROLE_ASSIGNMENT_TYPE = 'Microsoft.Authorization/roleAssignments';
 const FLEET_QUERY =
   "resources | where type =~ 'microsoft.containerservice/fleets' | project id, name, type, location, resourceGroup, subscriptionId, identity, tags, properties";
-const MEMBER_QUERY =
-  "aksresources | where type =~ 'microsoft.containerservice/fleets/members' | project id, name, type, resourceGroup, subscriptionId, properties";
+const MAINTENANCE_TYPE = 'Microsoft.ContainerService/managedClusters/maintenanceConfigurations';
+const CLUSTER_QUERY =
+  "resources | where type =~ 'microsoft.containerservice/managedclusters' | project id, name, type, location, resourceGroup, subscriptionId, properties";
+/** All that lies in fleets in one question: there are only so many in a while. */
+const CHILD_QUERY =
+  "aksresources | where type in~ ('microsoft.containerservice/fleets/members', 'microsoft.containerservice/fleets/updateruns', 'microsoft.containerservice/fleets/updatestrategies', 'microsoft.containerservice/fleets/autoupgradeprofiles') | project id, name, type, resourceGroup, subscriptionId, properties";
 
 /** The parts of Azure that Fleet needs. */
 export type FleetAzure = Pick<Azure, 'arm' | 'resourceGraph' | 'subscriptions' | 'credential' | 'endpoint'>;
@@ -49,8 +53,9 @@ export class FleetClient {
     return this.azure.resourceGraph.ask({ query: FLEET_QUERY, subscriptionIds: [subscriptionId] }, context);
   }
 
-  discoverMembers(subscriptionId: string, context: AzureCallContext): AsyncGenerator<GraphPage, GraphOutcome, void> {
-    return this.azure.resourceGraph.ask({ query: MEMBER_QUERY, subscriptionIds: [subscriptionId] }, context);
+  /** Members, update runs, update strategies and auto-upgrade profiles. */
+  discoverChildren(subscriptionId: string, context: AzureCallContext): AsyncGenerator<GraphPage, GraphOutcome, void> {
+    return this.azure.resourceGraph.ask({ query: CHILD_QUERY, subscriptionIds: [subscriptionId] }, context);
   }
 
   /** The members that a cluster is said to be, in any of the subscriptions. */
@@ -69,7 +74,17 @@ export class FleetClient {
   }
 
   listMembers(fleet: ArmId, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
-    return this.arm.list(`${fleet.toString()}/members`, armApiVersion(FLEET_MEMBER_TYPE), context);
+    return this.listChildren(fleet, FLEET_MEMBER_TYPE, context);
+  }
+
+  /** Of one type below a fleet. */
+  listChildren(fleet: ArmId, type: string, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
+    return this.arm.list(`${fleet.toString()}/${type.split('/').at(-1) ?? ''}`, armApiVersion(type), context);
+  }
+
+  /** A fleet, or what lies in one. */
+  get(id: ArmId, context: AzureCallContext): Promise<ArmReading> {
+    return this.arm.get(id, armApiVersion(id.type), context);
   }
 
   getFleet(id: ArmId, context: AzureCallContext): Promise<ArmReading> {
@@ -117,6 +132,43 @@ export class FleetClient {
 
   deleteMember(id: ArmId, context: AzureCallContext): Promise<ArmWriteAnswer> {
     return this.arm.delete(id, armApiVersion(FLEET_MEMBER_TYPE), context);
+  }
+
+  /** Of what lies in a fleet, whatever its type. */
+  create(id: ArmId, body: JsonObject, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    return this.arm.put(id, armApiVersion(id.type), body, context, { ifNoneMatch: '*' });
+  }
+
+  change(
+    id: ArmId,
+    observed: Observed,
+    change: (body: JsonObject) => void,
+    context: AzureCallContext,
+  ): Promise<ArmWriteAnswer> {
+    return this.#change(id, armApiVersion(id.type), observed, change, context);
+  }
+
+  delete(id: ArmId, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    return this.arm.delete(id, armApiVersion(id.type), context);
+  }
+
+  act(id: ArmId, action: string, body: JsonObject | undefined, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    return this.arm.post(`${id.toString()}/${action}`, armApiVersion(id.type), body, context);
+  }
+
+  /** The clusters of a subscription, as the index has them. */
+  discoverClusters(subscriptionId: string, context: AzureCallContext): AsyncGenerator<GraphPage, GraphOutcome, void> {
+    return this.azure.resourceGraph.ask({ query: CLUSTER_QUERY, subscriptionIds: [subscriptionId] }, context);
+  }
+
+  /** What a cluster and its pools can be upgraded to. */
+  getUpgradeProfile(cluster: ArmId, context: AzureCallContext): Promise<ArmReading> {
+    return this.get(cluster.child('upgradeProfiles', 'default'), context);
+  }
+
+  /** When a cluster may be upgraded. */
+  listMaintenance(cluster: ArmId, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
+    return this.arm.list(`${cluster.toString()}/maintenanceConfigurations`, armApiVersion(MAINTENANCE_TYPE), context);
   }
 
   getResourceGroup(subscriptionId: string, resourceGroup: string, context: AzureCallContext): Promise<ArmReading> {

@@ -16,14 +16,8 @@ import type { Observation } from '../contract/observation.js';
 import { mapPage } from '../contract/observation-batch.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import type { FleetClient } from './fleet.client.js';
-import {
-  FLEET_MEMBER_TYPE,
-  FLEET_TYPE,
-  fleetKind,
-  fleetMemberKind,
-  observeFleet,
-  observeFleetMember,
-} from './fleet.kinds.js';
+import { FLEET_CHILD_TYPES, fleetChildOf } from './fleet-child-types.js';
+import { FLEET_TYPE, fleetKind, observeFleet } from './fleet.kinds.js';
 
 /** What one part of a run (fleets, members) could not see. */
 interface Shortfall {
@@ -31,10 +25,10 @@ interface Shortfall {
   missing: string;
 }
 
-/** Fleets, then their members. */
+/** Fleets, then what lies in them. */
 export class FleetCollector implements Collector {
   readonly name = 'fleet';
-  readonly kinds: readonly string[] = [fleetKind.name, fleetMemberKind.name];
+  readonly kinds: readonly string[] = [fleetKind.name, ...FLEET_CHILD_TYPES.map((child) => child.kind)];
 
   constructor(private readonly client: FleetClient) {}
 
@@ -67,28 +61,28 @@ export class FleetCollector implements Collector {
       },
       `Some fleets of the subscription ${subscriptionId}.`,
     );
-    const members = yield* this.#members(subscriptionId, fleetIds, context);
-    const shortfalls = [fleets, members].filter((shortfall) => shortfall !== undefined);
+    const children = yield* this.#children(subscriptionId, fleetIds, context);
+    const shortfalls = [fleets, children].filter((shortfall) => shortfall !== undefined);
     const first = shortfalls[0];
     if (first === undefined) return { state: 'complete' };
     return { state: 'partial', problem: first.problem, missing: shortfalls.map(({ missing }) => missing).join(' ') };
   }
 
-  async *#members(
+  async *#children(
     subscriptionId: string,
     fleets: ReadonlyMap<string, ArmId>,
     context: CollectContext,
   ): AsyncGenerator<Observation[], Shortfall | undefined, void> {
     const unseen: string[] = [];
     const pages = discover({
-      graph: () => this.client.discoverMembers(subscriptionId, context),
-      arm: () => this.#listMembersOf(fleets, unseen, context),
+      graph: () => this.client.discoverChildren(subscriptionId, context),
+      arm: () => this.#listChildrenOf(fleets, unseen, context),
     });
-    const missing = `Some fleet members of the subscription ${subscriptionId}.`;
+    const missing = `Some members, update runs, update strategies or auto-upgrade profiles of the fleets of the subscription ${subscriptionId}.`;
     try {
-      const shortfall = yield* observePages(pages, observeFleetMember, missing);
+      const shortfall = yield* observePages(pages, observeFleetChild, missing);
       if (shortfall === undefined || unseen.length === 0) return shortfall;
-      return { ...shortfall, missing: `The members of the fleets ${unseen.join(', ')}.` };
+      return { ...shortfall, missing: `Of the fleets: ${unseen.join(', ')}.` };
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;
       // The fleets were seen: what is known must not be thrown away with what is not.
@@ -96,22 +90,24 @@ export class FleetCollector implements Collector {
     }
   }
 
-  /** One list per fleet; a fleet whose list fails is noted and the others are still read. */
-  async *#listMembersOf(
+  /** One list per fleet and type; where one fails, that is noted and the others are still read. */
+  async *#listChildrenOf(
     fleets: ReadonlyMap<string, ArmId>,
     unseen: string[],
     context: CollectContext,
   ): AsyncGenerator<ArmPage, ControlError | undefined, void> {
     let problem: ControlError | undefined;
     for (const fleet of fleets.values()) {
-      try {
-        yield* this.client.listMembers(fleet, context);
-      } catch (error) {
-        if (!(error instanceof ControlError)) throw error;
-        // Deleted since it was listed: it has no members to miss.
-        if (saysAbsent(error)) continue;
-        problem ??= error;
-        unseen.push(fleet.name);
+      for (const { type } of FLEET_CHILD_TYPES) {
+        try {
+          yield* this.client.listChildren(fleet, type, context);
+        } catch (error) {
+          if (!(error instanceof ControlError)) throw error;
+          // Deleted since it was listed: there is nothing in it to miss.
+          if (saysAbsent(error)) break;
+          problem ??= error;
+          unseen.push(`the ${type.split('/').at(-1) ?? ''} of ${fleet.name}`);
+        }
       }
     }
     return problem;
@@ -119,23 +115,25 @@ export class FleetCollector implements Collector {
 
   async observe(target: ResourceTarget, context: CollectContext): Promise<ObservationResult> {
     const id = ArmId.parse(target.id);
-    switch (id.canonicalType) {
-      case FLEET_TYPE.toLowerCase(): {
-        const reading = await this.client.getFleet(id, context);
-        if (reading.state === 'missing') return { state: 'absent', observedAt: reading.observedAt };
-        const { body, observedAt } = reading;
-        return { state: 'present', observations: [observeFleet(body, { observedAt, source: 'ARM' })] };
-      }
-      case FLEET_MEMBER_TYPE.toLowerCase(): {
-        const reading = await this.client.getMember(id, context);
-        if (reading.state === 'missing') return { state: 'absent', observedAt: reading.observedAt };
-        const { body, observedAt } = reading;
-        return { state: 'present', observations: [observeFleetMember(body, { observedAt, source: 'ARM' })] };
-      }
-      default:
-        throw new ControlError('INVALID_REQUEST', `This is neither a fleet nor a fleet member: ${id.toString()}`);
+    const observe = id.canonicalType === FLEET_TYPE.toLowerCase() ? observeFleet : fleetChildOf(id)?.observe;
+    if (observe === undefined) {
+      throw new ControlError('INVALID_REQUEST', `This is neither a fleet nor anything in one: ${id.toString()}`);
     }
+    const reading = await this.client.get(id, context);
+    if (reading.state === 'missing') return { state: 'absent', observedAt: reading.observedAt };
+    const { body, observedAt } = reading;
+    return { state: 'present', observations: [observe(body, { observedAt, source: 'ARM' })] };
   }
+}
+
+function observeFleetChild(body: JsonObject, reading: Reading): Observation {
+  const id = armIdOf(body);
+  const child = fleetChildOf(id);
+  if (child !== undefined) return child.observe(body, reading);
+  throw new ControlError(
+    'AZURE_UNEXPECTED_ANSWER',
+    `Azure listed something else among what lies in fleets: ${id.type}`,
+  );
 }
 
 async function* observePages(

@@ -22,10 +22,19 @@ import {
 import {
   FLEET_ID,
   MEMBER_ID,
+  PROFILE_ID,
+  RUN_ID,
+  STRATEGY_ID,
+  autoUpgradeProfileBody,
+  autoUpgradeProfileProperties,
   fleetBody,
   fleetProperties,
   memberBody,
   memberProperties,
+  updateRunBody,
+  updateRunProperties,
+  updateStrategyBody,
+  updateStrategyProperties,
 } from '#libs/testing/fleet-samples.js';
 import { ManualClock } from '#libs/kernel/clock.js';
 import { describeSystem, targetOf } from '../contract/system.contract-suite.js';
@@ -34,7 +43,11 @@ import { createFleetSystem } from './fleet.module.js';
 const fleet = targetOf(FLEET_ID, 'Fleet');
 const member = targetOf(MEMBER_ID, 'FleetMember');
 const cluster = targetOf(CLUSTER_ID, 'ManagedCluster');
+const run = targetOf(RUN_ID, 'FleetUpdateRun');
+const strategy = targetOf(STRATEGY_ID, 'FleetUpdateStrategy');
+const profile = targetOf(PROFILE_ID, 'FleetAutoUpgradeProfile');
 const otherCluster = `${CLUSTER_ID}-other`;
+const thirdCluster = `${CLUSTER_ID}-third`;
 const PLACEMENT = { group: 'placement.kubernetes-fleet.io', kind: 'ClusterResourcePlacement' };
 
 function onHub(type: { group: string; kind: string }, name: string, namespace?: string): string {
@@ -53,6 +66,9 @@ describeSystem('fleet', {
   samples: {
     Fleet: [fleetProperties(), { provisioningState: 'Succeeded' }],
     FleetMember: [memberProperties()],
+    FleetUpdateRun: [updateRunProperties(), { provisioningState: 'Succeeded' }],
+    FleetUpdateStrategy: [updateStrategyProperties()],
+    FleetAutoUpgradeProfile: [autoUpgradeProfileProperties()],
     MemberCluster: [
       memberClusterObject(),
       memberClusterObject(MEMBER_1, { spec: { taints: [{ key: 'a', value: 'b', effect: 'NoSchedule' }] } }),
@@ -79,6 +95,33 @@ describeSystem('fleet', {
       references: { fleet, cluster: targetOf(otherCluster, 'ManagedCluster') },
     },
     'fleet.member.leave': { input: { member: MEMBER_ID }, references: { member } },
+    'fleet.updateRun.create': {
+      input: {
+        fleet: FLEET_ID,
+        name: 'new',
+        strategy: STRATEGY_ID,
+        upgrade: { type: 'Full', kubernetesVersion: '1.34.2' },
+      },
+      references: { fleet, strategy },
+    },
+    'fleet.updateRun.start': { input: { run: RUN_ID }, references: { run } },
+    'fleet.updateRun.stop': { input: { run: RUN_ID }, references: { run } },
+    'fleet.updateRun.skip': {
+      input: { run: RUN_ID, targets: [{ type: 'Stage', name: 'first' }] },
+      references: { run },
+    },
+    'fleet.updateRun.delete': { input: { run: RUN_ID }, references: { run } },
+    'fleet.updateStrategy.apply': {
+      input: { fleet: FLEET_ID, name: 'new', stages: [{ name: 'first', groups: [{ name: 'canary' }] }] },
+      references: { fleet },
+    },
+    'fleet.updateStrategy.delete': { input: { strategy: STRATEGY_ID }, references: { strategy } },
+    'fleet.autoUpgradeProfile.apply': {
+      input: { fleet: FLEET_ID, name: 'new', channel: 'Stable', strategy: STRATEGY_ID },
+      references: { fleet, strategy },
+    },
+    'fleet.autoUpgradeProfile.delete': { input: { profile: PROFILE_ID }, references: { profile } },
+    'fleet.autoUpgradeProfile.generateUpdateRun': { input: { profile: PROFILE_ID }, references: { profile } },
     'fleet.roleAssignment.create': {
       input: { fleet: FLEET_ID, principalId: '33333333-0000-0000-0000-000000000003' },
       references: { fleet },
@@ -108,7 +151,13 @@ describeSystem('fleet', {
     const arm = new FakeArm();
     arm.set(FLEET_ID, fleetBody());
     arm.set(MEMBER_ID, memberBody());
+    arm.add(updateRunBody(), updateStrategyBody(), autoUpgradeProfileBody());
     arm.add(clusterBody());
+    arm.add(memberBody({ clusterResourceId: thirdCluster, group: 'prod' }, `${FLEET_ID}/members/m2`));
+    arm.set(`${CLUSTER_ID}/upgradeProfiles/default`, {
+      properties: { controlPlaneProfile: { kubernetesVersion: '1.33.5', upgrades: [{ kubernetesVersion: '1.34.2' }] } },
+    });
+    arm.set(thirdCluster, { ...clusterBody(), id: thirdCluster });
     arm.set(otherCluster, { ...clusterBody(), id: otherCluster });
     arm.set(`/subscriptions/${SUBSCRIPTION}/resourceGroups/demo_aks_fleetmng`, { location: 'eastus' });
     arm.set(`/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerService`, { registrationState: 'Registered' });
@@ -133,6 +182,9 @@ describeSystem('fleet', {
       absent: [
         targetOf(`${FLEET_ID}x`, 'Fleet'),
         targetOf(`${MEMBER_ID}x`, 'FleetMember'),
+        targetOf(`${RUN_ID}x`, 'FleetUpdateRun'),
+        targetOf(`${STRATEGY_ID}x`, 'FleetUpdateStrategy'),
+        targetOf(`${PROFILE_ID}x`, 'FleetAutoUpgradeProfile'),
         targetOf(onHub(PLACEMENT, 'other'), 'ClusterResourcePlacement'),
       ],
       clusters: [HUB, CLUSTER_1],

@@ -17,6 +17,7 @@ import { nodeResourceGroup } from '../types/managed-cluster.body.js';
 import { KubernetesApi } from './api/kubernetes.api.js';
 import { KubernetesCluster } from './api/kubernetes.cluster.js';
 import { KubernetesStatusError } from './api/kubernetes-status.error.js';
+import { APP_SERVICE_TYPES, followAppService } from './app-service.objects.js';
 import { installAgents, removeAgents } from './arc.agents.js';
 import type { ArcFeature } from './arc.agents.js';
 import type { AccessAttributes, ClusterAvailability } from './cluster.objects.js';
@@ -64,6 +65,7 @@ const FOLLOWED = new Set(
     CONNECTED_TYPE,
     EXTENSION_TYPE,
     CUSTOM_LOCATION_TYPE,
+    ...APP_SERVICE_TYPES,
   ].map((type) => type.toLowerCase()),
 );
 /** ARM finishes an operation when somebody looks; a client that only watches a cluster should see its nodes come too. */
@@ -398,7 +400,10 @@ export class KubernetesEstate {
       live.cluster.setAvailability(isStopped(record) ? { state: 'down' } : live.wished);
       if (live.life.kind === 'cluster') {
         this.#setPools(live, record);
-        if (record.type === CONNECTED_TYPE) followArc(record, live.cluster.objects, world);
+        if (record.type === CONNECTED_TYPE) {
+          followArc(record, live.cluster.objects, world);
+          followAppService(record, live.cluster.objects, world);
+        }
         this.#wakeHubOf(record);
       }
     }

@@ -11,6 +11,7 @@ import {
   DELETED_AT_ONCE,
   HOST_NAME_BINDING_TYPE,
   WEB_API_VERSIONS,
+  customLocationOf,
   extendedLocationBody,
   refuseOtherExtendedLocation,
   shownLocation,
@@ -63,6 +64,7 @@ export const appCertificateType: ResourceTypeDescriptor = {
     return { writes: [{ id, body: certificate.body, state: 'Deleting' }], removes: [{ id, state: 'Deleting' }] };
   },
   conflict: webConflict,
+  references: (body) => [customLocationOf(body)].filter((key) => key !== undefined),
   present: (certificate) => ({
     ...certificate.body,
     location: shownLocation(textAt(certificate.body, 'location')),

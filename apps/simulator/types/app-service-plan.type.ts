@@ -68,7 +68,7 @@ export const appServicePlanType: ResourceTypeDescriptor = {
   conflict: webConflict,
   references: (body) => {
     const environment = textAt(objectAt(objectAt(body, 'properties'), 'kubeEnvironmentProfile'), 'id');
-    return environment === undefined ? [] : [environment.toLowerCase()];
+    return [environment?.toLowerCase(), customLocationOf(body)].filter((key) => key !== undefined);
   },
   present,
 };

@@ -45,7 +45,7 @@ export const connectedEnvironmentType: ResourceTypeDescriptor = {
     return { writes: [{ id, body: environment.body, state }], removes: [{ id, state }] };
   },
   conflict: containerAppsConflict,
-  references: (body) => [customLocationOf(body) ?? ''].filter((key) => key !== ''),
+  references: (body) => [customLocationOf(body)].filter((key) => key !== undefined),
 };
 
 function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {

@@ -51,7 +51,7 @@ export const containerAppType: ResourceTypeDescriptor = {
   conflict: containerAppsConflict,
   references: (body) => {
     const environment = environmentIdOf(objectAt(body, 'properties'));
-    return environment === undefined ? [] : [environment.toLowerCase()];
+    return [environment?.toLowerCase(), customLocationOf(body)].filter((key) => key !== undefined);
   },
   present,
 };

@@ -58,7 +58,7 @@ export const kubeEnvironmentType: ResourceTypeDescriptor = {
     return { writes: [{ id, body: environment.body, state }], removes: [{ id, state }] };
   },
   conflict: webConflict,
-  references: (body) => [customLocationOf(body) ?? ''].filter((key) => key !== ''),
+  references: (body) => [customLocationOf(body)].filter((key) => key !== undefined),
 };
 
 function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {

@@ -77,7 +77,7 @@ export const webAppType: ResourceTypeDescriptor = {
   conflict: webConflict,
   references: (body) => {
     const plan = textAt(objectAt(body, 'properties'), 'serverFarmId');
-    return plan === undefined ? [] : [plan.toLowerCase()];
+    return [plan?.toLowerCase(), customLocationOf(body)].filter((key) => key !== undefined);
   },
   present,
 };

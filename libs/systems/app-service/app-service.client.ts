@@ -10,6 +10,8 @@ import { HOST_NAME_BINDING_TYPE, WEB_APP_CONFIG_TYPE, WEB_APP_TYPE } from './app
 
 const COLUMNS = 'id, name, type, location, resourceGroup, subscriptionId, kind, sku, identity, extendedLocation, tags, properties';
 
+export type AppServiceAzure = Pick<Azure, 'arm' | 'resourceGraph' | 'endpoint'>;
+
 /**
  * The calls to App Service and to Container Apps, without decisions. Raw on purpose: the generated clients send of an
  * extended location the name alone, without which ARM takes the request for one about something else, and drop what they
@@ -18,8 +20,13 @@ const COLUMNS = 'id, name, type, location, resourceGroup, subscriptionId, kind, 
 export class AppServiceClient {
   readonly arm: ArmClient;
 
-  constructor(private readonly azure: Pick<Azure, 'arm' | 'resourceGraph'>) {
+  constructor(private readonly azure: AppServiceAzure) {
     this.arm = azure.arm;
+  }
+
+  /** A simulator goes on with what Azure itself has ended. */
+  get isSimulated(): boolean {
+    return this.azure.endpoint.isLoopback;
   }
 
   /** The objects of one type in a subscription, as Resource Graph knows them. */

@@ -26,6 +26,10 @@ export interface WantedObject {
   body(): Promise<JsonObject>;
   /** What of an object that is there cannot be changed to what is wanted, as evidence. */
   difference(body: JsonObject): JsonObject | undefined;
+  /** What of a settled object is still to be changed; undefined where nothing is. */
+  amendment?(body: JsonObject): ((body: JsonObject) => void) | undefined;
+  /** Some objects say that they have failed elsewhere than in their state. */
+  fault?(body: JsonObject): ControlError | undefined;
 }
 
 /** The states of an object that is going away. */
@@ -45,6 +49,8 @@ export function runWanted(
       read: () => client.get(wanted.id, context),
       judge: (reading) => judgeWanted(wanted, reading),
       write: async (reading) => {
+        const amend = reading.state === 'found' ? wanted.amendment?.(reading.body) : undefined;
+        if (reading.state === 'found' && amend !== undefined) return client.change(wanted.id, reading, amend, context);
         const body = await wanted.body();
         return reading.state === 'missing'
           ? client.put(wanted.id, body, context)
@@ -68,8 +74,13 @@ export function judgeWanted(wanted: WantedObject, reading: ArmReading): DesiredS
   const phase = phaseOf(state);
   switch (phase) {
     case 'succeeded':
-    case 'unknown':
-      return { verdict: 'reached', message: `${wanted.what} is there.` };
+    case 'unknown': {
+      const fault = wanted.fault?.(reading.body);
+      if (fault !== undefined) return { verdict: 'failed', error: fault };
+      return wanted.amendment?.(reading.body) === undefined
+        ? { verdict: 'reached', message: `${wanted.what} is there.` }
+        : { verdict: 'different' };
+    }
     case 'moving':
       return GOING.has(state?.toLowerCase() ?? '')
         ? { verdict: 'busy', message: `${wanted.what} is being deleted.` }
@@ -108,7 +119,7 @@ export async function verifyWanted(
     case 'failed':
       return { verdict: 'missed', message: verdict.error.message };
     case 'different':
-      return { verdict: 'missed', message: `${wanted.what} is not there.` };
+      return { verdict: 'missed', message: `${wanted.what} is not there as it was asked for.` };
     default:
       return assertNever(verdict);
   }

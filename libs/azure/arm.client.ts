@@ -37,6 +37,8 @@ export interface ArmWriteOptions {
   ifMatch?: string;
   /** `*`: only where nothing is there yet. */
   ifNoneMatch?: '*';
+  /** Further parameters of the query. */
+  query?: Readonly<Record<string, string>>;
 }
 
 export interface ArmWriteAnswer {
@@ -260,7 +262,7 @@ export class ArmClient {
     options: ArmWriteOptions,
   ): Promise<ArmWriteAnswer> {
     const action = `${method} ${shown(path)}`;
-    const url = this.options.endpoint.url(path, apiVersion);
+    const url = this.options.endpoint.url(path, apiVersion, options.query);
     const response = await this.#request(method, url, context, {
       ...(body === undefined ? {} : { body }),
       headers: {

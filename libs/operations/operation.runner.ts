@@ -1,4 +1,4 @@
-import { ControlError, storedProblem } from '#libs/kernel/control-error.js';
+import { ControlError, storedProblem, type Diagnosis } from '#libs/kernel/control-error.js';
 import type { Json } from '#libs/kernel/json.js';
 import type { SecretVault } from '#libs/kernel/secret-vault.js';
 import { type Database, isPassingDatabaseFault } from '#libs/database/database.js';
@@ -171,6 +171,7 @@ export class OperationRunner {
         const error = new ControlError('PREFLIGHT_FAILED', faults.map((finding) => finding.message).join(' '), {
           externalCode: faults.map((finding) => finding.code).join(','),
           ...(remedies.length === 0 ? {} : { remedy: remedies.join(' ') }),
+          ...diagnosisOf(faults),
         });
         return { next: 'leave', outcome: await this.#fail(claim, error, signal, PREFLIGHT_STEP, { findings }) };
       }
@@ -493,6 +494,14 @@ export class OperationRunner {
     const next = await this.operations.findNextPending(transaction, operation.lockKey);
     if (next !== undefined) await this.jobs.schedule(transaction, next, 0);
   }
+}
+
+/** Of the first fault that an operation mends. */
+function diagnosisOf(faults: readonly Finding[]): { diagnosis?: Diagnosis } {
+  const fault = faults.find(({ operations = [] }) => operations.length > 0);
+  if (fault === undefined) return {};
+  const { code, message, evidence, operations = [] } = fault;
+  return { diagnosis: { code, cause: message, evidence, operations } };
 }
 
 function wordsOfAbort({ reason }: AbortSignal): string {

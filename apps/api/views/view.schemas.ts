@@ -2,6 +2,8 @@ import { z } from 'zod';
 import {
   CONTROL_ERRORS,
   type ControlErrorCode,
+  type Diagnosis,
+  type RemedyOperation,
   type StoredProblem,
   type Violation,
 } from '#libs/kernel/control-error.js';
@@ -73,11 +75,36 @@ const violation = z
   })
   .meta({ id: 'Violation', description: 'One faulty part of a request.' }) satisfies z.ZodType<Violation>;
 
+const remedyOperation = z
+  .object({
+    type: z.string().describe('The operation type.'),
+    input: jsonObject.describe('Its input, ready to be sent.'),
+  })
+  .meta({
+    id: 'RemedyOperation',
+    description: 'An operation that mends something.',
+  }) satisfies z.ZodType<RemedyOperation>;
+
+const diagnosis = z
+  .object({
+    code: z.string().describe('Stable, in upper snake case, documented with the operation type.'),
+    cause: z.string().describe('What is behind it, in one sentence.'),
+    evidence: jsonObject.describe('The observed values that this rests on.'),
+    operations: z
+      .array(remedyOperation)
+      .describe('What mends it, to be started one after the other; empty where people have to do it.'),
+  })
+  .meta({
+    id: 'Diagnosis',
+    description: 'A failure that is known: what is behind it, and what mends it.',
+  }) satisfies z.ZodType<Diagnosis>;
+
 export const storedProblem = z
   .object({
     code: errorCode.describe('Stable, for programs.'),
     message: z.string().describe('What happened, in words.'),
     remedy: z.string().exactOptional().describe('What can be done about it.'),
+    diagnosis: diagnosis.exactOptional().describe('What is known about a failure of this kind.'),
     externalCode: z.string().exactOptional().describe('The code that the outside system gave.'),
     violations: z.array(violation).exactOptional().describe('The faulty parts of the request.'),
   })
@@ -277,6 +304,7 @@ const finding = z
     message: z.string().describe('What was found.'),
     evidence: jsonObject.describe('The observed values that the finding rests on.'),
     remedy: z.string().exactOptional().describe('What can be done about it.'),
+    operations: z.array(remedyOperation).exactOptional().describe('What mends it, to be started one after the other.'),
   })
   .meta({ id: 'Finding', description: 'What a check before the operation found.' });
 

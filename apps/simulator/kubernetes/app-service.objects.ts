@@ -99,7 +99,9 @@ function systemObjects(cluster: StoredResource, world: ResourceWorld): ObjectDra
     if (!isOurs || !isSucceeded(extension) || namespace === undefined) return [];
     const named = (part: string) => `${extension.name}-k8se-${part}`;
     return [
-      ...Object.entries(SYSTEM_DEPLOYMENTS).map(([part, replicas]) => workload('Deployment', named(part), namespace, replicas)),
+      ...Object.entries(SYSTEM_DEPLOYMENTS).map(([part, replicas]) =>
+        workload('Deployment', named(part), namespace, replicas),
+      ),
       ...SYSTEM_DAEMON_SETS.map((part) => workload('DaemonSet', named(part), namespace, undefined)),
       envoyService(named('envoy'), namespace, textAt(settings, 'loadBalancerIp')),
       {
@@ -112,7 +114,12 @@ function systemObjects(cluster: StoredResource, world: ResourceWorld): ObjectDra
   });
 }
 
-function workload(kind: 'Deployment' | 'DaemonSet', name: string, namespace: string, replicas: number | undefined): ObjectDraft {
+function workload(
+  kind: 'Deployment' | 'DaemonSet',
+  name: string,
+  namespace: string,
+  replicas: number | undefined,
+): ObjectDraft {
   const labels = { app: name };
   return {
     apiVersion: 'apps/v1',
@@ -183,11 +190,17 @@ function objectsOf(site: StoredResource, namespace: string, world: ResourceWorld
     { name: 'WEBSITE_HOSTNAME', value: textAt(properties, 'defaultHostName') ?? '' },
   ];
   const secrets = Object.fromEntries(
-    Object.entries(settings).map(([key, value]) => [key, Buffer.from(String(value)).toString('base64')]),
+    Object.keys(settings).map((key) => [key, Buffer.from(textAt(settings, key) ?? '').toString('base64')]),
   );
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
-    { apiVersion: 'v1', kind: 'Secret', metadata: { ...metadata, name: `${name}-secrets` }, type: 'Opaque', data: secrets },
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { ...metadata, name: `${name}-secrets` },
+      type: 'Opaque',
+      data: secrets,
+    },
     {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
@@ -242,5 +255,7 @@ function replicasOf(properties: JsonObject, config: JsonObject, settings: JsonOb
 function imageOf(linuxFxVersion: string): string {
   const [kind = '', version = ''] = linuxFxVersion.split('|');
   if (kind.toLowerCase() === 'docker') return version;
-  return version === '' ? 'mcr.microsoft.com/appsvc/staticsite:latest' : `mcr.microsoft.com/appsvc/${kind.toLowerCase()}:${version}`;
+  return version === ''
+    ? 'mcr.microsoft.com/appsvc/staticsite:latest'
+    : `mcr.microsoft.com/appsvc/${kind.toLowerCase()}:${version}`;
 }

@@ -88,12 +88,12 @@ export function refuseOtherExtendedLocation(
 ): void {
   const present = customLocationOf(existing?.body);
   if (existing === undefined || present === customLocationOf(requested)) return;
-  const { name, type } = objectAt(existing.body, 'extendedLocation');
-  const here = present === undefined ? '' : `extended location '${String(type)}': '${String(name)}' of `;
+  const place = objectAt(existing.body, 'extendedLocation');
+  const here = `extended location '${textAt(place, 'type') ?? ''}': '${textAt(place, 'name') ?? ''}' of `;
   throw new ArmError(
     409,
     'InvalidResourceLocation',
-    `The resource '${id.name}' already exists in ${here}location '${textAt(existing.body, 'location')}'. A resource with ` +
+    `The resource '${id.name}' already exists in ${present === undefined ? '' : here}location '${textAt(existing.body, 'location')}'. A resource with ` +
       `the same name cannot be created in location '${textAt(requested, 'location')}'. Please select a new resource name.`,
     { gateway: true },
   );
@@ -185,7 +185,7 @@ export function withoutState(properties: JsonObject): JsonObject {
   return rest;
 }
 
-/** @throws ArmError InvalidRequestContent for an id that is none. */
+/** The id in a member; undefined where there is none, or none that ARM could have given. */
 export function idAt(properties: JsonObject, member: string): ArmId | undefined {
   const text = textAt(properties, member);
   return text === undefined ? undefined : ArmId.tryParse(text);

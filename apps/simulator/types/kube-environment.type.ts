@@ -1,4 +1,4 @@
-import { ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
+import { type ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { deterministicHex } from '../deterministic-id.js';
 import { mergePatch, objectAt, omit, textAt } from '../json-merge.js';

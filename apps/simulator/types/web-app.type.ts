@@ -184,9 +184,9 @@ function childrenWrites(id: ArmId, sent: JsonObject, world: ResourceWorld): Plan
     const config = omit(sent.siteConfig, ['appSettings']);
     if (Object.keys(config).length > 0) writes.push(planned(id.child('config', 'web'), config));
     if (sent.siteConfig.appSettings !== undefined) {
-      const settings = objectsAt(sent.siteConfig, 'appSettings').map(({ name, value }): [string, Json] => [
-        String(name),
-        value ?? '',
+      const settings = objectsAt(sent.siteConfig, 'appSettings').map((setting): [string, Json] => [
+        textAt(setting, 'name') ?? '',
+        textAt(setting, 'value') ?? '',
       ]);
       writes.push(planned(id.child('config', 'appsettings'), Object.fromEntries(settings)));
     }

@@ -8,7 +8,8 @@ import { changedBody } from '#libs/azure/raw-change.js';
 import type { GraphOutcome, GraphPage } from '#libs/azure/resource-graph.client.js';
 import { HOST_NAME_BINDING_TYPE, WEB_APP_CONFIG_TYPE, WEB_APP_TYPE } from './app-service.kinds.js';
 
-const COLUMNS = 'id, name, type, location, resourceGroup, subscriptionId, kind, sku, identity, extendedLocation, tags, properties';
+const COLUMNS =
+  'id, name, type, location, resourceGroup, subscriptionId, kind, sku, identity, extendedLocation, tags, properties';
 
 export type AppServiceAzure = Pick<Azure, 'arm' | 'resourceGraph' | 'endpoint'>;
 
@@ -114,8 +115,8 @@ export class AppServiceClient {
 
   /** Azure takes the plan of the last web app away with it, unless it is told not to. */
   deleteWebApp(webApp: ArmId, deleteEmptyPlan: boolean, context: AzureCallContext): Promise<ArmWriteAnswer> {
-    const path = `${webApp.toString()}?deleteEmptyServerFarm=${String(deleteEmptyPlan)}`;
-    return this.arm.delete(path, armApiVersion(WEB_APP_TYPE), context);
+    const query = { deleteEmptyServerFarm: String(deleteEmptyPlan) };
+    return this.arm.delete(webApp, armApiVersion(WEB_APP_TYPE), context, { query });
   }
 
   getResourceGroup(subscriptionId: string, resourceGroup: string, context: AzureCallContext): Promise<ArmReading> {

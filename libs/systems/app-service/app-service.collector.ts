@@ -128,7 +128,9 @@ export class AppServiceCollector implements Collector {
         const known = new Map<JsonObject, Observation[]>();
         for (let start = 0; start < items.length; start += AT_ONCE) {
           const part = items.slice(start, start + AT_ONCE);
-          const observed = await Promise.all(part.map((item) => this.#tryObserve(item, { observedAt, source }, places, context)));
+          const observed = await Promise.all(
+            part.map((item) => this.#tryObserve(item, { observedAt, source }, places, context)),
+          );
           for (const [index, result] of observed.entries()) {
             if (result instanceof ControlError) unreadable ??= result;
             else known.set(part[index]!, result);

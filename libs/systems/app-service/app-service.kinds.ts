@@ -298,7 +298,11 @@ export const appServiceKinds: readonly KindDefinition[] = [
 ];
 
 /** @param place where its custom location is; undefined where that is not known, or there is none. */
-export function observeKubeEnvironment(body: JsonObject, place: PlaceInCluster | undefined, reading: Reading): Observation {
+export function observeKubeEnvironment(
+  body: JsonObject,
+  place: PlaceInCluster | undefined,
+  reading: Reading,
+): Observation {
   const properties = rawObject(body, 'properties') ?? {};
   return placedObservation(body, kubeEnvironmentKind.name, environmentHealth(properties), [], place, reading);
 }
@@ -308,9 +312,7 @@ export function observePlan(body: JsonObject, place: PlaceInCluster | undefined,
   const health = provisioningHealth(rawText(properties, 'provisioningState'), null, null);
   const environment = idOf(rawText(properties, 'kubeEnvironmentProfile', 'id'), KUBE_ENVIRONMENT_TYPE);
   const claims: RelationClaim[] =
-    environment === undefined
-      ? []
-      : [{ type: 'runsOn', from: armIdOf(body).canonical, to: environment.canonical }];
+    environment === undefined ? [] : [{ type: 'runsOn', from: armIdOf(body).canonical, to: environment.canonical }];
   return placedObservation(body, appServicePlanKind.name, health, claims, place, reading);
 }
 
@@ -365,9 +367,7 @@ export function observeHostNameBinding(body: JsonObject, webApp: Observation, re
 export function observeCertificate(body: JsonObject, place: PlaceInCluster | undefined, reading: Reading): Observation {
   const expires = Date.parse(rawText(body, 'properties', 'expirationDate') ?? '');
   const isOver = expires <= reading.observedAt.getTime();
-  const health: Health = isOver
-    ? { state: 'Degraded', reason: 'It has expired.' }
-    : { state: 'Healthy', reason: null };
+  const health: Health = isOver ? { state: 'Degraded', reason: 'It has expired.' } : { state: 'Healthy', reason: null };
   return placedObservation(body, appCertificateKind.name, health, [], place, reading);
 }
 
@@ -415,7 +415,8 @@ function webAppHealth(properties: JsonObject): Health {
     return { state: 'Progressing', reason: 'An operation runs on it.' };
   }
   const availability = rawText(properties, 'availabilityState')?.toLowerCase() ?? 'normal';
-  if (availability !== 'normal') return { state: 'Degraded', reason: `Azure reports its availability as ${availability}.` };
+  if (availability !== 'normal')
+    return { state: 'Degraded', reason: `Azure reports its availability as ${availability}.` };
   switch (state?.toLowerCase()) {
     case 'running':
       return { state: 'Healthy', reason: null };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ArmId } from '#libs/kernel/arm-id.js';
+import { type ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { Secret } from '#libs/kernel/secret.js';
@@ -16,7 +16,6 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
-import { mendAndRetry } from '../contract/ready-operation.js';
 import { rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import { hostName, resourceGroupName, siblingOf } from './app-service.inputs.js';
@@ -33,14 +32,7 @@ import type { AppServiceParts } from './app-service.parts.js';
 import { covers, readPfx, type PfxCertificate } from './pfx.js';
 import { PlaceReader } from './place.reader.js';
 import { present } from './wanted-object.js';
-import {
-  isOtherPlace,
-  observeReading,
-  placeMembers,
-  readWebApp,
-  theWebApp,
-  webAppIdOf,
-} from './web-app.reading.js';
+import { isOtherPlace, observeReading, placeMembers, readWebApp, theWebApp, webAppIdOf } from './web-app.reading.js';
 
 const uploadInput = z.strictObject({
   plan: resourceReference('The plan of the web apps that the certificate is for: the certificate lies where it lies'),
@@ -105,7 +97,8 @@ async function preflightUpload(parts: AppServiceParts, context: OperationContext
   }
   const reading = readPfx(...contentOf(context));
   if (reading.state === 'unreadable') {
-    if (reading.why === 'password') say('PASSWORD_WRONG', 'error', {}, 'Give the password that the file was written with.');
+    if (reading.why === 'password')
+      say('PASSWORD_WRONG', 'error', {}, 'Give the password that the file was written with.');
     else say('PFX_UNREADABLE', 'error', {}, 'Export the certificate with its key as PKCS #12, and give it as base64.');
     return findings;
   }
@@ -257,18 +250,29 @@ async function preflightBind(parts: AppServiceParts, context: OperationContext<B
   ]);
   if (webApp === undefined) say('WEB_APP_NOT_FOUND', 'error', { webApp: webAppIdOf(context).toString() });
   if (certificate.state === 'missing') {
-    say('CERTIFICATE_NOT_FOUND', 'error', { certificate: given.toString() }, 'Upload it: appService.certificate.upload.');
+    say(
+      'CERTIFICATE_NOT_FOUND',
+      'error',
+      { certificate: given.toString() },
+      'Upload it: appService.certificate.upload.',
+    );
   }
   if (webApp === undefined || certificate.state === 'missing') return findings;
   const host = webApp.properties.hosts.find(({ name }) => name.toLowerCase() === wanted);
   if (host === undefined) {
-    const input = { webApp: webApp.id.toString(), hostName: wanted };
-    const remedy = mendAndRetry({ type: 'appService.hostName.add', input });
-    say('HOST_NAME_NOT_BOUND', 'error', { hostName: wanted, hostNames: webApp.properties.hosts.map(({ name }) => name) }, remedy);
+    const evidence = { hostName: wanted, hostNames: webApp.properties.hosts.map(({ name }) => name) };
+    say('HOST_NAME_NOT_BOUND', 'error', evidence, 'Add the host name to the web app first.', [
+      { type: 'appService.hostName.add', input: { webApp: webApp.id.toString(), hostName: wanted } },
+    ]);
   }
   const names = rawTexts(certificate.body, 'properties', 'hostNames');
   if (names.length > 0 && !covers(names, wanted)) {
-    say('HOST_NAME_NOT_COVERED', 'error', { hostName: wanted, covered: names }, 'Use a certificate for this host name.');
+    say(
+      'HOST_NAME_NOT_COVERED',
+      'error',
+      { hostName: wanted, covered: names },
+      'Use a certificate for this host name.',
+    );
   }
   const [here, there] = [customLocationOf(webApp.body), customLocationOf(certificate.body)];
   if (here?.canonical !== there?.canonical) {
@@ -320,21 +324,29 @@ async function runBind(parts: AppServiceParts, context: StepContext<BindInput>):
     );
   } catch (error) {
     if (!isOtherPlace(error)) throw error;
-    return { outcome: 'failed', error: otherPlaceError(error, context), output: { hostName: name, sent: place } };
+    return {
+      outcome: 'failed',
+      error: otherPlaceError(error, context, place),
+      output: { hostName: name, sent: place },
+    };
   }
 }
 
 /** Somebody has written the web app meanwhile without its extended location, or ARM has lost it out of sight. */
-function otherPlaceError(error: ControlError, { input }: StepContext<BindInput>): ControlError {
-  const remedy = mendAndRetry({ type: 'appService.certificate.bind', input: { ...input } }).replace(
-    ', then start this operation again',
-    ': it reads the place of the web app anew, and sends its extended location along',
-  );
-  return new ControlError(
-    'AZURE_CONFLICT',
-    `ARM took the request for one about another web app of the same name, since it did not find the extended location in it. ${error.message}`,
-    { remedy, ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }) },
-  );
+function otherPlaceError(error: ControlError, { input }: StepContext<BindInput>, place: JsonObject): ControlError {
+  const cause =
+    'ARM took the request for one about another web app of the same name, since it did not find the extended location of this one in it.';
+  return new ControlError('AZURE_CONFLICT', `${cause} ${error.message}`, {
+    remedy: 'Bind the certificate again: the place of the web app is read anew, and sent along.',
+    diagnosis: {
+      code: 'OTHER_EXTENDED_LOCATION',
+      cause,
+      evidence: { webApp: input.webApp, sent: place, said: error.message },
+      operations: [{ type: 'appService.certificate.bind', input: { ...input } }],
+    },
+    ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),
+    cause: error,
+  });
 }
 
 async function verifyBind(parts: AppServiceParts, context: OperationContext<BindInput>): Promise<Verification> {

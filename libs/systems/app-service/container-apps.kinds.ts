@@ -102,12 +102,14 @@ export function observeConnectedEnvironment(
   return placedObservation(body, connectedEnvironmentKind.name, healthOf(body), [], place, reading);
 }
 
-export function observeContainerApp(body: JsonObject, place: PlaceInCluster | undefined, reading: Reading): Observation {
+export function observeContainerApp(
+  body: JsonObject,
+  place: PlaceInCluster | undefined,
+  reading: Reading,
+): Observation {
   const environment = idOf(environmentIdOf(rawObject(body, 'properties') ?? {}), CONNECTED_ENVIRONMENT_TYPE);
   const claims: RelationClaim[] =
-    environment === undefined
-      ? []
-      : [{ type: 'runsOn', from: armIdOf(body).canonical, to: environment.canonical }];
+    environment === undefined ? [] : [{ type: 'runsOn', from: armIdOf(body).canonical, to: environment.canonical }];
   return placedObservation(body, containerAppKind.name, healthOf(body), claims, place, reading);
 }
 

@@ -7,7 +7,13 @@ import { referencedArmId } from '../contract/arm-reference.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter } from '../contract/finding-reporter.js';
 import type { Observation } from '../contract/observation.js';
-import type { OperationContext, OperationDefinition, StepContext, StepOutcome, Verification } from '../contract/operation-definition.js';
+import type {
+  OperationContext,
+  OperationDefinition,
+  StepContext,
+  StepOutcome,
+  Verification,
+} from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawInteger, rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
@@ -24,7 +30,15 @@ import {
 } from './container-apps.kinds.js';
 import { PlaceReader } from './place.reader.js';
 import { CUSTOM_LOCATION_KIND } from './placement.js';
-import { locationOf, present, runRemoval, runWanted, verifyRemoval, verifyWanted, type WantedObject } from './wanted-object.js';
+import {
+  locationOf,
+  present,
+  runRemoval,
+  runWanted,
+  verifyRemoval,
+  verifyWanted,
+  type WantedObject,
+} from './wanted-object.js';
 import { placeMembers } from './web-app.reading.js';
 
 const CONTAINER_APPS_EXTENSION = 'microsoft.app.environment';
@@ -59,7 +73,8 @@ export function createConnectedEnvironment(parts: AppServiceParts): OperationDef
   return {
     type: 'containerApps.environment.create',
     title: 'Create a Container Apps environment on Arc',
-    description: 'Creates an environment of Container Apps on a custom location: the successor of App Service on Kubernetes.',
+    description:
+      'Creates an environment of Container Apps on a custom location: the successor of App Service on Kubernetes.',
     permission: 'containerApps/environments/write',
     input: environmentInput,
     references: { customLocation: [CUSTOM_LOCATION_KIND] },
@@ -107,7 +122,9 @@ async function preflightEnvironment(
     const remedy = 'Register it: `az provider register --namespace Microsoft.App`; it takes some minutes.';
     say('PROVIDER_NOT_REGISTERED', 'error', { registrationState }, remedy);
   }
-  const extensions = rawTexts(place.body, 'properties', 'clusterExtensionIds').flatMap((id) => ArmId.tryParse(id) ?? []);
+  const extensions = rawTexts(place.body, 'properties', 'clusterExtensionIds').flatMap(
+    (id) => ArmId.tryParse(id) ?? [],
+  );
   const types: string[] = [];
   for (const id of extensions) {
     const extension = await client.get(id, context);
@@ -118,7 +135,8 @@ async function preflightEnvironment(
     say('EXTENSION_MISSING', 'error', { extensionTypes: types }, remedy);
   }
   const id = siblingOf(placeId, CONNECTED_ENVIRONMENT_TYPE, context.input.name, context.input.resourceGroup);
-  if ((await client.get(id, context)).state === 'found') say('ENVIRONMENT_EXISTS', 'info', { environment: id.toString() });
+  if ((await client.get(id, context)).state === 'found')
+    say('ENVIRONMENT_EXISTS', 'info', { environment: id.toString() });
   return findings;
 }
 
@@ -160,10 +178,22 @@ async function observed(
 
 const appInput = z.strictObject({
   environment: resourceReference('The environment of Container Apps'),
-  name: appName(LONGEST_APP_NAME).describe('The name of the container app: 1 to 32 lower-case letters, digits and hyphens.'),
+  name: appName(LONGEST_APP_NAME).describe(
+    'The name of the container app: 1 to 32 lower-case letters, digits and hyphens.',
+  ),
   resourceGroup: resourceGroupName.optional().describe('The resource group; that of the environment where absent.'),
-  image: z.string().min(1).max(500).regex(/^\S+$/, 'must be an image').describe('The image that runs: `mcr.microsoft.com/k8se/quickstart:latest`.'),
-  targetPort: z.int().min(1).max(65_535).optional().describe('The port that it listens on; it takes no requests where absent.'),
+  image: z
+    .string()
+    .min(1)
+    .max(500)
+    .regex(/^\S+$/, 'must be an image')
+    .describe('The image that runs: `mcr.microsoft.com/k8se/quickstart:latest`.'),
+  targetPort: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe('The port that it listens on; it takes no requests where absent.'),
   external: z.boolean().default(true).describe('Whether it takes requests from outside of its environment.'),
   cpu: z.number().min(0.25).max(4).default(0.5).describe('The share of a core that each replica asks for. Cores.'),
   memoryGi: z.number().min(0.5).max(8).default(1).describe('The memory that each replica asks for. Gibibytes.'),
@@ -364,7 +394,8 @@ export function scaleContainerApp(parts: AppServiceParts): OperationDefinition<t
     async verify(context): Promise<Verification> {
       const id = containerAppOf(context);
       const reading = await client.get(id, context);
-      if (reading.state === 'missing') return { verdict: 'missed', message: 'The container app is not there any more.' };
+      if (reading.state === 'missing')
+        return { verdict: 'missed', message: 'The container app is not there any more.' };
       const state = rawText(reading.body, 'properties', 'provisioningState');
       if (provisioningPhase(state) === 'moving') {
         const message = `The container app ${id.name} is ${state}.`;

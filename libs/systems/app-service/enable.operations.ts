@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { ArmId } from '#libs/kernel/arm-id.js';
-import { ControlError } from '#libs/kernel/control-error.js';
+import { type ArmId } from '#libs/kernel/arm-id.js';
+import { ControlError, type Diagnosis, type RemedyOperation } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { Secret } from '#libs/kernel/secret.js';
 import { CUSTOM_LOCATION_TYPE } from '#libs/azure/custom-location.js';
@@ -15,7 +15,6 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
-import { mendAndRetry, readyOperation } from '../contract/ready-operation.js';
 import { rawInteger, rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import { hostLabel, resourceGroupName, siblingOf, tagsInput } from './app-service.inputs.js';
@@ -48,10 +47,16 @@ const dnsLabel = z
 
 const enableInput = z.strictObject({
   cluster: resourceReference('The connected cluster'),
-  name: hostLabel(LONGEST_ENVIRONMENT_NAME).describe('The name of the environment, and of the cluster in the settings of the extension.'),
-  namespace: dnsLabel.default('appservice-ns').describe('The namespace of the cluster for App Service and its web apps.'),
+  name: hostLabel(LONGEST_ENVIRONMENT_NAME).describe(
+    'The name of the environment, and of the cluster in the settings of the extension.',
+  ),
+  namespace: dnsLabel
+    .default('appservice-ns')
+    .describe('The namespace of the cluster for App Service and its web apps.'),
   extensionName: dnsLabel.default('appservice-ext').describe('The name of the cluster extension.'),
-  customLocationName: dnsLabel.optional().describe('The name of the custom location; that of the namespace where absent.'),
+  customLocationName: dnsLabel
+    .optional()
+    .describe('The name of the custom location; that of the namespace where absent.'),
   resourceGroup: resourceGroupName
     .optional()
     .describe('The resource group of the custom location and the environment; that of the cluster where absent.'),
@@ -59,13 +64,10 @@ const enableInput = z.strictObject({
   logAnalyticsCustomerId: z
     .uuid()
     .optional()
-    .describe('The id of the Log Analytics workspace for the logs of the apps. It can be given at the installation only.'),
-  logAnalyticsSharedKey: z
-    .string()
-    .min(1)
-    .max(1000)
-    .optional()
-    .describe('The key of the workspace. It is write-only.'),
+    .describe(
+      'The id of the Log Analytics workspace for the logs of the apps. It can be given at the installation only.',
+    ),
+  logAnalyticsSharedKey: z.string().min(1).max(1000).optional().describe('The key of the workspace. It is write-only.'),
   tags: tagsInput.describe('The Azure tags of the environment.'),
 });
 type EnableInput = z.output<typeof enableInput>;
@@ -146,7 +148,12 @@ async function preflightEnable(parts: AppServiceParts, context: OperationContext
   const say = findingReporter(enableFindings, findings);
   const key = context.secrets.logAnalyticsSharedKey ?? input.logAnalyticsSharedKey;
   if ((input.logAnalyticsCustomerId === undefined) !== (key === undefined)) {
-    say('LOG_KEY_MISSING', 'error', { logAnalyticsCustomerId: input.logAnalyticsCustomerId ?? null }, 'Give both or none.');
+    say(
+      'LOG_KEY_MISSING',
+      'error',
+      { logAnalyticsCustomerId: input.logAnalyticsCustomerId ?? null },
+      'Give both or none.',
+    );
   }
   const cluster = await client.get(ids.cluster, context);
   if (cluster.state === 'missing') {
@@ -155,7 +162,12 @@ async function preflightEnable(parts: AppServiceParts, context: OperationContext
   }
   const connectivity = rawText(cluster.body, 'properties', 'connectivityStatus');
   if (connectivity !== 'Connected') {
-    say('CLUSTER_NOT_CONNECTED', 'error', { connectivityStatus: connectivity }, 'See that the agents of Arc run in the cluster.');
+    say(
+      'CLUSTER_NOT_CONNECTED',
+      'error',
+      { connectivityStatus: connectivity },
+      'See that the agents of Arc run in the cluster.',
+    );
   }
   const location = locationOf(cluster.body, `The cluster ${ids.cluster.name}`);
   if (!['eastus', 'westeurope'].includes(location)) say('REGION_NOT_SUPPORTED', 'error', { location });
@@ -193,9 +205,11 @@ async function judgeExtensions(
       const id = armIdOf(body);
       installed = true;
       if (id.canonical === ids.extension.canonical) continue;
-      const input = asJson({ ...context.input, extensionName: id.name });
-      const remedy = readyOperation({ type: 'appService.enable', input });
-      say('EXTENSION_ELSEWHERE', 'error', { extension: id.toString() }, remedy);
+      const { logAnalyticsSharedKey: _secret, ...shown } = context.input;
+      const input = asJson({ ...shown, extensionName: id.name });
+      say('EXTENSION_ELSEWHERE', 'error', { extension: id.toString() }, `Name the extension ${id.name}.`, [
+        { type: 'appService.enable', input },
+      ]);
     }
   }
   const evidence = { retiredOn: RETIRED_ON, successor: SUCCESSOR };
@@ -213,7 +227,9 @@ async function judgeCluster(
   try {
     const missing = await missingAgents(parts, ids.cluster, context);
     if (missing.length > 0) {
-      say('CLUSTER_CONNECT_OFF', 'warning', { missing, command: featureCommand(ids.cluster) }, featureRemedy(ids.cluster));
+      const evidence = { missing, command: featureCommand(ids.cluster) };
+      const remedy = 'Switch cluster-connect on; this operation goes on by itself.';
+      say('CLUSTER_CONNECT_OFF', 'warning', evidence, remedy, [featureRemedy(ids.cluster)]);
     }
     for (const service of await listObjects(parts, ids.cluster, 'Service', undefined, context)) {
       const holds = rawObjects(service, 'status', 'loadBalancer', 'ingress').some(
@@ -247,8 +263,8 @@ async function runFeature(parts: AppServiceParts, context: StepContext<EnableInp
     const missing = await missingAgents(parts, cluster, context);
     if (missing.length === 0) return { outcome: 'done', message: 'The feature cluster-connect is on.' };
     const message =
-      `The feature cluster-connect is off (${missing.join(', ')} do not run in ${AGENT_NAMESPACE}). ` +
-      `${featureRemedy(cluster)} Or run: ${featureCommand(cluster)}`;
+      `The feature cluster-connect is off: ${missing.join(' and ')} do not run in ${AGENT_NAMESPACE}. This goes on once ` +
+      `they do: start arc.feature.enable, or run \`${featureCommand(cluster)}\`.`;
     return { outcome: 'wait', message, retryAfterSeconds: parts.client.arm.pollIntervalSeconds };
   } catch (error) {
     if (!(error instanceof ControlError) || error.retryable) throw error;
@@ -296,8 +312,8 @@ function featureCommand({ name, resourceGroup }: ArmId): string {
   return `az connectedk8s enable-features --name ${name} --resource-group ${resourceGroup ?? ''} --features cluster-connect custom-locations`;
 }
 
-function featureRemedy(cluster: ArmId): string {
-  return `${readyOperation({ type: 'arc.feature.enable', input: { cluster: cluster.toString(), features: ['cluster-connect'] } })}; this operation goes on by itself.`;
+function featureRemedy(cluster: ArmId): RemedyOperation {
+  return { type: 'arc.feature.enable', input: { cluster: cluster.toString(), features: ['cluster-connect'] } };
 }
 
 async function runExtension(parts: AppServiceParts, context: StepContext<EnableInput>): Promise<StepOutcome> {
@@ -307,13 +323,23 @@ async function runExtension(parts: AppServiceParts, context: StepContext<EnableI
     if (!(error instanceof ControlError)) throw error;
     const isRetired = /retired/i.test(`${error.externalCode ?? ''} ${error.message}`);
     if (!isRetired) throw error;
-    const told = new ControlError(error.code, `${RETIREMENT_FINDING} ${error.message}`, {
-      remedy: RETIREMENT_REMEDY,
-      externalCode: 'EXTENSION_RETIRED',
-      cause: error,
+    return recognised(error, RETIREMENT_REMEDY, {
+      code: 'EXTENSION_RETIRED',
+      cause: RETIREMENT_FINDING,
+      evidence: { retiredOn: RETIRED_ON, successor: SUCCESSOR, said: error.message },
+      operations: [],
     });
-    return { outcome: 'failed', error: told, output: { retiredOn: RETIRED_ON, successor: SUCCESSOR } };
   }
+}
+
+function recognised(error: ControlError, remedy: string, diagnosis: Diagnosis): StepOutcome {
+  const told = new ControlError(error.code, diagnosis.cause, {
+    remedy,
+    diagnosis,
+    cause: error,
+    ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),
+  });
+  return { outcome: 'failed', error: told, output: diagnosis.evidence };
 }
 
 function extensionOf(context: OperationContext<EnableInput>): WantedObject {
@@ -366,11 +392,15 @@ function extensionOf(context: OperationContext<EnableInput>): WantedObject {
       const status = rawObjects(body, 'properties', 'statuses').find((each) => rawText(each, 'level') === 'Error');
       if (status === undefined) return undefined;
       const words = [rawText(status, 'code'), rawText(status, 'message')].filter((word) => word !== null).join(': ');
-      return new ControlError('AZURE_OPERATION_FAILED', `The extension ${extension.name} has failed in the cluster: ${words}`, {
-        externalCode: rawText(status, 'code') ?? 'InstallationFailed',
-        remedy:
-          'See that the load balancer of the cluster can give the address and that the storage class exists; then start this operation again.',
-      });
+      return new ControlError(
+        'AZURE_OPERATION_FAILED',
+        `The extension ${extension.name} has failed in the cluster: ${words}`,
+        {
+          externalCode: rawText(status, 'code') ?? 'InstallationFailed',
+          remedy:
+            'See that the load balancer of the cluster can give the address and that the storage class exists; then start this operation again.',
+        },
+      );
     },
   };
 }
@@ -387,46 +417,41 @@ async function runCustomLocation(parts: AppServiceParts, context: StepContext<En
   try {
     return await runWanted(parts.client, customLocationOf(parts, context), context);
   } catch (error) {
-    const recognised = error instanceof ControlError ? recognisedRefusal(error, context) : undefined;
-    if (recognised === undefined) throw error;
-    return recognised;
+    const refusal = error instanceof ControlError ? recognisedRefusal(error, context) : undefined;
+    if (refusal === undefined) throw error;
+    return refusal;
   }
 }
 
 /** The two ways in which Azure does not get into a cluster. */
 function recognisedRefusal(error: ControlError, context: StepContext<EnableInput>): StepOutcome | undefined {
   const { cluster } = idsOf(context);
-  if (/no listeners connected for the endpoint/i.test(error.message)) {
-    const told = new ControlError(
-      'AZURE_OPERATION_FAILED',
-      `Azure cannot reach into the cluster ${cluster.name}: nobody listens at its end of the relay, since the feature cluster-connect is off.`,
-      {
-        externalCode: 'CLUSTER_CONNECT_OFF',
-        remedy: mendAndRetry({
-          type: 'arc.feature.enable',
-          input: { cluster: cluster.toString(), features: ['cluster-connect'] },
-        }),
-        cause: error,
-      },
-    );
-    return { outcome: 'failed', error: told, output: { said: error.message, command: featureCommand(cluster) } };
+  const said = error.message;
+  if (/no listeners connected for the endpoint/i.test(said)) {
+    return recognised(error, 'Switch cluster-connect on, then start this operation again.', {
+      code: 'CLUSTER_CONNECT_OFF',
+      cause: `Azure cannot reach into the cluster ${cluster.name}: nobody listens at its end of the relay, since the feature cluster-connect is off.`,
+      evidence: { said, command: featureCommand(cluster) },
+      operations: [featureRemedy(cluster)],
+    });
   }
-  const objectId = /User \\*"([0-9a-f-]{36})\\*" cannot create resource/i.exec(error.message)?.[1];
-  const isForbidden = objectId !== undefined || /does not have the required permissions to create a namespace/i.test(error.message);
-  if (!isForbidden) return undefined;
-  const told = new ControlError(
-    'AZURE_OPERATION_FAILED',
-    `The resource provider of custom locations has no rights in the cluster ${cluster.name}: it may not make namespaces.`,
-    {
-      externalCode: 'CUSTOM_LOCATIONS_FORBIDDEN',
-      remedy: mendAndRetry({
-        type: 'arc.customLocation.grant',
-        input: { cluster: cluster.toString(), ...(objectId === undefined ? {} : { objectId }) },
-      }),
-      cause: error,
-    },
-  );
-  return { outcome: 'failed', error: told, output: { said: error.message, objectId: objectId ?? null } };
+  const objectId = /user \\*"([0-9a-f-]{36})\\*" cannot create resource/i.exec(said)?.[1];
+  const isForbidden = /does not have the required permissions to create a namespace/i.test(said);
+  if (objectId === undefined && !isForbidden) return undefined;
+  return recognised(error, 'Give the provider of custom locations its rights, then start this operation again.', {
+    code: 'PROVIDER_NOT_GRANTED',
+    cause: `The resource provider of custom locations has no rights in the cluster ${cluster.name}: it may not make namespaces.`,
+    evidence: { said, objectId: objectId ?? null },
+    operations:
+      objectId === undefined
+        ? []
+        : [
+            {
+              type: 'arc.customLocation.grant',
+              input: { cluster: cluster.toString(), objectId, role: 'least-privilege' },
+            },
+          ],
+  });
 }
 
 function customLocationOf({ client }: AppServiceParts, context: OperationContext<EnableInput>): WantedObject {
@@ -461,7 +486,9 @@ function customLocationOf({ client }: AppServiceParts, context: OperationContext
       lacksExtension(body)
         ? (changed) => {
             const ids = rawTexts(body, 'properties', 'clusterExtensionIds');
-            Object.assign(rawMember(changed, 'properties') ?? {}, { clusterExtensionIds: [...ids, extension.toString()] });
+            Object.assign(rawMember(changed, 'properties') ?? {}, {
+              clusterExtensionIds: [...ids, extension.toString()],
+            });
           }
         : undefined,
   };

@@ -15,16 +15,10 @@ import type {
   Verification,
 } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
-import { mendAndRetry, readyOperation } from '../contract/ready-operation.js';
 import { rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import { hostLabel, ipAddress, resourceGroupName, siblingOf, tagsInput } from './app-service.inputs.js';
-import {
-  KUBE_ENVIRONMENT_TYPE,
-  PLAN_TYPE,
-  kubeEnvironmentKind,
-  observeKubeEnvironment,
-} from './app-service.kinds.js';
+import { KUBE_ENVIRONMENT_TYPE, PLAN_TYPE, kubeEnvironmentKind, observeKubeEnvironment } from './app-service.kinds.js';
 import type { AppServiceParts } from './app-service.parts.js';
 import { RETIRED_ON, RETIREMENT_FINDING, RETIREMENT_REMEDY, SUCCESSOR } from './lifecycle.js';
 import { PlaceReader } from './place.reader.js';
@@ -45,7 +39,9 @@ const REGIONS = ['eastus', 'westeurope'];
 export const LONGEST_ENVIRONMENT_NAME = 63;
 
 export const environmentOptions = {
-  staticIp: ipAddress.describe('The address that the host names of the web apps lead to: free, and one that the load balancer of the cluster can give.'),
+  staticIp: ipAddress.describe(
+    'The address that the host names of the web apps lead to: free, and one that the load balancer of the cluster can give.',
+  ),
   artifactStorageClass: z
     .string()
     .min(1)
@@ -132,7 +128,12 @@ async function preflightCreate(parts: AppServiceParts, context: OperationContext
   const extension = await findExtension(parts, place.body, context);
   if (extension === undefined) {
     const evidence = { clusterExtensionIds: rawTexts(place.body, 'properties', 'clusterExtensionIds') };
-    say('EXTENSION_MISSING', 'error', evidence, 'Install the extension Microsoft.Web.Appservice and add it to the custom location.');
+    say(
+      'EXTENSION_MISSING',
+      'error',
+      evidence,
+      'Install the extension Microsoft.Web.Appservice and add it to the custom location.',
+    );
   } else judgeExtension(extension, context.input, say);
   await judgeOthers(parts, id, customLocation, context, say);
   return findings;
@@ -157,7 +158,9 @@ async function judgeProvider(
 
 function judgeExtension(extension: JsonObject, input: CreateInput, say: FindingReporter<CreateFinding>): void {
   const state = rawText(extension, 'properties', 'provisioningState');
-  const failure = rawObjects(extension, 'properties', 'statuses').find((status) => rawText(status, 'level') === 'Error');
+  const failure = rawObjects(extension, 'properties', 'statuses').find(
+    (status) => rawText(status, 'level') === 'Error',
+  );
   if (provisioningPhase(state) !== 'succeeded' || failure !== undefined) {
     const evidence = { provisioningState: state, status: failure ?? null };
     say('EXTENSION_NOT_READY', 'error', evidence, 'Wait for the extension, or install it again.');
@@ -165,11 +168,14 @@ function judgeExtension(extension: JsonObject, input: CreateInput, say: FindingR
   const clusterName = rawText(extension, 'properties', 'configurationSettings', 'clusterName');
   if (clusterName?.toLowerCase() !== input.name.toLowerCase()) {
     const { name: _other, ...rest } = input;
-    const remedy =
-      clusterName === null
-        ? 'Install the extension again with the setting clusterName.'
-        : readyOperation({ type: 'appService.environment.create', input: asJson({ ...rest, name: clusterName }) });
-    say('EXTENSION_NAME_MISMATCH', 'error', { clusterName, name: input.name }, remedy);
+    const evidence = { clusterName, name: input.name };
+    if (clusterName === null) {
+      say('EXTENSION_NAME_MISMATCH', 'error', evidence, 'Install the extension again with the setting clusterName.');
+    } else {
+      say('EXTENSION_NAME_MISMATCH', 'error', evidence, `Give the environment the name ${clusterName}.`, [
+        { type: 'appService.environment.create', input: asJson({ ...rest, name: clusterName }) },
+      ]);
+    }
   }
   const loadBalancerIp = rawText(extension, 'properties', 'configurationSettings', 'loadBalancerIp');
   if (loadBalancerIp !== null && loadBalancerIp !== input.staticIp) {
@@ -191,8 +197,10 @@ async function judgeOthers(
       const other = armIdOf(body);
       if (other.equals(id)) say('ENVIRONMENT_EXISTS', 'info', { environment: other.toString() });
       else {
-        const remedy = `Use that one, or delete it first: ${readyOperation({ type: 'appService.environment.delete', input: { environment: other.toString() } })}.`;
-        say('ENVIRONMENT_ELSEWHERE', 'error', { environment: other.toString() }, remedy);
+        const environment = other.toString();
+        say('ENVIRONMENT_ELSEWHERE', 'error', { environment }, 'Use that one, or delete it first.', [
+          { type: 'appService.environment.delete', input: { environment } },
+        ]);
       }
     }
   }
@@ -283,18 +291,18 @@ async function stuckEnvironment(
   const clusterName =
     extension === undefined ? null : rawText(extension, 'properties', 'configurationSettings', 'clusterName');
   if (clusterName === null || clusterName.toLowerCase() === id.name.toLowerCase()) return undefined;
-  const error = new ControlError(
-    'AZURE_OPERATION_FAILED',
-    `The environment ${id.name} waits for ever: the setting clusterName of its extension is ${clusterName}, and the two must be the same.`,
-    {
-      externalCode: 'EXTENSION_NAME_MISMATCH',
-      remedy: mendAndRetry({ type: 'appService.environment.delete', input: { environment: id.toString() } }).replace(
-        'start this operation again',
-        `create the environment by the name ${clusterName}`,
-      ),
+  const evidence = { environment: id.toString(), provisioningState: state, clusterName };
+  const cause = `The environment ${id.name} waits for ever: the setting clusterName of its extension is ${clusterName}, and the two must be the same.`;
+  const error = new ControlError('AZURE_OPERATION_FAILED', cause, {
+    remedy: `Delete the environment, then create it by the name ${clusterName}.`,
+    diagnosis: {
+      code: 'EXTENSION_NAME_MISMATCH',
+      cause,
+      evidence,
+      operations: [{ type: 'appService.environment.delete', input: { environment: id.toString() } }],
     },
-  );
-  return { outcome: 'failed', error, output: { provisioningState: state, clusterName } };
+  });
+  return { outcome: 'failed', error, output: evidence };
 }
 
 export function verifyEnvironment(
@@ -371,7 +379,12 @@ export function deleteEnvironment(parts: AppServiceParts): OperationDefinition<t
         }
       }
       if (plans.length > 0) {
-        say('ENVIRONMENT_HAS_PLANS', 'error', { plans }, 'Delete the web apps of the plans: the last one takes its plan along.');
+        say(
+          'ENVIRONMENT_HAS_PLANS',
+          'error',
+          { plans },
+          'Delete the web apps of the plans: the last one takes its plan along.',
+        );
       }
       return findings;
     },

@@ -2,8 +2,12 @@ import { z } from 'zod';
 import type { ArmId } from '#libs/kernel/arm-id.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter } from '../contract/finding-reporter.js';
-import type { OperationContext, OperationDefinition, StepOutcome, Verification } from '../contract/operation-definition.js';
-import { readyOperation } from '../contract/ready-operation.js';
+import type {
+  OperationContext,
+  OperationDefinition,
+  StepOutcome,
+  Verification,
+} from '../contract/operation-definition.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import { hostName } from './app-service.inputs.js';
 import { hostNameBindingKind, observeHostNameBinding, webAppKind } from './app-service.kinds.js';
@@ -28,7 +32,8 @@ export function addHostName(parts: AppServiceParts): OperationDefinition<typeof 
   return {
     type: 'appService.hostName.add',
     title: 'Add a host name to a web app',
-    description: 'Lets a host name of your own lead to a web app; a certificate is bound to it by an operation of its own.',
+    description:
+      'Lets a host name of your own lead to a web app; a certificate is bound to it by an operation of its own.',
     permission: 'appService/hostNames/write',
     input: addInput,
     references: { webApp: [webAppKind.name] },
@@ -121,9 +126,7 @@ export function removeHostName(parts: AppServiceParts): OperationDefinition<type
       const bound = reading?.properties.hosts.some(({ name }) => name.toLowerCase() === wanted) === true;
       if (!bound) say('HOST_NAME_NOT_FOUND', 'info', { hostName: wanted });
       if (reading?.properties.defaultHostName?.toLowerCase() === wanted) {
-        const webApp = webAppIdOf(context).toString();
-        const remedy = `Delete the web app instead: ${readyOperation({ type: 'appService.webApp.delete', input: { webApp } })}.`;
-        say('HOST_NAME_IS_DEFAULT', 'error', { hostName: wanted }, remedy);
+        say('HOST_NAME_IS_DEFAULT', 'error', { hostName: wanted }, 'It goes with the web app alone.');
       }
       return findings;
     },

@@ -8,7 +8,9 @@ export const SUCCESSOR = 'Microsoft.App/connectedEnvironments';
 
 export const lifecycle = z
   .object({
-    state: z.literal('Retired').describe('`Retired`: Azure no longer supports it. What is there can still be operated.'),
+    state: z
+      .literal('Retired')
+      .describe('`Retired`: Azure no longer supports it. What is there can still be operated.'),
     installationsClosedOn: z.string().describe('The day since when Azure takes no new installation. ISO date.'),
     retiredOn: z.string().describe('The day since when Azure gives no support. ISO date.'),
     successor: z.string().describe('The type of resource that takes its place.'),

@@ -3,7 +3,12 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import { customLocationOf } from '#libs/azure/custom-location.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter } from '../contract/finding-reporter.js';
-import type { OperationContext, OperationDefinition, StepOutcome, Verification } from '../contract/operation-definition.js';
+import type {
+  OperationContext,
+  OperationDefinition,
+  StepOutcome,
+  Verification,
+} from '../contract/operation-definition.js';
 import { rawText } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import { isOnKubernetes, webAppKind, type WebAppProperties } from './app-service.kinds.js';

@@ -12,7 +12,8 @@ export interface PfxCertificate {
   thumbprint: string;
 }
 
-export type PfxReading = { state: 'read'; certificate: PfxCertificate } | { state: 'unreadable'; why: 'password' | 'content' };
+export type PfxReading =
+  { state: 'read'; certificate: PfxCertificate } | { state: 'unreadable'; why: 'password' | 'content' };
 
 /**
  * Reads the certificate of a PKCS #12 file (RFC 7292) that belongs to its key.
@@ -31,7 +32,10 @@ export function readPfx(content: Secret, password: Secret): PfxReading {
   } catch (error) {
     // OpenSSL tells by words alone what is wrong; the file is the caller's, so no such fault is ours.
     if (!Error.isError(error)) throw error;
-    return { state: 'unreadable', why: /mac verify|bad decrypt|password/i.test(error.message) ? 'password' : 'content' };
+    return {
+      state: 'unreadable',
+      why: /mac verify|bad decrypt|password/i.test(error.message) ? 'password' : 'content',
+    };
   }
   return leaf === undefined ? { state: 'unreadable', why: 'content' } : { state: 'read', certificate: described(leaf) };
 }

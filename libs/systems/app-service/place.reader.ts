@@ -34,14 +34,15 @@ export class PlaceReader {
   async podsOf(webApp: ArmId, place: PlaceInCluster): Promise<string[]> {
     try {
       const pods = await this.findPods(webApp, place);
-      return pods.map(({ metadata }) =>
-        KubernetesId.of({
-          clusterUid: place.cluster.uid,
-          group: '',
-          kind: 'Pod',
-          namespace: place.namespace,
-          name: metadata.name,
-        }).canonical,
+      return pods.map(
+        ({ metadata }) =>
+          KubernetesId.of({
+            clusterUid: place.cluster.uid,
+            group: '',
+            kind: 'Pod',
+            namespace: place.namespace,
+            name: metadata.name,
+          }).canonical,
       );
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;

@@ -40,9 +40,7 @@ export function placementRelations(plural: string, what: string): RelationField[
 
 export function placementClaims(id: ArmId, body: JsonObject): RelationClaim[] {
   const customLocation = customLocationOf(body);
-  return customLocation === undefined
-    ? []
-    : [{ type: 'placedOn', from: id.canonical, to: customLocation.canonical }];
+  return customLocation === undefined ? [] : [{ type: 'placedOn', from: id.canonical, to: customLocation.canonical }];
 }
 
 /** The Deployment that runs a web app: App Service names it after the app. */

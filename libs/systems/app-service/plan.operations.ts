@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ArmId } from '#libs/kernel/arm-id.js';
+import { type ArmId } from '#libs/kernel/arm-id.js';
 import { customLocationOf, extendedLocation } from '#libs/azure/custom-location.js';
 import { referencedArmId } from '../contract/arm-reference.js';
 import type { Finding } from '../contract/finding.js';

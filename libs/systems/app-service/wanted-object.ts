@@ -66,9 +66,13 @@ export function judgeWanted(wanted: WantedObject, reading: ArmReading): DesiredS
   if (reading.state === 'missing') return { verdict: 'different' };
   const difference = wanted.difference(reading.body);
   if (difference !== undefined) {
-    throw new ControlError('CONFLICT', `${wanted.what} is there and is not what was asked for: ${JSON.stringify(difference)}`, {
-      remedy: 'Use another name, or delete it first.',
-    });
+    throw new ControlError(
+      'CONFLICT',
+      `${wanted.what} is there and is not what was asked for: ${JSON.stringify(difference)}`,
+      {
+        remedy: 'Use another name, or delete it first.',
+      },
+    );
   }
   const state = rawText(reading.body, 'properties', 'provisioningState');
   const phase = phaseOf(state);

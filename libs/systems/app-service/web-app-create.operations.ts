@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ArmId } from '#libs/kernel/arm-id.js';
+import { type ArmId } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { customLocationOf, extendedLocation } from '#libs/azure/custom-location.js';
 import { referencedArmId } from '../contract/arm-reference.js';
@@ -38,7 +38,11 @@ const createInput = z.strictObject({
   runtime: runtimeInput,
   instances: z.int().min(1).max(MOST_INSTANCES).default(1).describe('The least number of instances; one pod each.'),
   alwaysOn: z.boolean().default(true).describe('Whether it is kept running without requests.'),
-  startupCommand: z.string().max(2000).optional().describe('The command that starts it, where it is not that of the runtime.'),
+  startupCommand: z
+    .string()
+    .max(2000)
+    .optional()
+    .describe('The command that starts it, where it is not that of the runtime.'),
   httpsOnly: z.boolean().default(false).describe('Whether plain HTTP is sent on to HTTPS.'),
   settings: z
     .record(settingName, z.string().max(10_000))

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ArmId } from '#libs/kernel/arm-id.js';
+import { type ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import type { Finding } from '../contract/finding.js';
@@ -308,7 +308,11 @@ const configureInput = z.strictObject({
   webApp: resourceReference('The web app to configure'),
   runtime: runtimeInput.optional(),
   alwaysOn: z.boolean().optional().describe('Whether it is kept running without requests.'),
-  startupCommand: z.string().max(2000).optional().describe('The command that starts it; empty for that of the runtime.'),
+  startupCommand: z
+    .string()
+    .max(2000)
+    .optional()
+    .describe('The command that starts it; empty for that of the runtime.'),
   httpsOnly: z.boolean().optional().describe('Whether plain HTTP is sent on to HTTPS.'),
   settings: z
     .record(settingName, z.string().max(10_000))

@@ -60,7 +60,11 @@ export async function theWebApp(
 }
 
 /** Where its custom location is; undefined for a web app in an Azure region. */
-export async function placeOf(parts: AppServiceParts, body: JsonObject, context: Call): Promise<PlaceInCluster | undefined> {
+export async function placeOf(
+  parts: AppServiceParts,
+  body: JsonObject,
+  context: Call,
+): Promise<PlaceInCluster | undefined> {
   const customLocation = customLocationOf(body);
   if (customLocation === undefined) return undefined;
   return new PlaceReader(parts.client, parts.kube, context).find(customLocation);
@@ -93,5 +97,7 @@ export function placeMembers(body: JsonObject, what: string): JsonObject {
 
 /** What ARM says to a request about a resource on a custom location that leaves the custom location out. */
 export function isOtherPlace(error: unknown): error is ControlError {
-  return Error.isError(error) && error instanceof ControlError && /already exists in extended location/i.test(error.message);
+  return (
+    Error.isError(error) && error instanceof ControlError && /already exists in extended location/i.test(error.message)
+  );
 }

@@ -75,6 +75,8 @@ export const webAppType: ResourceTypeDescriptor = {
     removes: [{ id, state: 'Deleting' }],
   }),
   conflict: webConflict,
+  // A plan tells how many sites it has.
+  shownElsewhere: (body) => [textAt(objectAt(body, 'properties'), 'serverFarmId')?.toLowerCase() ?? ''],
   references: (body) => {
     const plan = textAt(objectAt(body, 'properties'), 'serverFarmId');
     return [plan?.toLowerCase(), customLocationOf(body)].filter((key) => key !== undefined);

@@ -27,7 +27,7 @@ export function createHouseKube(
 ): Kube {
   const attached: ClusterAccessProvider = {
     name: 'attached kubeconfig',
-    kinds: ['ManagedCluster', 'Fleet', 'AttachedCluster'],
+    kinds: ['ManagedCluster', 'ConnectedCluster', 'Fleet', 'AttachedCluster'],
     kubeconfig: async ({ uid }) => {
       const kubeconfig = await clusters.kubeconfigOf(uid);
       return kubeconfig === undefined ? undefined : { kubeconfig, origin: 'attached' };

@@ -39,6 +39,8 @@ import { OperationRepository } from '#libs/operations/operation.repository.js';
 import { OPERATION_SET_CHANNEL, OperationSetRepository } from '#libs/operations/operation-set.repository.js';
 import { KubeModule } from '#libs/kube/kube.module.js';
 import { AKS_SYSTEM, AksModule } from '#libs/systems/aks/aks.module.js';
+import { APP_SERVICE_SYSTEM, AppServiceModule } from '#libs/systems/app-service/app-service.module.js';
+import { ARC_SYSTEM, ArcModule } from '#libs/systems/arc/arc.module.js';
 import { AZURE_SYSTEM, AzureSystemModule } from '#libs/systems/azure/azure.module.js';
 import type { System } from '#libs/systems/contract/system.js';
 import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
@@ -78,6 +80,8 @@ export class HouseModule {
             ),
         }),
         AksModule,
+        ArcModule,
+        AppServiceModule,
         AzureSystemModule,
         FleetModule,
         ClusterDirectoryModule,
@@ -111,7 +115,7 @@ export class HouseModule {
         },
         {
           provide: SystemRegistry,
-          inject: [AKS_SYSTEM, FLEET_SYSTEM, KUBERNETES_SYSTEM, AZURE_SYSTEM],
+          inject: [AKS_SYSTEM, FLEET_SYSTEM, KUBERNETES_SYSTEM, AZURE_SYSTEM, ARC_SYSTEM, APP_SERVICE_SYSTEM],
           useFactory: (...systems: System[]) => new SystemRegistry(systems),
         },
         { provide: SecretVault, useFactory: () => new SecretVault(configuration.encryptionKeys) },

@@ -34,6 +34,28 @@ const READ_ONLY: Readonly<Record<string, readonly string[]>> = {
     'identity.principalId',
     'identity.tenantId',
   ],
+  'microsoft.kubernetes/connectedclusters': [
+    'identity.principalId',
+    'identity.tenantId',
+    ...[
+      'provisioningState',
+      'connectivityStatus',
+      'kubernetesVersion',
+      'totalNodeCount',
+      'totalCoreCount',
+      'agentVersion',
+      'offering',
+      'lastConnectivityTime',
+      'managedIdentityCertificateExpirationTime',
+      'miscellaneousProperties',
+      'oidcIssuerProfile.issuerUrl',
+    ].map((name) => `properties.${name}`),
+  ],
+  'microsoft.extendedlocation/customlocations': [
+    'identity.principalId',
+    'identity.tenantId',
+    'properties.provisioningState',
+  ],
   'microsoft.containerservice/fleets/members': ['eTag', 'properties.provisioningState', 'properties.status'],
   'microsoft.web/kubeenvironments': [
     'properties.provisioningState',

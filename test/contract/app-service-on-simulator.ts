@@ -53,8 +53,9 @@ export const ENABLE: JsonObject = {
 export function referencesOf(input: JsonObject): Record<string, ResourceTarget> {
   return Object.fromEntries(
     Object.entries(input).flatMap(([field, value]) => {
-      const kind = typeof value === 'string' ? KINDS[ArmId.tryParse(value)?.canonicalType ?? ''] : undefined;
-      return kind === undefined ? [] : [[field, targetOf(String(value), kind)]];
+      if (typeof value !== 'string') return [];
+      const kind = KINDS[ArmId.tryParse(value)?.canonicalType ?? ''];
+      return kind === undefined ? [] : [[field, targetOf(value, kind)]];
     }),
   );
 }

@@ -8,6 +8,7 @@ import {
   codeOf,
   itemsOf,
   propertiesOf,
+  textOf,
   type Answer,
 } from '../simulated-azure.harness.js';
 
@@ -209,7 +210,7 @@ describe('a web app on Kubernetes', () => {
     const { hostNames, defaultHostName } = propertiesOf((await azure.get(SITE, WEB)).body);
     expect(hostNames).toEqual([defaultHostName, HOST]);
     expect(itemsOf(await azure.get(`${SITE}/hostNameBindings`, WEB))).toHaveLength(2);
-    const kept = await azure.send('DELETE', `${SITE}/hostNameBindings/${String(defaultHostName)}`, { version: WEB });
+    const kept = await azure.send('DELETE', `${SITE}/hostNameBindings/${textOf(defaultHostName)}`, { version: WEB });
     expect(kept.status).toBe(400);
     expect((await azure.send('DELETE', `${SITE}/hostNameBindings/${HOST}`, { version: WEB })).status).toBe(200);
   });

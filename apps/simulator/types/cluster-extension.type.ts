@@ -116,7 +116,11 @@ function planPatch(request: WriteRequest & { existing: StoredResource }): WriteP
   const { requested, existing, world } = request;
   const foreign = Object.keys(omit(requested, ['properties']))[0];
   if (foreign !== undefined) throw badRequest('InvalidRequestContent', `'${foreign}' cannot be patched.`, foreign);
-  return planOf(request, withoutNulls(mergePatch(existing.body, requested)), 'Updating', world);
+  const sent = objectAt(requested, 'properties');
+  // Where Azure is told to upgrade by itself again, the version that was held goes.
+  const isReleased = sent.autoUpgradeMinorVersion === true && sent.version === undefined;
+  const patch = isReleased ? { ...requested, properties: { ...sent, version: null } } : requested;
+  return planOf(request, withoutNulls(mergePatch(existing.body, patch)), 'Updating', world);
 }
 
 function planOf({ id, existing }: WriteRequest, wanted: JsonObject, state: string, world: ResourceWorld): WritePlan {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ArmId } from '#libs/kernel/arm-id.js';
+import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
 import { CUSTOM_LOCATION_TYPE, customLocationOf, extendedLocation } from '#libs/azure/custom-location.js';
 import { reachDesiredState } from '#libs/azure/desired-state.js';
@@ -132,12 +133,41 @@ async function preflightEnvironment(
   }
   if (!types.some((type) => type.toLowerCase() === CONTAINER_APPS_EXTENSION)) {
     const remedy = 'Install the extension Microsoft.App.Environment in the cluster, and add it to the custom location.';
-    say('EXTENSION_MISSING', 'error', { extensionTypes: types }, remedy);
+    say('EXTENSION_MISSING', 'error', { extensionTypes: types }, remedy, extensionRemedy(placeId, place.body));
   }
   const id = siblingOf(placeId, CONNECTED_ENVIRONMENT_TYPE, context.input.name, context.input.resourceGroup);
   if ((await client.get(id, context)).state === 'found')
     say('ENVIRONMENT_EXISTS', 'info', { environment: id.toString() });
   return findings;
+}
+
+/** The extension, then the custom location once more: it keeps those that it has, and gets this one. */
+function extensionRemedy(customLocation: ArmId, body: JsonObject): RemedyOperation[] {
+  const cluster = ArmId.tryParse(rawText(body, 'properties', 'hostResourceId') ?? '');
+  const namespace = rawText(body, 'properties', 'namespace');
+  if (cluster === undefined || namespace === null) return [];
+  const name = 'container-apps';
+  return [
+    {
+      type: 'arc.extension.install',
+      input: {
+        cluster: cluster.toString(),
+        name,
+        extensionType: 'Microsoft.App.Environment',
+        releaseNamespace: namespace,
+      },
+    },
+    {
+      type: 'arc.customLocation.create',
+      input: {
+        cluster: cluster.toString(),
+        name: customLocation.name,
+        resourceGroup: customLocation.resourceGroup ?? '',
+        namespace,
+        extension: cluster.resource('Microsoft.KubernetesConfiguration/extensions', name).toString(),
+      },
+    },
+  ];
 }
 
 function wantedEnvironment({ client }: AppServiceParts, context: OperationContext<EnvironmentInput>): WantedObject {

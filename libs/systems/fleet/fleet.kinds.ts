@@ -170,6 +170,14 @@ export const fleetMemberKind: KindDefinition<typeof fleetMemberProperties> = {
       cardinality: 'one',
     },
     {
+      name: 'connectedCluster',
+      description: 'The cluster of Azure Arc that has joined.',
+      type: 'runsOn',
+      direction: 'outgoing',
+      kind: 'ConnectedCluster',
+      cardinality: 'one',
+    },
+    {
       name: 'updateRuns',
       description: 'The update runs that the member is in.',
       type: 'updates',

@@ -56,7 +56,7 @@ function watchBeside({ watchers }: System): void {
 }
 
 describeSystem('kubernetes', {
-  otherKinds: ['ManagedCluster', 'Fleet'],
+  otherKinds: ['ManagedCluster', 'ConnectedCluster', 'Fleet'],
   toldKinds: ['AttachedCluster'],
   samples: {
     AttachedCluster: [

@@ -12,6 +12,8 @@ export function isWatchable(cluster: ClusterCandidate): boolean {
   switch (cluster.kind) {
     case 'AttachedCluster':
       return true;
+    case 'ConnectedCluster':
+      return cluster.isAttached && state !== 'deleting';
     case 'Fleet':
       return rawObject(cluster.properties, 'hubProfile') !== null && isThere(state) && state !== 'failed';
     case 'ManagedCluster':

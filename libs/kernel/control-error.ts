@@ -88,7 +88,7 @@ export interface RemedyOperation {
 
 /** A failure that is known: what is behind it, and what mends it. */
 export interface Diagnosis {
-  /** Upper snake case, stable, documented with the system: `CLUSTER_CONNECT_OFF`. */
+  /** Upper snake case, stable, documented with the operation that failed: `CLUSTER_CONNECT_OFF`. */
   code: string;
   /** In one sentence. */
   cause: string;

@@ -87,7 +87,7 @@ const remedyOperation = z
 
 const diagnosis = z
   .object({
-    code: z.string().describe('Stable, in upper snake case, documented with the system.'),
+    code: z.string().describe('Stable, in upper snake case, documented with the operation type.'),
     cause: z.string().describe('What is behind it, in one sentence.'),
     evidence: jsonObject.describe('The observed values that this rests on.'),
     operations: z

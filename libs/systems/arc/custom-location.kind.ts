@@ -11,7 +11,7 @@ import { CUSTOM_LOCATION_TYPE } from './arc.types.js';
 const customLocationProperties = z.object({
   hostResourceId: z.string().nullable().describe('The ARM id of the connected cluster that it is in.'),
   hostType: z.string().nullable().describe('What kind of host that is: `Kubernetes`.'),
-  namespace: z.string().nullable().describe('The namespace of the cluster that belongs to it.'),
+  hostNamespace: z.string().nullable().describe('The namespace of the cluster that belongs to it.'),
   displayName: z.string().nullable().describe('The name that people see.'),
   extensionIds: z.array(z.string()).describe('The ARM ids of the extensions that it stands on.'),
   identityPrincipalId: z.string().nullable().describe('The object id of its identity, where it has one.'),
@@ -49,7 +49,7 @@ export function describeCustomLocation(raw: JsonObject): CustomLocationPropertie
   return {
     hostResourceId: rawText(raw, 'hostResourceId'),
     hostType: rawText(raw, 'hostType'),
-    namespace: rawText(raw, 'namespace'),
+    hostNamespace: rawText(raw, 'namespace'),
     displayName: rawText(raw, 'displayName'),
     extensionIds: rawTexts(raw, 'clusterExtensionIds'),
     identityPrincipalId: rawText(raw, 'identity', 'principalId'),

@@ -321,10 +321,10 @@ function isDone(body: JsonObject, context: OperationContext<CreateInput>): boole
 
 /** What can never be changed and is otherwise, as evidence. */
 function differenceOf(body: JsonObject, cluster: ArmId, input: CreateInput): JsonObject | undefined {
-  const { hostResourceId, namespace } = describeCustomLocation(rawObject(body, 'properties') ?? {});
+  const { hostResourceId, hostNamespace } = describeCustomLocation(rawObject(body, 'properties') ?? {});
   const host = ArmId.tryParse(hostResourceId ?? '');
   if (host !== undefined && !host.equals(cluster)) return { hostResourceId };
-  return namespace !== null && namespace !== input.namespace ? { namespace } : undefined;
+  return hostNamespace !== null && hostNamespace !== input.namespace ? { namespace: hostNamespace } : undefined;
 }
 
 function newLocationId(input: CreateInput, references: Readonly<Record<string, ResourceTarget>>): ArmId {

@@ -130,7 +130,7 @@ describe('an environment of App Service on Kubernetes', () => {
     await webApp();
     const used = await azure.send('DELETE', ENVIRONMENT, { version: WEB });
     expect([used.status, used.body.Code]).toEqual([409, 'Conflict']);
-    await azure.send('DELETE', SITE, { version: WEB });
+    await azure.send('DELETE', `${SITE}?deleteEmptyServerFarm=false`, { version: WEB });
     expect((await azure.send('DELETE', PLAN, { version: WEB })).status).toBe(200);
     expect((await azure.send('DELETE', ENVIRONMENT, { version: WEB })).status).toBe(202);
     azure.finishOperations();
@@ -241,9 +241,10 @@ describe('a web app on Kubernetes', () => {
     expect([refused.status, refused.body.Code]).toEqual([400, 'BadRequest']);
   });
 
-  it('goes with all that is below it', async () => {
+  it('goes with all that is below it, and as the last one with its plan', async () => {
     expect((await azure.send('DELETE', SITE, { version: WEB })).status).toBe(200);
     expect((await azure.get(`${SITE}/config/web`, WEB)).status).toBe(404);
+    expect((await azure.get(PLAN, WEB)).status).toBe(404);
   });
 });
 

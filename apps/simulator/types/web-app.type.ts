@@ -70,10 +70,7 @@ export const webAppType: ResourceTypeDescriptor = {
   validateName: (name) => validateWebName('The site name', NAME_LENGTH, name),
   planPut,
   planPatch,
-  planDelete: (site, id) => ({
-    writes: [{ id, body: site.body, state: 'Deleting' }],
-    removes: [{ id, state: 'Deleting' }],
-  }),
+  planDelete,
   conflict: webConflict,
   // A plan tells how many sites it has.
   shownElsewhere: (body) => [textAt(objectAt(body, 'properties'), 'serverFarmId')?.toLowerCase() ?? ''],
@@ -152,6 +149,23 @@ function planPatch({ id, requested, existing, world }: WriteRequest & { existing
   const tags = mergePatch(objectAt(existing.body, 'tags'), objectAt(requested, 'tags'));
   const body = { ...existing.body, properties, ...(Object.keys(tags).length === 0 ? {} : { tags }) };
   return { writes: [{ id, body, state: 'Succeeded' }, ...merged([], childrenWrites(id, sent, world), world)] };
+}
+
+/** The last site of a plan takes the plan along, unless the caller says otherwise. */
+function planDelete(
+  site: StoredResource,
+  id: ArmId,
+  world: ResourceWorld,
+  query: ReadonlyMap<string, string>,
+): WritePlan {
+  const state = 'Deleting';
+  const planId = idAt(objectAt(site.body, 'properties'), 'serverFarmId');
+  const isLast = planId !== undefined && world.referring(SITE_TYPE, planId.canonical).length === 1;
+  const keeps = query.get('deleteemptyserverfarm')?.toLowerCase() === 'false';
+  return {
+    writes: [{ id, body: site.body, state }],
+    removes: [{ id, state }, ...(isLast && !keeps ? [{ id: planId, state }] : [])],
+  };
 }
 
 /** @throws ArmError where the plan is not there or cannot take the app. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type ArmId } from '#libs/kernel/arm-id.js';
+import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
-import type { Json, JsonObject } from '#libs/kernel/json.js';
+import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter } from '../contract/finding-reporter.js';
 import type {
@@ -11,9 +11,10 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
-import { rawFlag, rawObjects, rawText } from '../contract/raw-reader.js';
+import { rawFlag, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
-import { hostNameBindingKind, isOnKubernetes, webAppKind } from './app-service.kinds.js';
+import type { ResourceTarget } from '../contract/resource-target.js';
+import { appServicePlanKind, hostNameBindingKind, isOnKubernetes, webAppKind } from './app-service.kinds.js';
 import type { AppServiceParts } from './app-service.parts.js';
 import { PlaceReader } from './place.reader.js';
 import { runRemoval, verifyRemoval } from './wanted-object.js';
@@ -295,9 +296,8 @@ export function restartWebApp(parts: AppServiceParts): OperationDefinition<typeo
 
 /** null where the pods could not be seen. */
 function notedPods({ outputs }: OperationContext<unknown>): string[] | null {
-  const look: Json | undefined = outputs.look;
-  if (typeof look !== 'object' || look === null || Array.isArray(look) || !Array.isArray(look.pods)) return null;
-  return look.pods.filter((uid) => typeof uid === 'string');
+  const { look } = outputs;
+  return isJsonObject(look) && Array.isArray(look.pods) ? rawTexts(look, 'pods') : null;
 }
 
 function uidOf(pod: JsonObject): string {
@@ -522,16 +522,18 @@ export function deleteWebApp(parts: AppServiceParts): OperationDefinition<typeof
         },
       },
     ],
-    verify(context) {
+    async verify(context) {
       const id = webAppIdOf(context);
-      const noted = context.outputs.look;
-      const names = typeof noted === 'object' && noted !== null && !Array.isArray(noted) ? noted.hostNames : [];
-      const bindings = (Array.isArray(names) ? names : []).flatMap((name) => {
-        if (typeof name !== 'string') return [];
+      const look = isJsonObject(context.outputs.look) ? context.outputs.look : {};
+      const gone = rawTexts(look, 'hostNames').map((name): ResourceTarget => {
         const binding = id.child('hostNameBindings', name);
-        return [{ uid: binding.uid, id: binding.toString(), kind: hostNameBindingKind.name }];
+        return { uid: binding.uid, id: binding.toString(), kind: hostNameBindingKind.name };
       });
-      return verifyRemoval(client, `The web app ${id.name}`, id, context, bindings);
+      const plan = ArmId.tryParse(rawText(look, 'plan') ?? '');
+      if (plan !== undefined && (await client.get(plan, context)).state === 'missing') {
+        gone.push({ uid: plan.uid, id: plan.toString(), kind: appServicePlanKind.name });
+      }
+      return verifyRemoval(client, `The web app ${id.name}`, id, context, gone);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
+import type { ArmPage } from '#libs/azure/arm.client.js';
 import { saysAbsent } from '#libs/azure/arm-error.classifier.js';
 import { customLocationOf } from '#libs/azure/custom-location.js';
 import { discover } from '#libs/azure/discovery.js';
@@ -48,7 +49,6 @@ const PLAIN: ReadonlyMap<string, typeof observePlan> = new Map([
   [CONNECTED_ENVIRONMENT_TYPE.toLowerCase(), observeConnectedEnvironment],
   [CONTAINER_APP_TYPE.toLowerCase(), observeContainerApp],
 ]);
-/** In the order in which they are listed: what is pointed at before what points. */
 const LISTED = [
   KUBE_ENVIRONMENT_TYPE,
   PLAN_TYPE,
@@ -60,13 +60,7 @@ const LISTED = [
 /** How many web apps are looked into at the same time: the throttle budget is for everybody. */
 const AT_ONCE = 8;
 
-/** What could not be seen of a run. */
-interface Shortfall {
-  problem: ControlError;
-  missing: string;
-}
-
-/** App Service and Container Apps: a list per type and subscription; of a web app on Kubernetes its configuration and host names too. */
+/** App Service and Container Apps; of a web app on Kubernetes its configuration and host names too. */
 export class AppServiceCollector implements Collector {
   readonly name = 'app-service';
   readonly kinds: readonly string[] = [...appServiceKinds, ...containerAppsKinds].map((kind) => kind.name);
@@ -93,57 +87,55 @@ export class AppServiceCollector implements Collector {
     const { subscriptionId } = scope;
     if (subscriptionId === null) throw new TypeError(`The scope ${scope.key} has no subscription`);
     const places = new PlaceReader(this.client, this.kube, context);
-    const shortfalls: Shortfall[] = [];
-    for (const type of LISTED) {
-      const shortfall = yield* this.#collectType(type, subscriptionId, places, context);
-      if (shortfall !== undefined) shortfalls.push(shortfall);
-    }
-    const first = shortfalls[0];
-    if (first === undefined) return { state: 'complete' };
-    // Nothing at all could be asked for: that is a failure, not a part.
-    if (shortfalls.length === LISTED.length) throw first.problem;
-    return { state: 'partial', problem: first.problem, missing: shortfalls.map(({ missing }) => missing).join(' ') };
-  }
-
-  async *#collectType(
-    type: string,
-    subscriptionId: string,
-    places: PlaceReader,
-    context: CollectContext,
-  ): AsyncGenerator<Observation[], Shortfall | undefined, void> {
-    const missing = `Some objects of the type ${type} in the subscription ${subscriptionId}.`;
+    const unseen: string[] = [];
     const pages = discover({
-      graph: () => this.client.discover(type, subscriptionId, context),
-      arm: () => this.client.list(type, subscriptionId, context),
+      graph: () => this.client.discover(LISTED, subscriptionId, context),
+      arm: () => this.#listAll(subscriptionId, unseen, context),
     });
     let unreadable: ControlError | undefined;
-    try {
-      for (;;) {
-        const next = await pages.next();
-        if (next.done === true) {
-          const problem = next.value.state === 'partial' ? next.value.problem : unreadable;
-          return problem === undefined ? undefined : { problem, missing };
-        }
-        const { items, observedAt, source } = next.value;
-        const known = new Map<JsonObject, Observation[]>();
-        for (let start = 0; start < items.length; start += AT_ONCE) {
-          const part = items.slice(start, start + AT_ONCE);
-          const observed = await Promise.all(
-            part.map((item) => this.#tryObserve(item, { observedAt, source }, places, context)),
-          );
-          for (const [index, result] of observed.entries()) {
-            if (result instanceof ControlError) unreadable ??= result;
-            else known.set(part[index]!, result);
-          }
-        }
-        const { batches } = mapPage([...known.keys()], (item) => known.get(item) ?? []);
-        yield* batches;
+    for (;;) {
+      const next = await pages.next();
+      if (next.done === true) {
+        const problem = next.value.state === 'partial' ? next.value.problem : unreadable;
+        if (problem === undefined) return { state: 'complete' };
+        const what = unseen.length === 0 ? 'objects of App Service and Container Apps' : unseen.join(', ');
+        return { state: 'partial', problem, missing: `Some ${what} of the subscription ${subscriptionId}.` };
       }
-    } catch (error) {
-      if (!(error instanceof ControlError)) throw error;
-      // What was seen of the other types must not be thrown away with what was not.
-      return { problem: error, missing };
+      const { items, observedAt, source } = next.value;
+      const known = new Map<JsonObject, Observation[]>();
+      for (let start = 0; start < items.length; start += AT_ONCE) {
+        const part = items.slice(start, start + AT_ONCE);
+        const observed = await Promise.all(
+          part.map((item) => this.#tryObserve(item, { observedAt, source }, places, context)),
+        );
+        for (const [index, result] of observed.entries()) {
+          if (result instanceof ControlError) unreadable ??= result;
+          else known.set(part[index]!, result);
+        }
+      }
+      yield* mapPage([...known.keys()], (item) => known.get(item) ?? []).batches;
     }
+  }
+
+  /** One list per type; a type whose list fails is noted and the others are still read. */
+  async *#listAll(
+    subscriptionId: string,
+    unseen: string[],
+    context: CollectContext,
+  ): AsyncGenerator<ArmPage, ControlError | undefined, void> {
+    let problem: ControlError | undefined;
+    for (const type of LISTED) {
+      try {
+        yield* this.client.list(type, subscriptionId, context);
+      } catch (error) {
+        if (!(error instanceof ControlError)) throw error;
+        problem ??= error;
+        unseen.push(type);
+      }
+    }
+    // Nothing at all could be asked for: that is a failure, not a part.
+    if (problem !== undefined && unseen.length === LISTED.length) throw problem;
+    return problem;
   }
 
   /** A problem with one object leaves that object out, and no other. */

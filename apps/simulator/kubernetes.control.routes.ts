@@ -71,6 +71,8 @@ const agentsSchema = z.strictObject({
   /** The ones that are on afterwards. */
   features: z.array(z.enum(['cluster-connect', 'custom-locations', 'azure-rbac'])).default([]),
   customLocationsObjectId: z.string().min(1).optional(),
+  /** The default namespace of the kubeconfig context: Helm keeps its record there, and fails where it is not. */
+  contextNamespace: z.string().min(1).optional(),
 });
 
 const kubeconfigSchema = z.object({ cluster: z.string().min(1), user: z.string().min(1).optional() });
@@ -127,8 +129,13 @@ export function registerKubernetesControlRoutes(app: FastifyInstance, parts: Kub
   });
 
   app.post<ClusterRoute>('/_simulator/kubernetes/:cluster/arc-agents', (request, reply) => {
-    const { installed, features, customLocationsObjectId } = parse(agentsSchema, bodyOf(request));
+    const { installed, features, customLocationsObjectId, contextNamespace } = parse(agentsSchema, bodyOf(request));
     const live = required(estate, request.params.cluster);
+    const { objects } = live.cluster;
+    if (contextNamespace !== undefined && objects.get('namespaces', undefined, contextNamespace) === undefined) {
+      const message = `Error: create: failed to create: namespaces "${contextNamespace}" not found`;
+      throw new ControlRequestError(409, message);
+    }
     try {
       estate.setAgents(live, installed ? features : undefined, customLocationsObjectId);
     } catch (error) {

@@ -113,6 +113,11 @@ describe('a connected cluster', () => {
     await becomes('Connected');
   });
 
+  it('gets no agents by a kubeconfig whose namespace is not there', async () => {
+    const answer = await azure.control('POST', `${PATH}/arc-agents`, { contextNamespace: 'arc' });
+    expect([answer.status, answer.text]).toEqual([409, expect.stringContaining('namespaces \\"arc\\" not found')]);
+  });
+
   it('is Offline while its network is down, and an expired certificate does not come back', async () => {
     await azure.control('POST', `${PATH}/availability`, { state: 'down' });
     const status = async (): Promise<unknown> =>

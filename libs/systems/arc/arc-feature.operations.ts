@@ -23,7 +23,7 @@ import {
   type ArcFeature,
 } from './arc-agents.js';
 import { objectIdInput } from './arc-names.js';
-import type { ArcParts } from './arc-parts.js';
+import { pauseForPeople, type ArcParts } from './arc-parts.js';
 import { clusterIdOf, connectivityFindings, judgeConnectivity } from './arc-preflight.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
@@ -125,7 +125,7 @@ async function preflightEnable(parts: ArcParts, context: OperationContext<Enable
 /** What is seen of the agents; undefined where something is in the way and said. */
 async function judgeCluster(
   parts: ArcParts,
-  context: OperationContext<EnableInput | DisableInput>,
+  context: OperationContext<EnableInput>,
   say: FindingReporter<keyof typeof enableFindings>,
 ): Promise<AgentPicture | undefined> {
   const cluster = clusterIdOf(context);
@@ -143,8 +143,8 @@ async function judgeCluster(
   return picture;
 }
 
-function wantsRelay(input: EnableInput | DisableInput): boolean {
-  return 'customLocationsObjectId' in input || input.features.some((feature) => feature !== 'azure-rbac');
+function wantsRelay({ features }: EnableInput): boolean {
+  return features.some((feature) => feature !== 'azure-rbac');
 }
 
 async function runGrant(parts: ArcParts, context: StepContext<EnableInput>): Promise<StepOutcome> {
@@ -167,7 +167,7 @@ async function runSwitchOn(parts: ArcParts, context: StepContext<EnableInput>): 
     // Nothing of ours goes on: whoever has asked may think better of it.
     outcome: 'blocked',
     message: `Not on yet in ${cluster.name}: ${lacking.join(', ')}. Run this on a machine with an administrator's kubeconfig of the cluster: ${commandOf('enable', cluster, lacking)}`,
-    retryAfterSeconds: parts.client.arm.pollIntervalSeconds,
+    retryAfterSeconds: pauseForPeople(parts, context),
   };
 }
 
@@ -182,7 +182,6 @@ const disableFindings = {
   CUSTOM_LOCATIONS_DEPEND: 'Custom locations stand on the cluster: Azure could do nothing for them any more.',
   FEATURES_DISABLED: 'All of the features are off already.',
   CHART_RUNS_ELSEWHERE: enableFindings.CHART_RUNS_ELSEWHERE,
-  PRIVATE_LINK_CLUSTER: enableFindings.PRIVATE_LINK_CLUSTER,
 } as const satisfies Record<string, string>;
 
 export function disableFeature(parts: ArcParts): OperationDefinition<typeof disableInput> {
@@ -270,7 +269,7 @@ async function runSwitchOff(parts: ArcParts, context: StepContext<DisableInput>)
   return {
     outcome: 'blocked',
     message: `Not off yet in ${cluster.name}: ${left.join(', ')}. Run this on a machine with an administrator's kubeconfig of the cluster: ${commandOf('disable', cluster, left)}`,
-    retryAfterSeconds: parts.client.arm.pollIntervalSeconds,
+    retryAfterSeconds: pauseForPeople(parts, context),
   };
 }
 

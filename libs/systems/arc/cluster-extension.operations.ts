@@ -143,7 +143,8 @@ async function preflightInstall(parts: ArcParts, context: OperationContext<Insta
   }
   const known = await judgeConnectivity(parts, cluster, 'error', context, say);
   if (known === undefined) return findings;
-  await judgeProvider(parts, cluster.subscriptionId ?? '', EXTENSION_TYPE, undefined, context, say);
+  const location = known.location ?? undefined;
+  await judgeProvider(parts, cluster.subscriptionId ?? '', EXTENSION_TYPE, location, context, say);
   const existing = await parts.client.get(idIn(cluster, input.name), context);
   if (existing.state === 'found') {
     const type = rawText(existing.body, 'properties', 'extensionType');

@@ -31,7 +31,7 @@ import {
   subscriptionIdInput,
   tagsInput,
 } from './arc-names.js';
-import type { ArcParts } from './arc-parts.js';
+import { pauseForPeople, type ArcParts } from './arc-parts.js';
 import { clusterIdOf, judgeProvider, providerFindings } from './arc-preflight.js';
 import { CONNECTED_CLUSTER_TYPE, CUSTOM_LOCATION_TYPE, EXTENSION_TYPE } from './arc.types.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
@@ -304,7 +304,7 @@ async function runAgents(parts: ArcParts, context: StepContext<ConnectInput>): P
       return {
         outcome: 'blocked',
         message: `${input.name} is ${status ?? 'not connected'}. Install the agents from a machine with an administrator's kubeconfig of the cluster: ${commandOf(input)}`,
-        retryAfterSeconds: parts.client.arm.pollIntervalSeconds,
+        retryAfterSeconds: pauseForPeople(parts, context),
       };
   }
 }

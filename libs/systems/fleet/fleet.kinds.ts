@@ -10,6 +10,7 @@ import { rawFlag, rawMember, rawObject, rawText, rawTextRecord } from '../contra
 export const FLEET_TYPE = 'Microsoft.ContainerService/fleets';
 export const FLEET_MEMBER_TYPE = 'Microsoft.ContainerService/fleets/members';
 export const MANAGED_CLUSTER_TYPE = 'Microsoft.ContainerService/managedClusters';
+export const CONNECTED_CLUSTER_TYPE = 'Microsoft.Kubernetes/connectedClusters';
 
 const fleetHub = z
   .object({

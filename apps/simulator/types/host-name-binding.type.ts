@@ -27,6 +27,8 @@ export const hostNameBindingType: ResourceTypeDescriptor = {
   hidesSystemData: true,
   protocols: { put: AT_ONCE, patch: AT_ONCE, delete: DELETED_AT_ONCE },
   recordsLastOperation: false,
+  // A site tells its host names and how they are served.
+  shownInParent: true,
   actions: new Map(),
 
   validateName(name) {

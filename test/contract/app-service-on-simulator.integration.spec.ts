@@ -15,6 +15,7 @@ import {
   CUSTOM_LOCATION,
   ENABLE,
   ENVIRONMENT,
+  EXTENSION,
   HOST_NAME,
   PLAN,
   WEB_APP,
@@ -80,6 +81,31 @@ describeSystem('app-service, on the simulator', {
       targetOf(`${CONTAINER_APP}x`, 'ContainerApp'),
     ],
   }),
+});
+
+describe('appService.enable, when the worker dies before it could save what it had started', () => {
+  it('starts nothing twice', async () => {
+    const slow = await AppServiceOnSimulator.start(0.3);
+    try {
+      await slow.setFeatures('cluster-connect', 'custom-locations');
+      const player = slow.player('appService.enable', ENABLE);
+      for (const step of ['feature', 'extension', 'custom-location', 'environment']) {
+        for (
+          let outcome = await player.runStep(step);
+          outcome.outcome !== 'done';
+          outcome = await player.runStep(step)
+        ) {
+          expect(outcome.outcome).toBe('wait');
+          player.forgetToken();
+          await slow.world.pass(1);
+        }
+      }
+      const made = (await slow.world.requests({ method: 'PUT' })).map(({ path }) => path);
+      expect(made).toEqual([EXTENSION, CUSTOM_LOCATION, ENVIRONMENT]);
+    } finally {
+      await slow.stop();
+    }
+  });
 });
 
 describe('scenario B on the simulator', () => {

@@ -68,8 +68,9 @@ export class AppServiceOnSimulator {
     readonly system: System,
   ) {}
 
-  static async start(): Promise<AppServiceOnSimulator> {
-    const settings = { lroSeconds: 0, indexLagSeconds: 0, throttleScale: 0 };
+  /** @param lroSeconds how long Azure takes for everything. */
+  static async start(lroSeconds = 0): Promise<AppServiceOnSimulator> {
+    const settings = { lroSeconds, indexLagSeconds: 0, throttleScale: 0 };
     const world = await AzureOnSimulator.start({ clock: systemClock, settings, estate: SCENARIO_B });
     const kube = createKube(DEFAULT_KUBE_OPTIONS, {
       providers: [

@@ -161,6 +161,8 @@ describe('appService.enable', () => {
       outcome: 'wait',
       message: expect.stringContaining('az connectedk8s enable-features'),
     });
+    const pauses = await Promise.all([1, 3, 99].map((attempt) => play.step('feature', undefined, attempt)));
+    expect(pauses).toMatchObject([7, 21, 60].map((retryAfterSeconds) => ({ retryAfterSeconds })));
     world.cluster.add(...agents);
     expect(await play.step('feature')).toMatchObject({ outcome: 'done' });
   });

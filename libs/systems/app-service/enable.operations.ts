@@ -39,6 +39,8 @@ const EXTENSION_TYPE_NAME = 'Microsoft.Web.Appservice';
 /** The namespace of the agents of Arc, and those of them that listen at the cluster's end of the relay. */
 const AGENT_NAMESPACE = 'azure-arc';
 const RELAY_AGENTS = ['clusterconnect-agent', 'kube-aad-proxy'];
+/** How rarely it is looked for what somebody has to do elsewhere. */
+const MOST_PATIENT_SECONDS = 60;
 
 const dnsLabel = z
   .string()
@@ -265,7 +267,9 @@ async function runFeature(parts: AppServiceParts, context: StepContext<EnableInp
     const message =
       `The feature cluster-connect is off: ${missing.join(' and ')} do not run in ${AGENT_NAMESPACE}. This goes on once ` +
       `they do: start arc.feature.enable, or run \`${featureCommand(cluster)}\`.`;
-    return { outcome: 'wait', message, retryAfterSeconds: parts.client.arm.pollIntervalSeconds };
+    // People take their time: it is looked for ever more rarely.
+    const pause = Math.min(MOST_PATIENT_SECONDS, parts.client.arm.pollIntervalSeconds * context.attempt);
+    return { outcome: 'wait', message, retryAfterSeconds: pause };
   } catch (error) {
     if (!(error instanceof ControlError) || error.retryable) throw error;
     // Azure itself finds out when it goes into the cluster to make the custom location.

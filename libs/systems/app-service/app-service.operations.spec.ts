@@ -1,0 +1,586 @@
+import { describe, expect, it } from '@jest/globals';
+import type { JsonObject } from '#libs/kernel/json.js';
+import { ControlError } from '#libs/kernel/control-error.js';
+import {
+  CERTIFICATE_ID,
+  CONNECTED_CLUSTER_ID,
+  CONNECTED_ENVIRONMENT_ID,
+  CONTAINER_APP_ID,
+  CUSTOM_LOCATION_ID,
+  DEFAULT_HOST_NAME,
+  ENVIRONMENT_ID,
+  EXTENSION_ID,
+  HOST_NAME,
+  NAMESPACE,
+  PLAN_ID,
+  STATIC_IP,
+  TEST_PFX,
+  TEST_PFX_PASSWORD,
+  TEST_PFX_THUMBPRINT,
+  WEB_APP_ID,
+  containerAppBody,
+  extensionBody,
+  hostNameBindingBody,
+} from '#libs/testing/app-service-samples.js';
+import { AppServiceWorld } from '#libs/testing/app-service-world.js';
+import { refusal } from '#libs/testing/fake-arm.js';
+import { tokenOf } from '#libs/testing/operation-play.js';
+
+const PLACE = { location: 'eastus', extendedLocation: { name: CUSTOM_LOCATION_ID, type: 'CustomLocation' } };
+const enable = { cluster: CONNECTED_CLUSTER_ID, name: 'akshci-env', namespace: NAMESPACE, staticIp: STATIC_IP };
+const OTHER_PLACE = `The resource 'k8swebapp2' already exists in extended location 'CustomLocation': '${CUSTOM_LOCATION_ID}' of location 'eastus'. A resource with the same name cannot be created in location 'East US'.`;
+
+/** The body of the last request of that method to a path. */
+function sent(world: AppServiceWorld, method: string, path: RegExp): JsonObject | undefined {
+  return world.arm.requests.findLast((request) => request.method === method && path.test(request.path))?.body;
+}
+
+describe('what is created on a custom location', () => {
+  it.each([
+    {
+      type: 'appService.environment.create',
+      input: { customLocation: CUSTOM_LOCATION_ID, name: 'akshci-env', staticIp: STATIC_IP },
+      id: ENVIRONMENT_ID,
+      step: 'create',
+      body: { properties: { staticIp: STATIC_IP, arcConfiguration: { artifactsStorageType: 'NetworkFileSystem' } } },
+    },
+    {
+      type: 'appService.plan.create',
+      input: { environment: ENVIRONMENT_ID, name: 'akshci-plan' },
+      id: PLAN_ID,
+      step: 'create',
+      body: {
+        kind: 'linux,kubernetes',
+        sku: { name: 'K1', tier: 'Kubernetes' },
+        properties: { kubeEnvironmentProfile: { id: ENVIRONMENT_ID }, perSiteScaling: true, reserved: true },
+      },
+    },
+    {
+      type: 'appService.webApp.create',
+      input: { plan: PLAN_ID, name: 'k8swebapp2', runtime: 'DOCKER|nginx:1', settings: { MODE: 'test' }, instances: 2 },
+      id: WEB_APP_ID,
+      step: 'create',
+      body: {
+        kind: 'linux,kubernetes,app,container',
+        properties: {
+          serverFarmId: PLAN_ID,
+          siteConfig: {
+            linuxFxVersion: 'DOCKER|nginx:1',
+            numberOfWorkers: 2,
+            appSettings: [{ name: 'MODE', value: 'test' }],
+          },
+        },
+      },
+    },
+    {
+      type: 'containerApps.environment.create',
+      input: { customLocation: CUSTOM_LOCATION_ID, name: 'apps-env', staticIp: STATIC_IP },
+      id: CONNECTED_ENVIRONMENT_ID,
+      step: 'create',
+      body: { properties: { staticIp: STATIC_IP } },
+    },
+    {
+      type: 'containerApps.app.create',
+      input: { environment: CONNECTED_ENVIRONMENT_ID, name: 'shop', image: 'example.com/shop:1' },
+      id: CONTAINER_APP_ID,
+      step: 'create',
+      body: { properties: { environmentId: CONNECTED_ENVIRONMENT_ID, template: { scale: { minReplicas: 1 } } } },
+    },
+  ])('$type: names its place, is asked for once, and is found again', async ({ type, input, id, step, body }) => {
+    const world = new AppServiceWorld();
+    world.arm.remove(id);
+    const play = world.play(type, input);
+    const first = await play.step(step);
+    expect(first).toMatchObject({ outcome: 'wait' });
+    expect(sent(world, 'PUT', /./)).toMatchObject({ ...PLACE, ...body });
+    // The worker dies before it saves the token: the object itself tells that it is being made.
+    expect(await play.step(step)).toMatchObject({ outcome: 'wait' });
+    expect(await play.step(step, tokenOf(first))).toMatchObject({ outcome: 'wait' });
+    world.arm.settle();
+    expect(await play.step(step, tokenOf(first))).toMatchObject({ outcome: 'done' });
+    expect(world.arm.writes()).toEqual([`PUT ${id}`]);
+    expect(await play.verify()).toMatchObject({ verdict: 'reached' });
+  });
+
+  it.each([
+    {
+      type: 'appService.environment.create',
+      input: { customLocation: CUSTOM_LOCATION_ID, name: 'akshci-env', staticIp: '192.168.0.9' },
+      reason: 'it has another address',
+    },
+    {
+      type: 'appService.webApp.create',
+      input: { plan: PLAN_ID.replace('akshci-plan', 'other'), name: 'k8swebapp2', runtime: 'NODE|22-lts' },
+      reason: 'it is on another plan',
+    },
+    {
+      type: 'containerApps.app.create',
+      input: { environment: `${CONNECTED_ENVIRONMENT_ID}2`, name: 'shop', image: 'example.com/shop:1' },
+      reason: 'it is in another environment',
+    },
+  ])('$type: is never written over another one: $reason', async ({ type, input }) => {
+    const world = new AppServiceWorld();
+    await expect(world.play(type, input).step('create')).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(world.arm.writes()).toEqual([]);
+  });
+
+  it('is asked for again where an earlier attempt has failed', async () => {
+    const world = new AppServiceWorld();
+    world.change(ENVIRONMENT_ID, { provisioningState: 'Failed' });
+    const input = { customLocation: CUSTOM_LOCATION_ID, name: 'akshci-env', staticIp: STATIC_IP };
+    expect(await world.play('appService.environment.create', input).step('create')).toMatchObject({ outcome: 'wait' });
+    expect(sent(world, 'PUT', /kubeEnvironments/)).toMatchObject(PLACE);
+    expect(sent(world, 'PUT', /kubeEnvironments/)?.properties).not.toHaveProperty('defaultDomain');
+  });
+
+  it('ends an environment that waits for a name that never comes (P-W04)', async () => {
+    const world = new AppServiceWorld();
+    world.change(ENVIRONMENT_ID, { provisioningState: 'Waiting' });
+    world.arm.set(EXTENSION_ID, extensionBody({}, { clusterName: 'other' }));
+    const input = { customLocation: CUSTOM_LOCATION_ID, name: 'akshci-env', staticIp: STATIC_IP };
+    expect(await world.play('appService.environment.create', input).step('create')).toMatchObject({
+      outcome: 'failed',
+      error: {
+        diagnosis: {
+          code: 'EXTENSION_NAME_MISMATCH',
+          operations: [{ type: 'appService.environment.delete', input: { environment: ENVIRONMENT_ID } }],
+        },
+      },
+    });
+  });
+});
+
+describe('appService.enable', () => {
+  it('waits with the command where cluster-connect is off, and goes on when it is on', async () => {
+    const world = new AppServiceWorld();
+    const agents = world.cluster.objects;
+    world.stopRelayAgents();
+    const play = world.play('appService.enable', enable);
+    const waiting = await play.step('feature');
+    expect(waiting).toMatchObject({
+      outcome: 'wait',
+      message: expect.stringContaining('az connectedk8s enable-features'),
+    });
+    const pauses = await Promise.all([1, 3, 99].map((attempt) => play.step('feature', undefined, attempt)));
+    expect(pauses).toMatchObject([7, 21, 60].map((retryAfterSeconds) => ({ retryAfterSeconds })));
+    world.cluster.add(...agents);
+    expect(await play.step('feature')).toMatchObject({ outcome: 'done' });
+  });
+
+  it('leaves it to Azure where the cluster cannot be looked into', async () => {
+    const world = new AppServiceWorld();
+    world.cluster.refuse({}, new ControlError('CLUSTER_ACCESS_MISSING', 'No access.'));
+    expect(await world.play('appService.enable', enable).step('feature')).toMatchObject({ outcome: 'done' });
+  });
+
+  it('tries again where the cluster does not answer', async () => {
+    const world = new AppServiceWorld();
+    const silent = new ControlError('KUBERNETES_TIMEOUT', 'Silence.', { retry: { kind: 'backoff' } });
+    world.cluster.refuse({}, silent);
+    await expect(world.play('appService.enable', enable).step('feature')).rejects.toBe(silent);
+  });
+
+  it('tells the extension everything about the environment, and its secrets by themselves', async () => {
+    const world = new AppServiceWorld();
+    world.arm.remove(EXTENSION_ID);
+    const logs = { logAnalyticsCustomerId: '11111111-0000-4000-8000-000000000001', logAnalyticsSharedKey: 'hush' };
+    await world.play('appService.enable', { ...enable, ...logs }).step('extension');
+    expect(sent(world, 'PUT', /extensions/)).toMatchObject({
+      properties: {
+        extensionType: 'Microsoft.Web.Appservice',
+        scope: { cluster: { releaseNamespace: NAMESPACE } },
+        configurationSettings: { clusterName: 'akshci-env', appsNamespace: NAMESPACE, loadBalancerIp: STATIC_IP },
+        configurationProtectedSettings: {
+          'logProcessor.appLogs.logAnalyticsConfig.sharedKey': Buffer.from('hush').toString('base64'),
+        },
+      },
+    });
+  });
+
+  it('sees that the extension has failed in the cluster although its operation says otherwise (P-S04)', async () => {
+    const world = new AppServiceWorld();
+    const play = world.play('appService.enable', enable);
+    const failed = { level: 'Error', code: 'InstallationFailed', message: 'timed out waiting for the condition' };
+    world.arm.remove(EXTENSION_ID);
+    const token = tokenOf(await play.step('extension'));
+    world.arm.settle();
+    world.change(EXTENSION_ID, { statuses: [failed], extensionType: 'microsoft.web.appservice' });
+    await expect(play.step('extension', token)).rejects.toMatchObject({
+      code: 'AZURE_OPERATION_FAILED',
+      externalCode: 'InstallationFailed',
+    });
+  });
+
+  it('adds the extension to a custom location that stands on others, and takes none away', async () => {
+    const world = new AppServiceWorld();
+    const other = EXTENSION_ID.replace('appservice-ext', 'other');
+    world.change(CUSTOM_LOCATION_ID, { clusterExtensionIds: [other] });
+    expect(await world.play('appService.enable', enable).step('custom-location')).toMatchObject({ outcome: 'wait' });
+    expect(sent(world, 'PUT', /customLocations/)).toMatchObject({
+      properties: { clusterExtensionIds: [other, EXTENSION_ID] },
+    });
+  });
+
+  it.each([
+    {
+      message:
+        'The operation to Create a Namespace: "akshci-apps", failed with the following error: "an error on the server ("404 There are no listeners connected for the endpoint. TrackingId:1") has prevented the request from succeeding"',
+      code: 'CLUSTER_CONNECT_OFF',
+      operations: [
+        { type: 'arc.feature.enable', input: { cluster: CONNECTED_CLUSTER_ID, features: ['cluster-connect'] } },
+      ],
+      reason: 'nobody listens at the relay (P-S01)',
+    },
+    {
+      message:
+        'namespaces is forbidden: User \\"11111111-0000-4000-8000-000000000009\\" cannot create resource \\"namespaces\\" in API group \\"\\" at the cluster scope',
+      code: 'PROVIDER_NOT_GRANTED',
+      operations: [
+        {
+          type: 'arc.customLocation.grant',
+          input: {
+            cluster: CONNECTED_CLUSTER_ID,
+            objectId: '11111111-0000-4000-8000-000000000009',
+            role: 'least-privilege',
+          },
+        },
+      ],
+      reason: 'the provider has no rights (P-S02)',
+    },
+    {
+      message:
+        '"Microsoft.ExtendedLocation" resource provider does not have the required permissions to create a namespace on the cluster.',
+      code: 'PROVIDER_NOT_GRANTED',
+      operations: [],
+      reason: 'the same in newer words, which do not tell the object id',
+    },
+  ])('recognises a custom location that cannot be made: $reason', async ({ message, code, operations }) => {
+    const world = new AppServiceWorld();
+    world.arm.remove(CUSTOM_LOCATION_ID);
+    const play = world.play('appService.enable', enable);
+    const token = tokenOf(await play.step('custom-location'));
+    world.arm.fail('CreateNamespaceFailed', message);
+    expect(await play.step('custom-location', token)).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'AZURE_OPERATION_FAILED', diagnosis: { code, operations } },
+    });
+  });
+
+  it('leaves a failure that it does not know as it is', async () => {
+    const world = new AppServiceWorld();
+    world.arm.remove(CUSTOM_LOCATION_ID);
+    const play = world.play('appService.enable', enable);
+    const token = tokenOf(await play.step('custom-location'));
+    world.arm.fail('Strange', 'Never seen.');
+    await expect(play.step('custom-location', token)).rejects.toMatchObject({ externalCode: 'Strange' });
+  });
+
+  it('names the successor where Azure refuses the extension as retired (P-W01)', async () => {
+    const world = new AppServiceWorld();
+    world.arm.remove(EXTENSION_ID);
+    world.arm.answer('PUT', /extensions/, refusal(400, 'ExtensionTypeRetired', 'The extension type has been retired.'));
+    expect(await world.play('appService.enable', enable).step('extension')).toMatchObject({
+      outcome: 'failed',
+      error: {
+        diagnosis: { code: 'EXTENSION_RETIRED', evidence: { successor: 'Microsoft.App/connectedEnvironments' } },
+      },
+    });
+  });
+
+  it('tells in a dry run what is there and what would be made', async () => {
+    const world = new AppServiceWorld();
+    world.arm.remove(ENVIRONMENT_ID);
+    expect(await world.play('appService.enable', enable).plan()).toEqual({
+      parts: [
+        { id: EXTENSION_ID, action: 'none' },
+        { id: CUSTOM_LOCATION_ID, action: 'none' },
+        { id: ENVIRONMENT_ID, action: 'create' },
+      ],
+    });
+  });
+});
+
+describe('a web app that is scaled', () => {
+  it('has its least number of instances set, and the settings are not touched without need', async () => {
+    const world = new AppServiceWorld();
+    const play = world.play('appService.webApp.scale', { webApp: WEB_APP_ID, instances: 2 });
+    await play.step('limit');
+    await play.step('scale');
+    await play.step('scale');
+    expect(world.arm.writes()).toEqual([`PATCH ${WEB_APP_ID}/config/web`]);
+    expect(sent(world, 'PATCH', /config/)).toEqual({ properties: { numberOfWorkers: 2 } });
+    expect(await play.verify()).toMatchObject({ verdict: 'reached', result: { instances: 2 } });
+  });
+
+  it('has its greatest number raised where it would stand in the way, and the other settings kept (P-W10)', async () => {
+    const world = new AppServiceWorld();
+    world.settings = { K8SE_APP_MAX_INSTANCE_COUNT: '1', API_KEY: 'hush' };
+    const outcome = await world.play('appService.webApp.scale', { webApp: WEB_APP_ID, instances: 3 }).step('limit');
+    expect(world.settings).toEqual({ K8SE_APP_MAX_INSTANCE_COUNT: '3', API_KEY: 'hush' });
+    expect(JSON.stringify(outcome)).not.toContain('hush');
+  });
+
+  it('is waited for until so many pods are ready', async () => {
+    const world = new AppServiceWorld();
+    const play = world.play('appService.webApp.scale', { webApp: WEB_APP_ID, instances: 2 });
+    world.runPods(1);
+    expect(await play.step('pods')).toMatchObject({ outcome: 'wait', message: '1 of 2 pods are ready.' });
+    world.runPods(2);
+    expect(await play.step('pods')).toMatchObject({ outcome: 'done' });
+  });
+
+  it('is believed where the cluster cannot be looked into', async () => {
+    const world = new AppServiceWorld();
+    world.cluster.refuse({}, new ControlError('CLUSTER_ACCESS_MISSING', 'No access.'));
+    const play = world.play('appService.webApp.scale', { webApp: WEB_APP_ID, instances: 2 });
+    expect(await play.step('pods')).toMatchObject({ outcome: 'done' });
+  });
+});
+
+describe('a web app that is restarted', () => {
+  function restart(world: AppServiceWorld, pods: string[] | null) {
+    const play = world.play('appService.webApp.restart', { webApp: WEB_APP_ID });
+    world.arm.answer('POST', /\/restart$/, { status: 200 });
+    const run = (name: string) =>
+      play.operation.steps
+        .find((step) => step.name === name)!
+        .run({ ...play.context(), outputs: { look: { pods } }, resumeToken: undefined, attempt: 1 });
+    const restarts = () => world.arm.requests.filter(({ path }) => path.endsWith('/restart')).length;
+    return { play, run, restarts };
+  }
+
+  it('notes its pods first, and waits for others', async () => {
+    const world = new AppServiceWorld();
+    world.runPods(1);
+    const { play, run, restarts } = restart(world, ['uid-k8swebapp2-a0']);
+    expect(await play.step('look')).toMatchObject({ output: { pods: ['uid-k8swebapp2-a0'] } });
+    await run('restart');
+    expect(await run('pods')).toMatchObject({ outcome: 'wait' });
+    world.runPods(1, 'b');
+    expect(await run('pods')).toMatchObject({ outcome: 'done' });
+    expect(restarts()).toBe(1);
+  });
+
+  it('is not restarted twice when the worker dies after it was', async () => {
+    const world = new AppServiceWorld();
+    world.runPods(1, 'b');
+    const { run, restarts } = restart(world, ['uid-k8swebapp2-a0']);
+    expect(await run('restart')).toMatchObject({ outcome: 'done' });
+    expect(restarts()).toBe(0);
+  });
+
+  it('is restarted also where its pods cannot be seen', async () => {
+    const world = new AppServiceWorld();
+    world.cluster.refuse({}, new ControlError('CLUSTER_ACCESS_MISSING', 'No access.'));
+    const { run, restarts } = restart(world, null);
+    await run('restart');
+    expect([restarts(), (await run('pods')).outcome]).toEqual([1, 'done']);
+  });
+});
+
+describe('a web app that is configured', () => {
+  it('keeps the settings that are not named, and tells names alone', async () => {
+    const world = new AppServiceWorld();
+    world.settings = { OLD: '1', KEEP: 'hush' };
+    const play = world.play('appService.webApp.configure', {
+      webApp: WEB_APP_ID,
+      settings: { MODE: 'test' },
+      removeSettings: ['OLD'],
+      secretSettings: '{"API_KEY":"quiet"}',
+    });
+    const outcome = await play.step('settings');
+    expect(world.settings).toEqual({ KEEP: 'hush', MODE: 'test', API_KEY: 'quiet' });
+    expect(outcome).toMatchObject({ output: { settings: ['OLD', 'MODE', 'API_KEY'] } });
+    expect(JSON.stringify([outcome, await play.verify()])).not.toMatch(/hush|quiet/);
+    const writes = world.arm.writes().length;
+    await play.step('settings');
+    expect(world.arm.writes()).toHaveLength(writes);
+  });
+
+  it('is written with its extended location', async () => {
+    const world = new AppServiceWorld();
+    const play = world.play('appService.webApp.configure', {
+      webApp: WEB_APP_ID,
+      httpsOnly: true,
+      runtime: 'NODE|22-lts',
+    });
+    await play.step('configuration');
+    await play.step('app');
+    expect(sent(world, 'PATCH', /config\/web$/)).toEqual({ properties: { linuxFxVersion: 'NODE|22-lts' } });
+    expect(sent(world, 'PATCH', /k8swebapp2$/)).toEqual({ ...PLACE, properties: { httpsOnly: true } });
+    expect(await play.verify()).toMatchObject({ verdict: 'reached' });
+  });
+});
+
+describe('a web app that is deleted', () => {
+  it.each([
+    { deleteEmptyPlan: false, reason: 'Azure would take the plan along without being told' },
+    { deleteEmptyPlan: true, reason: 'it was asked for' },
+  ])('says what becomes of an empty plan: $deleteEmptyPlan: $reason', async ({ deleteEmptyPlan }) => {
+    const world = new AppServiceWorld();
+    const play = world.play('appService.webApp.delete', { webApp: WEB_APP_ID, deleteEmptyPlan });
+    await play.step('delete');
+    const request = world.arm.requests.find(({ method }) => method === 'DELETE');
+    expect(request?.query.get('deleteEmptyServerFarm')).toBe(String(deleteEmptyPlan));
+    world.arm.settle();
+    expect(await play.verify()).toMatchObject({ verdict: 'reached', absent: [{ id: WEB_APP_ID }] });
+  });
+});
+
+describe('host names', () => {
+  it('are added once', async () => {
+    const world = new AppServiceWorld();
+    const play = world.play('appService.hostName.add', { webApp: WEB_APP_ID, hostName: 'SHOP.example.com' });
+    await play.step('bind');
+    await play.step('bind');
+    expect(world.arm.writes()).toEqual([`PUT ${WEB_APP_ID}/hostNameBindings/shop.example.com`]);
+    expect(await play.verify()).toMatchObject({ verdict: 'reached', result: { hostName: 'shop.example.com' } });
+  });
+
+  it('are removed, and gone ones are not missed', async () => {
+    const world = new AppServiceWorld();
+    const play = world.play('appService.hostName.remove', { webApp: WEB_APP_ID, hostName: HOST_NAME });
+    expect(await play.step('remove')).toMatchObject({ outcome: 'done' });
+    expect(world.arm.writes()).toEqual([]);
+    expect(await play.verify()).toMatchObject({ verdict: 'reached' });
+  });
+});
+
+describe('certificates', () => {
+  const upload = { plan: PLAN_ID, name: 'webapps', pfx: TEST_PFX, password: TEST_PFX_PASSWORD };
+  const bind = { webApp: WEB_APP_ID, hostName: HOST_NAME, certificate: CERTIFICATE_ID };
+
+  it('are uploaded to where the plan lies, once', async () => {
+    const world = new AppServiceWorld();
+    const play = world.play('appService.certificate.upload', upload);
+    expect(await play.step('upload')).toMatchObject({ outcome: 'done', output: { thumbprint: TEST_PFX_THUMBPRINT } });
+    expect(world.arm.writes()).toEqual([]);
+    world.change(CERTIFICATE_ID, { thumbprint: 'AA' });
+    await play.step('upload');
+    expect(sent(world, 'PUT', /certificates/)).toMatchObject({
+      ...PLACE,
+      properties: { serverFarmId: PLAN_ID, pfxBlob: TEST_PFX, password: TEST_PFX_PASSWORD },
+    });
+  });
+
+  it('do not show in what goes wrong with them', async () => {
+    const world = new AppServiceWorld();
+    world.arm.remove(CERTIFICATE_ID);
+    world.arm.answer('PUT', /certificates/, refusal(400, 'BadRequest', `The password ${TEST_PFX_PASSWORD} is wrong.`));
+    const failed = world.play('appService.certificate.upload', upload).step('upload');
+    await expect(failed).rejects.toMatchObject({ code: 'AZURE_REJECTED' });
+    await expect(failed).rejects.not.toMatchObject({ message: expect.stringContaining(TEST_PFX_PASSWORD) });
+  });
+
+  it('are bound by writing the web app back as it was read, with its extended location', async () => {
+    const world = new AppServiceWorld();
+    world.arm.add(hostNameBindingBody(HOST_NAME));
+    world.change(WEB_APP_ID, { newerThanWeKnow: { deep: 1 } });
+    const play = world.play('appService.certificate.bind', bind);
+    expect(await play.step('bind')).toMatchObject({ outcome: 'wait' });
+    const body = sent(world, 'PUT', /sites/);
+    expect(body).toMatchObject({
+      ...PLACE,
+      properties: {
+        newerThanWeKnow: { deep: 1 },
+        hostNameSslStates: [
+          { name: HOST_NAME, sslState: 'SniEnabled', thumbprint: TEST_PFX_THUMBPRINT, toUpdate: true },
+        ],
+      },
+    });
+    for (const told of ['state', 'defaultHostName', 'availabilityState'])
+      expect(body?.properties).not.toHaveProperty(told);
+    world.change(`${WEB_APP_ID}/hostNameBindings/${HOST_NAME}`, {
+      sslState: 'SniEnabled',
+      thumbprint: TEST_PFX_THUMBPRINT,
+    });
+    expect(await play.step('bind')).toMatchObject({ outcome: 'done' });
+    expect(await play.verify()).toMatchObject({ verdict: 'reached', result: { hostName: HOST_NAME } });
+  });
+
+  it('are bound again after ARM took the request for one about another web app (P-S03)', async () => {
+    const world = new AppServiceWorld();
+    world.arm.add(hostNameBindingBody(HOST_NAME));
+    world.arm.answer('PUT', /sites/, refusal(409, 'InvalidResourceLocation', OTHER_PLACE), true);
+    const play = world.play('appService.certificate.bind', bind);
+    expect(await play.step('bind')).toMatchObject({
+      outcome: 'failed',
+      error: {
+        code: 'AZURE_CONFLICT',
+        diagnosis: {
+          code: 'OTHER_EXTENDED_LOCATION',
+          evidence: { sent: PLACE },
+          operations: [{ type: 'appService.certificate.bind', input: bind }],
+        },
+      },
+    });
+    expect(await play.step('bind')).toMatchObject({ outcome: 'wait' });
+  });
+
+  it('are bound to the host names of the web app alone', async () => {
+    const world = new AppServiceWorld();
+    await expect(world.play('appService.certificate.bind', bind).step('bind')).rejects.toMatchObject({
+      code: 'AZURE_NOT_FOUND',
+    });
+    expect(world.arm.get(`${WEB_APP_ID}/hostNameBindings/${DEFAULT_HOST_NAME}`)).toBeDefined();
+  });
+});
+
+describe('a container app that is scaled', () => {
+  const scale = { containerApp: CONTAINER_APP_ID, minReplicas: 2, maxReplicas: 4 };
+
+  it('is changed in its template alone: secrets whose values are not told stay', async () => {
+    const world = new AppServiceWorld();
+    const resources = { cpu: 0.5, memory: '1Gi', ephemeralStorage: '2Gi' };
+    const containers = [{ name: 'shop', image: 'example.com/shop:1', resources }];
+    world.arm.add(containerAppBody({ template: { containers, scale: { minReplicas: 1, rules: [{ name: 'http' }] } } }));
+    const play = world.play('containerApps.app.scale', scale);
+    await play.step('scale');
+    expect(sent(world, 'PATCH', /containerApps/)).toEqual({
+      ...PLACE,
+      properties: {
+        template: {
+          containers: [{ name: 'shop', image: 'example.com/shop:1', resources: { cpu: 0.5, memory: '1Gi' } }],
+          scale: { minReplicas: 2, maxReplicas: 4, rules: [{ name: 'http' }] },
+        },
+      },
+    });
+    expect(await play.step('scale')).toMatchObject({ outcome: 'done' });
+    expect(await play.verify()).toMatchObject({ verdict: 'reached' });
+  });
+
+  it.each([
+    { template: { scale: { minReplicas: 2, maxReplicas: 4 } }, outcome: 'wait', reason: 'Azure is bringing it about' },
+    { template: { scale: { minReplicas: 9, maxReplicas: 9 } }, outcome: 'blocked', reason: 'somebody else changes it' },
+  ])('writes nothing while the app changes: $reason', async ({ template, outcome }) => {
+    const world = new AppServiceWorld();
+    world.change(CONTAINER_APP_ID, { provisioningState: 'InProgress', template });
+    expect(await world.play('containerApps.app.scale', scale).step('scale')).toMatchObject({ outcome });
+    expect(world.arm.writes()).toEqual([]);
+  });
+});
+
+describe('what is deleted', () => {
+  it.each([
+    { type: 'appService.environment.delete', input: { environment: ENVIRONMENT_ID }, id: ENVIRONMENT_ID },
+    { type: 'containerApps.app.delete', input: { containerApp: CONTAINER_APP_ID }, id: CONTAINER_APP_ID },
+  ])('$type: is asked for once, and is gone in the end', async ({ type, input, id }) => {
+    const world = new AppServiceWorld();
+    const play = world.play(type, input);
+    const first = await play.step('delete');
+    // The worker dies before it saves the token.
+    expect(await play.step('delete')).toMatchObject({ outcome: 'wait' });
+    expect(await play.verify()).toMatchObject({ verdict: 'pending' });
+    world.arm.settle();
+    expect(await play.step('delete', tokenOf(first))).toMatchObject({ outcome: 'done' });
+    expect(await play.verify()).toMatchObject({ verdict: 'reached', absent: [{ id }] });
+    expect(world.arm.writes()).toEqual([`DELETE ${id}`]);
+  });
+
+  it('may be what waits for something that never comes', async () => {
+    const world = new AppServiceWorld();
+    world.change(ENVIRONMENT_ID, { provisioningState: 'Waiting' });
+    const play = world.play('appService.environment.delete', { environment: ENVIRONMENT_ID });
+    expect(await play.step('delete')).toMatchObject({ outcome: 'wait' });
+  });
+});

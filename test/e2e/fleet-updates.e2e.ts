@@ -97,8 +97,11 @@ describe('updates of a fleet', () => {
   });
 
   it('follows a run over both clusters to its end, and tells how far it is', async () => {
+    // So long that each stage is seen under way, however slow the machine is.
+    await setUpgradeSeconds(5);
     const id = await begins('fleet.updateRun.create', create('images', { upgrade: IMAGES, waitFor: 'completed' }));
     const said = await eventsOf(id);
+    await setUpgradeSeconds(1);
     expect(await stack.endOf(id)).toMatchObject({
       status: 'Succeeded',
       result: { state: 'Completed', memberCount: 2, completedCount: 2, failedCount: 0 },

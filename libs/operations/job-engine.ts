@@ -22,7 +22,9 @@ const LEASE_MS = 4_000;
 const BEAT_MS = 1_000;
 /** An open operation without a job for so long is given one. */
 const ABANDONED_SECONDS = 30;
-const SWEEP_EVERY_BEATS = 10;
+/** A job that failed and should have run for so long is run again, whatever the job engine has in mind. */
+const FAILED_SECONDS = 2;
+const SWEEP_EVERY_BEATS = 5;
 const FIRST_RELAUNCH_MS = 250;
 const LONGEST_RELAUNCH_MS = 5_000;
 
@@ -190,6 +192,8 @@ export class JobEngine {
     if (silent.length > 0) this.log.info('Took over the jobs of workers that fell silent', { pools: silent });
     this.#beats += 1;
     if (this.#beats % SWEEP_EVERY_BEATS !== 0) return;
+    const failed = await this.#jobs.retryFailed(this.database, FAILED_SECONDS);
+    if (failed > 0) this.log.info('Jobs that failed are tried again', { jobs: failed });
     for (const operationId of await this.operations.findAbandoned(ABANDONED_SECONDS, 100)) {
       await this.#jobs.schedule(this.database, operationId, 0);
     }

@@ -43,6 +43,24 @@ export class JobQueueRepository {
     );
   }
 
+  /**
+   * The job engine lets a job that failed wait, longer with each failure, for hours at last. Only a database that went away
+   * makes ours fail, and that says nothing about the next time: those that should have run are run now.
+   * @returns how many.
+   */
+  async retryFailed(sql: Sql, overdueSeconds: number): Promise<number> {
+    const { rowCount } = await sql.query(
+      `SELECT FROM graphile_worker.reschedule_jobs(
+         ARRAY(
+           SELECT job.id FROM graphile_worker.jobs job LEFT JOIN operation o ON job.key = 'operation:' || o.id
+           WHERE job.attempts > 0 AND job.locked_at IS NULL AND job.run_at > now() AND job.task_identifier = ANY ($2::text[])
+             AND coalesce(o.run_after, job.created_at) < now() - make_interval(secs => $1)
+         ), run_at => now(), attempts => 0)`,
+      [overdueSeconds, [RUN_OPERATION_TASK, ADVANCE_SET_TASK]],
+    );
+    return rowCount;
+  }
+
   /** How many jobs wait, are for later and are taken, and the age of the oldest that waits in seconds: for the metrics. */
   async measureBacklog(sql: Sql): Promise<JobBacklog> {
     const { rows } = await sql.query<JobBacklog>(

@@ -864,6 +864,29 @@ describe('operations', () => {
     expect(await run(operation.id)).toBe('not-ours');
   });
 
+  describe('whose job the engine puts off after failures', () => {
+    const failedJob = async (id: string, attempts: number) => {
+      await test.database.query(
+        `UPDATE graphile_worker._private_jobs SET attempts = $2, run_at = now() + interval '1 hour' WHERE key = 'operation:' || $1`,
+        [id, attempts],
+      );
+    };
+    const isDue = async (id: string) => (await jobOf(id))[0]!.run_at.getTime() <= Date.now() + 1_000;
+
+    it.each([
+      { reason: 'it should have run', attempts: 6, runAfter: '-1 minute', due: true },
+      { reason: 'it waits for its time and has not failed', attempts: 0, runAfter: '-1 minute', due: false },
+      { reason: 'the operation itself is for later', attempts: 6, runAfter: '1 minute', due: false },
+    ])('are carried on or not: $reason', async ({ attempts, runAfter, due }) => {
+      const { id } = await accept();
+      await test.database.query(`UPDATE operation SET run_after = now() + $2::interval WHERE id = $1`, [id, runAfter]);
+      await failedJob(id, attempts);
+      expect(await jobs.retryFailed(test.database, 2)).toBe(due ? 1 : 0);
+      expect(await isDue(id)).toBe(due);
+      await test.database.query(`SELECT graphile_worker.complete_jobs(array_agg(id)) FROM graphile_worker.jobs`);
+    });
+  });
+
   it('that nobody looks after are found', async () => {
     world.answers = [waiting('t')];
     const operation = await accept();

@@ -228,7 +228,7 @@ describe("changes behind everyone's back", () => {
   it.each([
     [{ id: 'x', operation: 'delete' }, 400],
     [
-      { id: `/subscriptions/${SUBSCRIPTION}/resourceGroups/g/providers/Microsoft.Nothing/things/t`, operation: 'delete' },
+      { id: `/subscriptions/${SUBSCRIPTION}/resourceGroups/g/providers/Microsoft.Sql/servers/s`, operation: 'delete' },
       400,
     ],
     [{ id: `${CLUSTER_1}x`, operation: 'patch', body: {} }, 404],

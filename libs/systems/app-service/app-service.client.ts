@@ -1,4 +1,5 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
+import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmClient, ArmPage, ArmReading, ArmWriteAnswer } from '#libs/azure/arm.client.js';
 import { armApiVersion } from '#libs/azure/arm-api-versions.js';
@@ -42,8 +43,7 @@ export class AppServiceClient {
   }
 
   list(type: string, subscriptionId: string, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
-    const path = `${ArmId.subscription(subscriptionId).toString()}/providers/${type}`;
-    return this.arm.list(path, armApiVersion(type), context);
+    return this.listIn(ArmId.subscription(subscriptionId), type, context);
   }
 
   /** Of any type that has an API version. */
@@ -60,9 +60,15 @@ export class AppServiceClient {
     return this.arm.list(`${webApp.toString()}/hostNameBindings`, armApiVersion(HOST_NAME_BINDING_TYPE), context);
   }
 
-  /** Certificates or environments of a resource group or a subscription. */
-  listIn(scope: ArmId, type: string, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
-    return this.arm.list(`${scope.toString()}/providers/${type}`, armApiVersion(type), context);
+  /** What lies in a subscription, in a resource group, or on a resource. */
+  async *listIn(scope: ArmId, type: string, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
+    try {
+      yield* this.arm.list(`${scope.toString()}/providers/${type}`, armApiVersion(type), context);
+    } catch (error) {
+      // A provider that is not registered in the subscription has nothing there.
+      if (!(error instanceof ControlError) || error.externalCode !== 'MissingSubscriptionRegistration') throw error;
+    }
+    return undefined;
   }
 
   put(id: ArmId, body: JsonObject, context: AzureCallContext): Promise<ArmWriteAnswer> {

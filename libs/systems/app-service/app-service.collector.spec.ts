@@ -104,6 +104,16 @@ describe('the collector of App Service', () => {
     });
   });
 
+  it('misses nothing where a provider is not registered', async () => {
+    const world = new AppServiceWorld();
+    world.arm.answer('POST', /resources$/, refusal(403, 'AuthorizationFailed', 'No.'));
+    const unregistered = refusal(409, 'MissingSubscriptionRegistration', 'The subscription is not registered.');
+    world.arm.answer('GET', /providers\/Microsoft\.App\/[a-zA-Z]+$/, unregistered);
+    const { kinds, outcome } = await collect(world).all();
+    expect(kinds.sort()).toEqual(EVERYTHING.filter((kind) => !['ConnectedEnvironment', 'ContainerApp'].includes(kind)));
+    expect(outcome).toEqual({ state: 'complete' });
+  });
+
   it('fails when nothing at all can be asked for', async () => {
     const world = new AppServiceWorld();
     world.arm.answer('POST', /./, refusal(403, 'AuthorizationFailed', 'No.'));

@@ -324,7 +324,7 @@ describe('a web app that is scaled', () => {
     const world = new AppServiceWorld();
     const play = world.play('appService.webApp.scale', { webApp: WEB_APP_ID, instances: 2 });
     world.runPods(1);
-    expect(await play.step('pods')).toMatchObject({ outcome: 'wait', message: '1 of 2 pods are ready.' });
+    expect(await play.step('pods')).toMatchObject({ outcome: 'wait', message: '1 of 1 pods are ready.' });
     world.runPods(2);
     expect(await play.step('pods')).toMatchObject({ outcome: 'done' });
   });
@@ -355,10 +355,18 @@ describe('a web app that is restarted', () => {
     const { play, run, restarts } = restart(world, ['uid-k8swebapp2-a0']);
     expect(await play.step('look')).toMatchObject({ output: { pods: ['uid-k8swebapp2-a0'] } });
     await run('restart');
-    expect(await run('pods')).toMatchObject({ outcome: 'wait' });
     world.runPods(1, 'b');
+    expect(await run('pods')).toMatchObject({ outcome: 'wait' });
+    world.cluster.remove({ group: '', kind: 'Pod' }, NAMESPACE, 'k8swebapp2-a0');
     expect(await run('pods')).toMatchObject({ outcome: 'done' });
     expect(restarts()).toBe(1);
+  });
+
+  it('is not waited for until there are as many pods as a change of settings had running side by side', async () => {
+    const world = new AppServiceWorld();
+    world.runPods(1, 'c');
+    const { run } = restart(world, ['uid-k8swebapp2-a0', 'uid-k8swebapp2-b0']);
+    expect(await run('pods')).toMatchObject({ outcome: 'done' });
   });
 
   it('is not restarted twice when the worker dies after it was', async () => {

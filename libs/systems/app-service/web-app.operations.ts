@@ -133,7 +133,7 @@ export function scaleWebApp(parts: AppServiceParts): OperationDefinition<typeof 
       {
         name: 'pods',
         description: 'Waits until so many pods of the web app are ready.',
-        run: (context) => runPods(parts, context, context.input.instances),
+        run: (context) => runPods(parts, context, (pods) => pods.filter(isReady).length >= context.input.instances),
       },
     ],
     async verify(context): Promise<Verification> {
@@ -178,22 +178,21 @@ function numberOf(text: string | undefined): number | undefined {
 const OUT_OF_SIGHT = 'Pilothouse cannot see into the cluster: whether the pods run is not known.';
 
 /**
- * Waits until so many pods are ready, as far as the cluster can be looked into.
- * @param isCounted which of the pods count
+ * Waits for what is wanted of the pods, as far as the cluster can be looked into.
+ * @param isEnough of the pods that there are
  */
 async function runPods(
   parts: AppServiceParts,
   context: StepContext<unknown>,
-  wanted: number,
-  isCounted: (pod: JsonObject) => boolean = () => true,
+  isEnough: (pods: readonly JsonObject[]) => boolean,
 ): Promise<StepOutcome> {
   const reading = await theWebApp(parts, webAppIdOf(context), context);
   if (reading.properties.state === 'Stopped') return { outcome: 'done', message: 'The web app is stopped.' };
   const pods = await podsOf(parts, reading, context);
   if (pods === undefined) return { outcome: 'done', message: OUT_OF_SIGHT };
-  const ready = pods.filter((pod) => isCounted(pod) && isReady(pod));
-  const message = `${ready.length} of ${wanted} pods are ready.`;
-  if (ready.length >= wanted) return { outcome: 'done', message, output: { readyPods: ready.length } };
+  const readyPods = pods.filter(isReady).length;
+  const message = `${readyPods} of ${pods.length} pods are ready.`;
+  if (isEnough(pods)) return { outcome: 'done', message, output: { readyPods } };
   return { outcome: 'wait', message, retryAfterSeconds: parts.client.arm.pollIntervalSeconds };
 }
 
@@ -282,7 +281,12 @@ export function restartWebApp(parts: AppServiceParts): OperationDefinition<typeo
         async run(context): Promise<StepOutcome> {
           const before = notedPods(context);
           if (before === null) return { outcome: 'done', message: OUT_OF_SIGHT };
-          return runPods(parts, context, Math.max(1, before.length), (pod) => !before.includes(uidOf(pod)));
+          // Not so many as before: a change of the settings may just have been replacing them as well.
+          return runPods(
+            parts,
+            context,
+            (pods) => pods.length > 0 && pods.every((pod) => isReady(pod) && !before.includes(uidOf(pod))),
+          );
         },
       },
     ],

@@ -290,6 +290,11 @@ export function classifyArmError(refusal: ArmRefusal): ControlError {
   });
 }
 
+/** Nobody has ever used the resource provider in the subscription: there is nothing of its types, and nothing is missing. */
+export function saysUnregistered(error: ControlError): boolean {
+  return error.externalCode === 'MissingSubscriptionRegistration';
+}
+
 /**
  * Whether the error says that the object is not there. A subscription that cannot be seen says nothing about its objects.
  */

@@ -1,7 +1,8 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import { saysAbsent } from '#libs/azure/arm-error.classifier.js';
+import type { ArmPage } from '#libs/azure/arm.client.js';
+import { saysAbsent, saysUnregistered } from '#libs/azure/arm-error.classifier.js';
 import { armIdOf } from '../contract/arm-observation.js';
 import type {
   CollectContext,
@@ -53,7 +54,7 @@ export class AksHciCollector implements Collector {
     if (subscriptionId === null) throw new TypeError(`The scope ${scope.key} has no subscription`);
     let problem: ControlError | undefined;
     const unseen: string[] = [];
-    for await (const { items } of this.client.listConnectedClusters(subscriptionId, context)) {
+    for await (const { items } of this.#connectedClusters(subscriptionId, context)) {
       for (const item of items) {
         if (!isOfHost(item)) continue;
         try {
@@ -69,6 +70,14 @@ export class AksHciCollector implements Collector {
     }
     if (problem === undefined) return { state: 'complete' };
     return { state: 'partial', problem, missing: `What Azure made below the connected clusters ${unseen.join(', ')}.` };
+  }
+
+  async *#connectedClusters(subscriptionId: string, context: CollectContext): AsyncGenerator<ArmPage, void, void> {
+    try {
+      yield* this.client.listConnectedClusters(subscriptionId, context);
+    } catch (error) {
+      if (!(error instanceof ControlError) || !saysUnregistered(error)) throw error;
+    }
   }
 
   async #below(

@@ -2,7 +2,7 @@ import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmPage } from '#libs/azure/arm.client.js';
-import { saysAbsent } from '#libs/azure/arm-error.classifier.js';
+import { saysAbsent, saysUnregistered } from '#libs/azure/arm-error.classifier.js';
 import { discover, type DiscoveredPage, type DiscoveryOutcome } from '#libs/azure/discovery.js';
 import type {
   CollectContext,
@@ -98,7 +98,7 @@ export class ArcCollector implements Collector {
       try {
         yield* this.client.listOfSubscription(type, subscriptionId, context);
       } catch (error) {
-        if (!(error instanceof ControlError) || !isUnregistered(error)) throw error;
+        if (!(error instanceof ControlError) || !saysUnregistered(error)) throw error;
       }
     }
     return undefined;
@@ -118,7 +118,7 @@ export class ArcCollector implements Collector {
         } catch (error) {
           if (!(error instanceof ControlError)) throw error;
           // Deleted since it was listed: it has no children to miss.
-          if (saysAbsent(error) || isUnregistered(error)) continue;
+          if (saysAbsent(error) || saysUnregistered(error)) continue;
           problem ??= error;
           unseen.add(cluster.name);
         }
@@ -137,10 +137,6 @@ export class ArcCollector implements Collector {
     const observations = observeArcObject(reading.body, { observedAt: reading.observedAt, source: 'ARM' });
     return { state: 'present', observations };
   }
-}
-
-function isUnregistered(error: ControlError): boolean {
-  return error.externalCode === 'MissingSubscriptionRegistration';
 }
 
 async function* observePages(

@@ -50,6 +50,13 @@ describe('collecting what Azure made on Azure Stack HCI', () => {
     expect(await world(edgeClusterBody()).collect()).toEqual({ seen: [], outcome: { state: 'complete' } });
   });
 
+  it('is complete where nobody has registered the provider of connected clusters', async () => {
+    const { arm, collect } = world();
+    const unregistered = refusal(409, 'MissingSubscriptionRegistration', 'The subscription is not registered.');
+    arm.answer('GET', /providers\/Microsoft\.Kubernetes\/connectedClusters$/i, unregistered);
+    expect(await collect()).toEqual({ seen: [], outcome: { state: 'complete' } });
+  });
+
   it.each([
     { path: /provisionedClusterInstances\/default$/, seen: [], reason: 'the instance' },
     { path: /agentPools$/, seen: [], reason: 'its pools' },

@@ -1,6 +1,7 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
+import { saysUnregistered } from '#libs/azure/arm-error.classifier.js';
 import type { ArmClient, ArmPage, ArmReading, ArmWriteAnswer } from '#libs/azure/arm.client.js';
 import { armApiVersion } from '#libs/azure/arm-api-versions.js';
 import type { Azure } from '#libs/azure/azure.js';
@@ -66,7 +67,7 @@ export class AppServiceClient {
       yield* this.arm.list(`${scope.toString()}/providers/${type}`, armApiVersion(type), context);
     } catch (error) {
       // A provider that is not registered in the subscription has nothing there.
-      if (!(error instanceof ControlError) || error.externalCode !== 'MissingSubscriptionRegistration') throw error;
+      if (!(error instanceof ControlError) || !saysUnregistered(error)) throw error;
     }
     return undefined;
   }

@@ -2,7 +2,7 @@ import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
 import type { ArmPage } from '#libs/azure/arm.client.js';
-import { saysAbsent, saysUnregistered } from '#libs/azure/arm-error.classifier.js';
+import { saysAbsent } from '#libs/azure/arm-error.classifier.js';
 import { customLocationOf } from '#libs/azure/custom-location.js';
 import { discover } from '#libs/azure/discovery.js';
 import type { Kube } from '#libs/kube/kube.js';
@@ -129,7 +129,6 @@ export class AppServiceCollector implements Collector {
         yield* this.client.list(type, subscriptionId, context);
       } catch (error) {
         if (!(error instanceof ControlError)) throw error;
-        if (saysUnregistered(error)) continue;
         problem ??= error;
         unseen.push(type);
       }

@@ -10,6 +10,7 @@ import { createKube, probeKubeconfig } from '#libs/kube/kube.factory.js';
 import type { Kube } from '#libs/kube/kube.js';
 import { DEFAULT_KUBE_OPTIONS, type KubeOptions } from '#libs/kube/kube.options.js';
 import { createAksAccess } from '#libs/systems/aks/aks.access.js';
+import { createAksHciAccess } from '#libs/systems/aks-hci/aks-hci.access.js';
 import { createFleetAccess } from '#libs/systems/fleet/fleet.access.js';
 
 /** What the house knows about clusters and Azure does not. */
@@ -27,7 +28,7 @@ export function createHouseKube(
 ): Kube {
   const attached: ClusterAccessProvider = {
     name: 'attached kubeconfig',
-    kinds: ['ManagedCluster', 'Fleet', 'AttachedCluster'],
+    kinds: ['ManagedCluster', 'ConnectedCluster', 'Fleet', 'AttachedCluster'],
     kubeconfig: async ({ uid }) => {
       const kubeconfig = await clusters.kubeconfigOf(uid);
       return kubeconfig === undefined ? undefined : { kubeconfig, origin: 'attached' };
@@ -36,7 +37,7 @@ export function createHouseKube(
   return createKube(
     kubeOptions(configuration),
     {
-      providers: [attached, createAksAccess(azure), createFleetAccess(azure)],
+      providers: [attached, createAksAccess(azure), createAksHciAccess(azure), createFleetAccess(azure)],
       tokens: tokensOf(azure),
       findCluster: (uid) => clusters.findCluster(uid),
     },

@@ -42,6 +42,8 @@ import { OperationRepository } from '#libs/operations/operation.repository.js';
 import { OPERATION_SET_CHANNEL, OperationSetRepository } from '#libs/operations/operation-set.repository.js';
 import { KubeModule } from '#libs/kube/kube.module.js';
 import { AKS_SYSTEM, AksModule } from '#libs/systems/aks/aks.module.js';
+import { AKS_HCI_SYSTEM, AksHciModule } from '#libs/systems/aks-hci/aks-hci.module.js';
+import { ARC_SYSTEM, ArcModule } from '#libs/systems/arc/arc.module.js';
 import { AZURE_SYSTEM, AzureSystemModule } from '#libs/systems/azure/azure.module.js';
 import type { System } from '#libs/systems/contract/system.js';
 import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
@@ -83,6 +85,8 @@ export class HouseModule {
             ),
         }),
         AksModule,
+        AksHciModule,
+        ArcModule,
         AzureSystemModule,
         FleetModule,
         ClusterDirectoryModule,
@@ -119,7 +123,7 @@ export class HouseModule {
         },
         {
           provide: SystemRegistry,
-          inject: [AKS_SYSTEM, FLEET_SYSTEM, KUBERNETES_SYSTEM, AZURE_SYSTEM],
+          inject: [AKS_SYSTEM, FLEET_SYSTEM, KUBERNETES_SYSTEM, AZURE_SYSTEM, ARC_SYSTEM, AKS_HCI_SYSTEM],
           useFactory: (...systems: System[]) => new SystemRegistry(systems),
         },
         { provide: SecretVault, useFactory: () => new SecretVault(configuration.encryptionKeys) },

@@ -3,6 +3,8 @@ import { DEFAULT_AZURE_OPTIONS } from '#libs/azure/azure.options.js';
 import { createKube } from '#libs/kube/kube.factory.js';
 import { DEFAULT_KUBE_OPTIONS } from '#libs/kube/kube.options.js';
 import { createAksSystem } from '#libs/systems/aks/aks.module.js';
+import { createAksHciSystem } from '#libs/systems/aks-hci/aks-hci.module.js';
+import { createArcSystem } from '#libs/systems/arc/arc.module.js';
 import { createAzureSystem } from '#libs/systems/azure/azure.module.js';
 import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { createFleetSystem } from '#libs/systems/fleet/fleet.module.js';
@@ -23,5 +25,7 @@ export function offlineRegistry(): SystemRegistry {
     createFleetSystem(azure, kube, nothing),
     createKubernetesSystem(kube, { clusters: nothing, streams: STREAM_NAMES, namespaces: [], excludedNamespaces: [] }),
     createAzureSystem(azure),
+    createArcSystem(azure, kube),
+    createAksHciSystem(azure),
   ]);
 }

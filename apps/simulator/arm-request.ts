@@ -25,8 +25,8 @@ export interface ArmRequest {
 
 export interface ArmAnswer {
   status: number;
-  /** Absent: no body at all. */
-  body?: JsonObject;
+  /** Absent: no body at all; null: the four letters. */
+  body?: JsonObject | null;
   /** Names in lower case. */
   headers?: Record<string, string>;
 }

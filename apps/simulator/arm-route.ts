@@ -101,7 +101,8 @@ function providerRoute(
     return { kind: 'provider', subscriptionId, namespace, action };
   }
   if (tail.length === 4 && lower[4] === 'locations' && tail[3] !== undefined) {
-    if (lower[6] === 'operations') return { kind: 'operation', subscriptionId, operationId: tail[3], answer: 'status' };
+    if (lower[6] === 'operations' || lower[6] === 'operationstatuses' || lower[6] === 'operationsstatus')
+      return { kind: 'operation', subscriptionId, operationId: tail[3], answer: 'status' };
     if (lower[6] === 'operationresults')
       return { kind: 'operation', subscriptionId, operationId: tail[3], answer: 'result' };
   }
@@ -143,6 +144,8 @@ function resourceRoute(
   const scope = { subscriptionId, ...(group === undefined ? {} : { group }) };
   if (tail.length === 0) return { kind: 'unknown' };
   if (tail.length % 2 === 0) {
+    const isPoll = namespace.toLowerCase() === 'microsoft.kubernetesconfiguration' && lower.at(-2) === 'operations';
+    if (isPoll) return { kind: 'operation', subscriptionId, operationId: segments.at(-1) ?? '', answer: 'status' };
     const id = ArmId.tryParse(`/${segments.join('/')}`);
     return id === undefined ? { kind: 'unknown' } : { kind: 'resource', id, ...scope };
   }

@@ -98,7 +98,7 @@ async function answer(
         if (prelude.then === 'drop') return cutOff;
     }
   }
-  if (/\/list[a-z]*credentials?$/i.test(sent.path)) await parts.authority.ready();
+  if (/\/list[a-z]*(credentials?|kubeconfig)$/i.test(sent.path)) await parts.authority.ready();
   const written = perform(request, sent, identity, headers, parts);
   const outcome = written.status;
   if (fault?.type === 'drop-after-effect') return { ...cutOff, outcome };

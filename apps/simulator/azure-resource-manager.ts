@@ -54,6 +54,7 @@ export class AzureResourceManager {
   /** @throws ArmError for every refusal by the gateway. */
   handle(request: ArmRequest, correlationId: string): LimitedAnswer {
     this.engine.advance();
+    this.state.clusters?.catchUp();
     const route = routeOf(request.segments, request.method);
     if (route.kind === 'unknown') throw unknownPath(request);
     const apiVersion = apiVersionOf(request);

@@ -9,13 +9,21 @@ import { RegistrationStore } from './registration.store.js';
 import { renderResource } from './resource.renderer.js';
 import { ResourceStore } from './resource.store.js';
 import type { StoredResource } from './resource.store.js';
-import type { ResourceWorld } from './resource-type.descriptor.js';
+import type { ReachedCluster, ResourceWorld } from './resource-type.descriptor.js';
 import { GROUP_TYPE } from './resource-type.registry.js';
 import type { ResourceTypeRegistry } from './resource-type.registry.js';
 import type { SimulatorSettings } from './simulator.settings.js';
 
 /** How many deletions the lagging lists can look back. */
 const REMEMBERED_DELETIONS = 1000;
+
+/** The way from Azure to its clusters. */
+export interface ClusterGateway {
+  /** Wakes a cluster and goes in; undefined when there is none, or it does not answer. */
+  reach(key: string): ReachedCluster | undefined;
+  /** Takes in what clusters have told Azure by now. */
+  catchUp(): void;
+}
 
 /** All that the simulated Azure knows at a moment. */
 export class AzureState {
@@ -33,6 +41,8 @@ export class AzureState {
   workloads: EstateWorkloads | undefined;
   /** As PEM; undefined until the first certificate was needed. */
   certificateAuthority: string | undefined;
+  /** The way into clusters; undefined until there are any. */
+  clusters: ClusterGateway | undefined;
   #deletions: { resource: StoredResource; at: number }[] = [];
   /** Loading many resources says nothing to the index, which is made afresh afterwards. */
   #loading = false;
@@ -133,6 +143,9 @@ export class AzureState {
         if (this.certificateAuthority === undefined) throw new TypeError('There is no certificate authority yet.');
         return this.certificateAuthority;
       },
+      // What stands in an estate was made long ago: nobody asks its clusters for leave.
+      cluster: (key) => (this.#loading ? undefined : this.clusters?.reach(key.toLowerCase())),
+      retiredExtensionTypes: () => this.settings.retiredExtensionTypes,
     };
   }
 }

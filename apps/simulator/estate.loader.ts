@@ -12,6 +12,7 @@ import { parentKeyOf } from './resource.engine.js';
 import type { ResourceEngine } from './resource.engine.js';
 import { withoutNulls } from './resource.renderer.js';
 import type { ResourceTypeDescriptor, WritePlan } from './resource-type.descriptor.js';
+import { CUSTOM_LOCATION_TYPE } from './types/arc.family.js';
 import { LOCATIONS } from './resource-type.registry.js';
 
 /** Who made what is there from the start. */
@@ -40,8 +41,11 @@ export function loadEstate(estate: Estate, state: AzureState, engine: ResourceEn
           resources.push({ id: idText(subscriptionId, group.name, resource), resource });
       }
     }
-    // Parents before children, and clusters before the members that point at them.
-    resources.sort((left, right) => depthOf(left.resource) - depthOf(right.resource));
+    // Parents before children, clusters before the members that point at them, places before what is placed on them.
+    resources.sort(
+      (left, right) =>
+        placementOf(left.resource) - placementOf(right.resource) || depthOf(left.resource) - depthOf(right.resource),
+    );
     for (const { id, resource } of resources) faults.push(...putResource(id, resource, state, engine, at));
   });
   if (faults.length > 0) throw new EstateError(faults);
@@ -112,7 +116,7 @@ function putResource(
   if (descriptor.tracked && !LOCATIONS.has(location ?? ''))
     return [`${what}: there is no location '${resource.location ?? ''}'`];
   try {
-    applyPlan(planOf(id, resource, descriptor, state), state, engine, at);
+    applyPlan(started(planOf(id, resource, descriptor, state), resource), state, engine, at);
   } catch (error) {
     if (error instanceof ArmError) return [`${what}: ${error.code}: ${error.message}`];
     throw error;
@@ -122,7 +126,10 @@ function putResource(
 
 function planOf(id: ArmId, resource: EstateResource, descriptor: ResourceTypeDescriptor, state: AzureState): WritePlan {
   descriptor.validateName(id.name);
-  const body = checkedResource(withoutNulls(omit(resource as JsonObject, ['name', 'type', 'scope'])), descriptor);
+  const body = checkedResource(
+    withoutNulls(omit(resource as JsonObject, ['name', 'type', 'scope', 'readOnly', 'simulation'])),
+    descriptor,
+  );
   const apiVersion = descriptor.apiVersions.at(-1)!;
   return descriptor.planPut({
     id,
@@ -131,6 +138,16 @@ function planOf(id: ArmId, resource: EstateResource, descriptor: ResourceTypeDes
     apiVersion,
     world: state.world,
   });
+}
+
+/** With what the estate says about the resource beyond what a caller could. */
+function started(plan: WritePlan, { readOnly, simulation }: EstateResource): WritePlan {
+  const [first, ...rest] = plan.writes;
+  const patch: JsonObject = {
+    ...(readOnly === undefined ? {} : { properties: readOnly }),
+    ...(simulation === undefined ? {} : { simulation }),
+  };
+  return { ...plan, writes: [{ ...first, body: mergePatch(first.body, patch) }, ...rest] };
 }
 
 /** The plan as if its operation had succeeded long ago. */
@@ -152,6 +169,12 @@ function applyPlan(plan: WritePlan, state: AzureState, engine: ResourceEngine, a
       at,
     );
   }
+}
+
+/** A custom location rests on extensions of its host, and what is placed on it rests on it. */
+function placementOf(resource: EstateResource): number {
+  if (resource.extendedLocation !== undefined) return 2;
+  return resource.type.toLowerCase() === CUSTOM_LOCATION_TYPE.toLowerCase() ? 1 : 0;
 }
 
 function depthOf(resource: EstateResource): number {

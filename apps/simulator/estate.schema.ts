@@ -12,6 +12,10 @@ const resourceSchema = z.looseObject({
   /** For an extension such as a role assignment: the resource of the same group that it extends, `type/name`. */
   scope: z.string().optional(),
   properties: z.record(z.string(), z.json()).optional(),
+  /** Properties that only Azure writes, as they are at the start. */
+  readOnly: z.record(z.string(), z.json()).optional(),
+  /** What the simulator itself knows of the resource and never shows; see the type. */
+  simulation: z.record(z.string(), z.json()).optional(),
 });
 
 const groupSchema = z.strictObject({

@@ -11,6 +11,7 @@ import type { KubernetesEstate, LiveCluster } from './kubernetes/kubernetes.esta
 import { resourceNameOf } from './kubernetes/resource-name.js';
 import { objectAt } from './json-merge.js';
 import { baseUrlOf } from './request-base.js';
+import { customLocationsPrincipal } from './types/custom-location.type.js';
 import { clusterToken, isManagedByEntra } from './types/cluster.credentials.js';
 import { kubeconfigText, kubernetesUrl } from './types/kubeconfig.js';
 
@@ -65,6 +66,15 @@ const imageFaultsSchema = z.strictObject({
   ),
 });
 
+const agentsSchema = z.strictObject({
+  installed: z.boolean().default(true),
+  /** The ones that are on afterwards. */
+  features: z.array(z.enum(['cluster-connect', 'custom-locations', 'azure-rbac'])).default([]),
+  customLocationsObjectId: z.string().min(1).optional(),
+  /** The default namespace of the kubeconfig context: Helm keeps its record there, and fails where it is not. */
+  contextNamespace: z.string().min(1).optional(),
+});
+
 const kubeconfigSchema = z.object({ cluster: z.string().min(1), user: z.string().min(1).optional() });
 const principalSchema = z.object({ token: z.string().min(1) });
 
@@ -117,6 +127,27 @@ export function registerKubernetesControlRoutes(app: FastifyInstance, parts: Kub
     const wanted = parse(podsSchema, bodyOf(request));
     return answerControl(reply, changePods(required(estate, request.params.cluster), wanted));
   });
+
+  app.post<ClusterRoute>('/_simulator/kubernetes/:cluster/arc-agents', (request, reply) => {
+    const { installed, features, customLocationsObjectId, contextNamespace } = parse(agentsSchema, bodyOf(request));
+    const live = required(estate, request.params.cluster);
+    const { objects } = live.cluster;
+    if (contextNamespace !== undefined && objects.get('namespaces', undefined, contextNamespace) === undefined) {
+      const message = `Error: create: failed to create: namespaces "${contextNamespace}" not found`;
+      throw new ControlRequestError(409, message);
+    }
+    try {
+      estate.setAgents(live, installed ? features : undefined, customLocationsObjectId);
+    } catch (error) {
+      if (!(error instanceof KubernetesStatusError)) throw error;
+      throw new ControlRequestError(409, `The chart cannot be installed: ${error.message}`);
+    }
+    return answerControl(reply, { installed, features });
+  });
+
+  app.get('/_simulator/custom-locations-principal', (_request, reply) =>
+    answerControl(reply, { principalId: customLocationsPrincipal(state.tenantId) }),
+  );
 
   app.get('/_simulator/principal', (request, reply) => {
     const { token } = parse(principalSchema, request.query);

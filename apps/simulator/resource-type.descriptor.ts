@@ -1,6 +1,7 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmError, ArmErrorBody, ErrorShape } from './arm-error.js';
+import type { AccessAttributes, ClusterObjects } from './kubernetes/cluster.objects.js';
 import type { LongRunningOperation } from './long-running-operation.store.js';
 import type { StoredResource } from './resource.store.js';
 
@@ -21,6 +22,17 @@ export interface ResourceWorld {
    * @throws TypeError before it was made.
    */
   certificateAuthority(): string;
+  /** A cluster as resource providers reach it through its agents; undefined when there is none, or it is out of reach. */
+  cluster(key: string): ReachedCluster | undefined;
+  /** Extension types that cannot be installed any more (a setting). */
+  retiredExtensionTypes(): readonly string[];
+}
+
+/** A simulated cluster, for what Azure itself does inside of clusters. */
+export interface ReachedCluster {
+  readonly objects: ClusterObjects;
+  /** The API server's refusal in its own words when the cluster does not let a user of that name do this. */
+  refusal(user: string, attributes: AccessAttributes): string | undefined;
 }
 
 /** One resource that a write puts in place at once, in a state that is not final. */
@@ -61,6 +73,8 @@ export interface WritePlan {
   preempts?: { error: ArmErrorBody };
   /** What an action has to show at its end. */
   output?: JsonObject;
+  /** The operation only looks: the resource stays as it is, whatever else is done to it meanwhile. */
+  untouched?: true;
 }
 
 /** An operation that a resource which goes on by itself has begun elsewhere. */
@@ -106,7 +120,7 @@ export interface WriteRequest {
 /** How a verb answers at first: the status, whether the body is the resource, and which poll URLs it names. */
 export interface OperationProtocol {
   status: number | 'created-or-ok';
-  body: 'resource' | 'empty';
+  body: 'resource' | 'empty' | 'null';
   asyncOperation: boolean;
   location: boolean;
   /** Sent with the first answer and with every poll that says "not yet"; left out where Azure leaves it out. */
@@ -166,6 +180,14 @@ export interface ResourceTypeDescriptor {
   };
   /** Some providers say nothing about who made a resource and when. */
   readonly hidesSystemData?: true;
+  /**
+   * Where polls go: `signed` is a URL of 4 to 6 kB below the subscription's locations; `provider-hub` one named
+   * `operationStatuses/{guid}*{hash}`, the same in both headers; `operations-status` one below the provider's locations;
+   * `child` a child of the resource itself, with a `Location` that names the provider's own host. `signed` without it.
+   */
+  readonly polling?: 'signed' | 'provider-hub' | 'operations-status' | 'child';
+  /** Headers of every answer that shows one resource of the type. */
+  headers?(resource: StoredResource): Record<string, string>;
   readonly protocols: { put: OperationProtocol; patch: OperationProtocol; delete: OperationProtocol };
   /** The resource records the id of its last operation (and its error) in `properties.status`. */
   readonly recordsLastOperation: boolean;
@@ -187,6 +209,8 @@ export interface ResourceTypeDescriptor {
   planPut(request: WriteRequest): WritePlan;
   planPatch(request: WriteRequest & { existing: StoredResource }): WritePlan;
   planDelete(resource: StoredResource, id: ArmId, world: ResourceWorld): WritePlan;
+  /** A deletion that is done at once where the query asks for it: what is answered then. */
+  deleteNow?(query: ReadonlyMap<string, string>): JsonObject | undefined;
   /**
    * The refusal while another operation runs on the same family of resources; undefined where both may run. The intent
    * is `put`, `patch`, `delete`, or the name of a POST action in lower case.

@@ -1,9 +1,17 @@
 import type { ResourceTypeDescriptor } from './resource-type.descriptor.js';
 import { agentPoolType } from './types/agent-pool.type.js';
 import { autoUpgradeProfileType } from './types/auto-upgrade-profile.type.js';
+import { clusterExtensionType } from './types/cluster-extension.type.js';
+import { connectedClusterType } from './types/connected-cluster.type.js';
+import { customLocationType, enabledResourceTypeType } from './types/custom-location.type.js';
 import { fleetMemberType } from './types/fleet-member.type.js';
 import { fleetType } from './types/fleet.type.js';
+import { fluxConfigurationType } from './types/flux-configuration.type.js';
 import { maintenanceConfigurationType } from './types/maintenance-configuration.type.js';
+import { hciSkusType, kubernetesVersionsType } from './types/hci-offer.type.js';
+import { hciPoolType } from './types/hci-pool.type.js';
+import { logicalNetworkType } from './types/logical-network.type.js';
+import { provisionedClusterType } from './types/provisioned-cluster.type.js';
 import { managedClusterType } from './types/managed-cluster.type.js';
 import { roleAssignmentType } from './types/role-assignment.type.js';
 import { subnetType } from './types/subnet.type.js';
@@ -28,4 +36,14 @@ export const RESOURCE_TYPES: readonly ResourceTypeDescriptor[] = [
   subnetType,
   virtualNetworkPeeringType,
   roleAssignmentType,
+  connectedClusterType,
+  clusterExtensionType,
+  fluxConfigurationType,
+  customLocationType,
+  enabledResourceTypeType,
+  logicalNetworkType,
+  kubernetesVersionsType,
+  hciSkusType,
+  provisionedClusterType,
+  hciPoolType,
 ];

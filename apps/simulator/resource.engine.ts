@@ -103,7 +103,7 @@ export class ResourceEngine {
     for (const group of plan.groups ?? []) this.makeGroup(target.id, group, actor, now);
 
     const settles: string[] = [];
-    for (const { id, body, state } of plan.writes) {
+    for (const { id, body, state } of plan.untouched === true ? [] : plan.writes) {
       // An error of the past goes when something new is tried.
       const clean = withoutPath(body, 'properties.status.provisioningError');
       this.write(id, withState(clean, state, this.#records(id) ? operationId : undefined), actor, now);
@@ -214,6 +214,12 @@ export class ResourceEngine {
     );
     this.#touchWhereShown(record, at);
     return record;
+  }
+
+  /** What a resource tells about itself: its properties change, and nobody has modified it. */
+  amend(key: string, properties: JsonObject, at: number): void {
+    const record = this.state.resources.get(key);
+    if (record !== undefined) this.#replace(record, mergePatch(record.body, { properties }), at);
   }
 
   /** Removes resources and groups with all that depends on them. */

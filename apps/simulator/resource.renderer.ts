@@ -8,6 +8,9 @@ import type { ResourceTypeDescriptor, ResourceWorld } from './resource-type.desc
 /** The members that the resource providers write first, in the order in which they usually do. */
 const LEADING = ['kind', 'location', 'tags'];
 
+/** What only the simulator knows of a resource. */
+const HIDDEN = ['simulation'];
+
 /** The resource as the API version shows it; without one, with everything. */
 export function renderResource(
   resource: StoredResource,
@@ -25,7 +28,7 @@ export function renderResource(
     ...pick(body, LEADING),
     name: resource.name,
     type: descriptor.wireType ?? descriptor.type,
-    ...omit(body, [...LEADING, 'properties']),
+    ...omit(body, [...LEADING, ...HIDDEN, 'properties']),
     properties,
     ...(etag !== undefined && descriptor.etag?.at === 'top' ? { [etagMember]: etag } : {}),
     ...(descriptor.hidesSystemData === true ? {} : { systemData: systemDataOf(resource) }),

@@ -8,6 +8,12 @@ import type { SimulatorSettings } from './simulator.settings.js';
 /** The estate that is played when nothing else is asked for. */
 export const SCENARIO_A = fileURLToPath(new URL('./estates/scenario-a.estate.json', import.meta.url));
 
+/** A cluster outside of Azure that is connected to Azure Arc. */
+export const SCENARIO_B = fileURLToPath(new URL('./estates/scenario-b.estate.json', import.meta.url));
+
+/** A host of Azure Stack HCI that workload clusters can be made on. */
+export const SCENARIO_C = fileURLToPath(new URL('./estates/scenario-c.estate.json', import.meta.url));
+
 /** Environment variables; all are optional. */
 export const environmentSchema = z.object({
   SIMULATOR_PORT: z.coerce.number().int().min(0).max(65_535).default(3100).describe('Port; 0 takes a free one.'),

@@ -99,6 +99,7 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
     snapshots,
     report: (error, where) => console.error(`A fault of the simulator itself (${where}):`, error),
   });
+  state.clusters = kubernetes;
   const mount = new KubernetesMount({
     estate: kubernetes,
     faults,

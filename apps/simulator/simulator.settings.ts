@@ -39,6 +39,9 @@ export const settingsSchema = z.strictObject({
   hubAccess: z
     .enum(['everyone', 'assigned'])
     .describe('Who may use the Kubernetes API of the hubs of fleets: every known caller, or who has a role.'),
+  retiredExtensionTypes: z
+    .array(z.string())
+    .describe('Extension types of Azure Arc that cannot be installed any more; those that are there stay.'),
   throttleScale: z.number().min(0).describe("Multiplies Azure's documented rate limits; 0 takes all of them away."),
 });
 
@@ -57,5 +60,6 @@ export const DEFAULT_SETTINGS: SimulatorSettings = {
   unknownPrincipals: [],
   clusterAccess: 'everyone',
   hubAccess: 'assigned',
+  retiredExtensionTypes: [],
   throttleScale: 1,
 };

@@ -269,6 +269,7 @@ export class Worker {
       clusters: house.get(WatchedClusterRepository),
       writer: house.get(ObservationWriter),
       clock: house.get<Clock>(CLOCK),
+      findAttached: () => house.get(AttachedKubeconfigs).clusterUids(),
     });
     return new PeriodicTask({
       intervalMs: WATCH_PLAN_INTERVAL_MS,

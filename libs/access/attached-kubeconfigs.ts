@@ -25,6 +25,11 @@ export class AttachedKubeconfigs {
     return stored === undefined ? undefined : this.vault.open(purposeOf(clusterUid), stored.sealed);
   }
 
+  /** The uids of the clusters that have one. */
+  async clusterUids(): Promise<ReadonlySet<string>> {
+    return new Set(await this.repository.findClusterUids());
+  }
+
   /** @returns whether there was none before. @throws ControlError UNAVAILABLE without a key. */
   async attach(
     sql: Sql,

@@ -37,6 +37,12 @@ export class ClusterAccessRepository {
     return rows[0] === undefined ? undefined : toAccess(rows[0]);
   }
 
+  /** The clusters that a kubeconfig is attached to. */
+  async findClusterUids(): Promise<string[]> {
+    const { rows } = await this.sql.query<{ cluster_uid: string }>('SELECT cluster_uid FROM cluster_access');
+    return rows.map((row) => row.cluster_uid);
+  }
+
   /** @returns whether there was none before. */
   async put(sql: Sql, access: Omit<StoredClusterAccess, 'attachedAt'>): Promise<boolean> {
     const { rows } = await sql.query<{ created: boolean }>(

@@ -9,6 +9,10 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.containerservice/fleets/updateruns': '2026-06-01',
   'microsoft.containerservice/fleets/updatestrategies': '2026-06-01',
   'microsoft.containerservice/fleets/autoupgradeprofiles': '2026-06-01',
+  'microsoft.kubernetes/connectedclusters': '2026-05-01',
+  'microsoft.kubernetesconfiguration/extensions': '2025-03-01',
+  'microsoft.kubernetesconfiguration/fluxconfigurations': '2025-04-01',
+  'microsoft.extendedlocation/customlocations': '2021-08-15',
   'microsoft.resources/subscriptions': '2022-12-01',
   'microsoft.resources/resourcegroups': '2021-04-01',
   'microsoft.resources/providers': '2021-04-01',
@@ -17,6 +21,11 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.authorization/roleassignments': '2022-04-01',
   'microsoft.authorization/permissions': '2022-04-01',
   'microsoft.features/providers/features': '2021-07-01',
+  'microsoft.hybridcontainerservice/provisionedclusterinstances': '2024-01-01',
+  'microsoft.hybridcontainerservice/provisionedclusterinstances/agentpools': '2024-01-01',
+  'microsoft.hybridcontainerservice/kubernetesversions': '2024-01-01',
+  'microsoft.hybridcontainerservice/skus': '2024-01-01',
+  'microsoft.azurestackhci/logicalnetworks': '2024-01-01',
 };
 
 /** @throws TypeError for a type that is not in the table: a fault in our code. */

@@ -38,6 +38,8 @@ export interface ArmWriteOptions {
   ifMatch?: string;
   /** `*`: only where nothing is there yet. */
   ifNoneMatch?: '*';
+  /** Further parameters of the query. */
+  query?: Readonly<Record<string, string>>;
 }
 
 export interface ArmWriteAnswer {
@@ -242,7 +244,9 @@ export class ArmClient {
   /** An action's result is at its `Location`, or in the properties of the status itself. */
   async #result(token: ResumeToken, status: JsonObject | null, context: AzureCallContext): Promise<JsonObject | null> {
     if (!token.action.startsWith('POST')) return null;
-    const url = token.resultUrl === null ? undefined : this.options.endpoint.follow(token.resultUrl);
+    // Some providers name the status itself as the place of the result.
+    const isElsewhere = token.resultUrl !== null && token.resultUrl !== token.url;
+    const url = isElsewhere ? this.options.endpoint.follow(token.resultUrl ?? '') : undefined;
     if (url === undefined) {
       const properties = status?.properties;
       return isJsonObject(properties) ? properties : null;
@@ -263,7 +267,7 @@ export class ArmClient {
   ): Promise<ArmWriteAnswer> {
     const action = `${method} ${shown(path)}`;
     if (method !== 'POST' || !isListingAction(path.toString())) refuseInRehearsal(method, path.toString(), body);
-    const url = this.options.endpoint.url(path, apiVersion);
+    const url = this.options.endpoint.url(path, apiVersion, options.query);
     const response = await this.#request(method, url, context, {
       ...(body === undefined ? {} : { body }),
       headers: {

@@ -35,6 +35,34 @@ const READ_ONLY: Readonly<Record<string, readonly string[]>> = {
     'identity.principalId',
     'identity.tenantId',
   ],
+  'microsoft.hybridcontainerservice/provisionedclusterinstances': ['properties.provisioningState', 'properties.status'],
+  'microsoft.hybridcontainerservice/provisionedclusterinstances/agentpools': [
+    'properties.provisioningState',
+    'properties.status',
+    'properties.kubernetesVersion',
+  ],
+  'microsoft.kubernetes/connectedclusters': [
+    'identity.principalId',
+    'identity.tenantId',
+    ...[
+      'provisioningState',
+      'connectivityStatus',
+      'kubernetesVersion',
+      'totalNodeCount',
+      'totalCoreCount',
+      'agentVersion',
+      'offering',
+      'lastConnectivityTime',
+      'managedIdentityCertificateExpirationTime',
+      'miscellaneousProperties',
+      'oidcIssuerProfile.issuerUrl',
+    ].map((name) => `properties.${name}`),
+  ],
+  'microsoft.extendedlocation/customlocations': [
+    'identity.principalId',
+    'identity.tenantId',
+    'properties.provisioningState',
+  ],
   'microsoft.containerservice/fleets/members': ['eTag', 'properties.provisioningState', 'properties.status'],
 };
 

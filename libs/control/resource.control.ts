@@ -19,6 +19,7 @@ import type { FreshnessRange, ResourceRecord } from '#libs/inventory/resource.re
 import type { ResourceRepository } from '#libs/inventory/resource.repository.js';
 import type { ScopeRecord, ScopeRepository } from '#libs/inventory/scope.repository.js';
 import { kindsOf, type RelationField } from '#libs/systems/contract/kind-definition.js';
+import type { Advice, KnownObject } from '#libs/systems/contract/advice.js';
 import type { HealthState } from '#libs/systems/contract/observation.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import type { ReferenceResolver } from './reference.resolver.js';
@@ -32,6 +33,8 @@ import type {
 
 const GRAPH_NODES = 500;
 const DEFAULT_GRAPH_DEPTH = 2;
+/** The most objects of one kind that advice rests on: a cluster has 5,000 nodes at most. */
+const ADVICE_OBJECTS = 5000;
 /** How long an answer waits for a sync that a caller's `maxAge` made necessary. */
 const FRESHNESS_TIMEOUT_MS = 15_000;
 
@@ -240,6 +243,34 @@ export class ResourceControl {
     };
   }
 
+  /**
+   * What is known to ail an object, and the ways out; empty where nothing is known.
+   * @throws ControlError RESOURCE_NOT_FOUND, or what kept the advisor from seeing what it has to.
+   */
+  async advice(caller: Caller, kind: string, uid: string, signal?: AbortSignal): Promise<Advice[]> {
+    authorise(caller, 'read', 'read resources');
+    const record = isUuid(uid) ? await this.resources.find(uid.toLowerCase()) : null;
+    if (record?.kind !== kind) throw notFound(uid);
+    const context = { ...callOf(signal), inCluster: (wanted: string) => this.#inCluster(record.clusterUid, wanted) };
+    const advice = await Promise.all(
+      this.registry.advisorsOf(kind).map((advisor) => advisor.advise(knownObject(record), context)),
+    );
+    return advice.flat();
+  }
+
+  async #inCluster(clusterUid: string | null, kind: string): Promise<KnownObject[]> {
+    const known: KnownObject[] = [];
+    if (clusterUid === null || this.registry.findKind(kind) === undefined) return known;
+    let cursor: string | null = null;
+    do {
+      const query = { kinds: [kind], clusterUid, limit: MAXIMUM_PAGE_SIZE, cursor };
+      const page = await this.resources.page(query);
+      known.push(...page.rows.map(knownObject));
+      cursor = page.nextCursor;
+    } while (cursor !== null && known.length < ADVICE_OBJECTS);
+    return known;
+  }
+
   async #fresh(
     caller: Caller,
     record: ResourceRecord,
@@ -305,6 +336,10 @@ export class ResourceControl {
       changedAt: record.changedAt.toISOString(),
     };
   }
+}
+
+function knownObject({ uid, id, kind, name, clusterUid, namespace, properties }: ResourceRecord): KnownObject {
+  return { uid, id, kind, name, clusterUid, namespace, properties };
 }
 
 function callOf(signal: AbortSignal | undefined): { signal: AbortSignal; correlationId: string } {

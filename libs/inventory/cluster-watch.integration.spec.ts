@@ -162,7 +162,16 @@ describe('watching clusters', () => {
     watcher = new ScriptedWatcher();
     registry = new SystemRegistry([{ name: 'test', kinds: [], collectors: [], watchers: [watcher], operations: [] }]);
     const { database } = test;
-    planner = new ClusterWatchPlanner({ database, registry, resources, scopes, clusters, writer, clock: systemClock });
+    planner = new ClusterWatchPlanner({
+      database,
+      registry,
+      resources,
+      scopes,
+      clusters,
+      writer,
+      clock: systemClock,
+      findAttached: async () => new Set(),
+    });
     schedulers = [];
     problems = [];
     await seeCluster({});

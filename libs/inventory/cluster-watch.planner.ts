@@ -21,6 +21,8 @@ export interface ClusterWatchPlannerParts {
   clusters: WatchedClusterRepository;
   writer: ObservationWriter;
   clock: Clock;
+  /** The uids of the clusters that a kubeconfig is attached to. */
+  findAttached(): Promise<ReadonlySet<string>>;
 }
 
 /** Keeps the list of clusters that are to be watched, as the cache knows them, and clears up after those that are gone. */
@@ -32,10 +34,11 @@ export class ClusterWatchPlanner {
     const { registry, scopes, clusters } = this.parts;
     const kinds = [...new Set(registry.watchers.flatMap((watcher) => watcher.clusterKinds))];
     if (kinds.length === 0) return;
+    const attached = await this.parts.findAttached();
     const plans: WatchPlan[] = [];
     for await (const record of this.#clustersOf(kinds)) {
       signal.throwIfAborted();
-      const candidate = candidateOf(record);
+      const candidate = candidateOf(record, attached);
       const watchers = registry.watchers.filter(
         (watcher) => watcher.clusterKinds.includes(record.kind) && watcher.isWatched(candidate),
       );
@@ -83,6 +86,7 @@ function clusterOf(record: ResourceRecord): WatchedCluster {
   return { uid, id, kind, name, subscriptionId, resourceGroup, location };
 }
 
-function candidateOf(record: ResourceRecord): ClusterCandidate {
-  return { ...clusterOf(record), provisioningState: record.provisioningState, properties: record.properties };
+function candidateOf(record: ResourceRecord, attached: ReadonlySet<string>): ClusterCandidate {
+  const { uid, provisioningState, properties } = record;
+  return { ...clusterOf(record), provisioningState, properties, isAttached: attached.has(uid) };
 }

@@ -1,3 +1,5 @@
+import type { JsonObject } from './json.js';
+
 /**
  * Every way in which Pilothouse says no, and the only error type that crosses a library's border. The union is closed
  * and documented (docs/errors.md is generated from `CONTROL_ERRORS`); a code never changes its meaning.
@@ -79,10 +81,29 @@ export interface Violation {
   code?: string;
 }
 
+/** An operation that mends something: as it can be sent to `POST /v1/operations`. */
+export interface RemedyOperation {
+  type: string;
+  input: JsonObject;
+}
+
+/** A failure that is known: what is behind it, and what mends it. */
+export interface Diagnosis {
+  /** Upper snake case, stable, documented with the operation that failed: `CLUSTER_CONNECT_OFF`. */
+  code: string;
+  /** In one sentence. */
+  cause: string;
+  /** The observed values that this rests on. */
+  evidence: JsonObject;
+  /** To be started one after the other; afterwards what failed can be tried again. None where people have to do it. */
+  operations: readonly RemedyOperation[];
+}
+
 export interface ControlErrorFields {
   retry?: Retry;
   /** What the caller can do about it. */
   remedy?: string;
+  diagnosis?: Diagnosis;
   /** The faulty parts of a request. */
   violations?: Violation[];
   /** The code that the outside system gave (an ARM error code, a Kubernetes reason). */
@@ -94,6 +115,7 @@ export class ControlError extends Error {
   readonly code: ControlErrorCode;
   readonly retry: Retry;
   readonly remedy: string | undefined;
+  readonly diagnosis: Diagnosis | undefined;
   readonly violations: readonly Violation[];
   readonly externalCode: string | undefined;
 
@@ -103,6 +125,7 @@ export class ControlError extends Error {
     this.code = code;
     this.retry = fields.retry ?? { kind: 'never' };
     this.remedy = fields.remedy;
+    this.diagnosis = fields.diagnosis;
     this.violations = fields.violations ?? [];
     this.externalCode = fields.externalCode;
   }
@@ -117,6 +140,7 @@ export interface StoredProblem {
   code: ControlErrorCode;
   message: string;
   remedy?: string;
+  diagnosis?: Diagnosis;
   externalCode?: string;
   violations?: Violation[];
 }
@@ -126,6 +150,7 @@ export function storedProblem(error: ControlError): StoredProblem {
     code: error.code,
     message: error.message,
     ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    ...(error.diagnosis === undefined ? {} : { diagnosis: error.diagnosis }),
     ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),
     ...(error.violations.length === 0 ? {} : { violations: [...error.violations] }),
   };

@@ -1,6 +1,6 @@
 import type { Secret } from '#libs/kernel/secret.js';
 
-/** A cluster that can be reached: a managed cluster, a fleet (its hub), an attached cluster. */
+/** A cluster that can be reached: a managed cluster, a connected cluster, a fleet (its hub), an attached cluster. */
 export interface ClusterReference {
   uid: string;
   id: string;

@@ -1,5 +1,5 @@
 import { onAccountOf } from '#libs/kernel/call-origin.js';
-import { ControlError, storedProblem } from '#libs/kernel/control-error.js';
+import { ControlError, storedProblem, type Diagnosis } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { fieldDifferences } from '#libs/kernel/json-difference.js';
 import { rehearse } from '#libs/kernel/rehearsal.js';
@@ -234,6 +234,7 @@ export class OperationRunner {
         const error = new ControlError('PREFLIGHT_FAILED', faults.map((finding) => finding.message).join(' '), {
           externalCode: faults.map((finding) => finding.code).join(','),
           ...(remedies.length === 0 ? {} : { remedy: remedies.join(' ') }),
+          ...diagnosisOf(faults),
         });
         return { next: 'leave', outcome: await this.#fail(claim, error, signal, PREFLIGHT_STEP, { findings }) };
       }
@@ -656,6 +657,14 @@ async function rehearseStep(
     if (!(error instanceof ControlError) || error.retryable) throw error;
     return { would: 'fail', message: error.message, code: error.code };
   }
+}
+
+/** Of the first fault that an operation mends. */
+function diagnosisOf(faults: readonly Finding[]): { diagnosis?: Diagnosis } {
+  const fault = faults.find(({ operations = [] }) => operations.length > 0);
+  if (fault === undefined) return {};
+  const { code, message, evidence, operations = [] } = fault;
+  return { diagnosis: { code, cause: message, evidence, operations } };
 }
 
 function wordsOfAbort({ reason }: AbortSignal): string {

@@ -191,7 +191,13 @@ export function node(name: string, change: Parts = {}): KubernetesObject {
         { type: 'Ready', status: 'True', reason: 'KubeletReady', lastHeartbeatTime: '2026-01-01T00:00:00Z' },
       ],
       images: [{ names: ['registry.example/web:1'], sizeBytes: 1 }],
-      nodeInfo: { kubeletVersion: 'v1.33.5', osImage: 'Ubuntu 22.04', operatingSystem: 'linux', architecture: 'amd64' },
+      nodeInfo: {
+        containerRuntimeVersion: 'containerd://1.7.25',
+        kubeletVersion: 'v1.33.5',
+        osImage: 'Ubuntu 22.04',
+        operatingSystem: 'linux',
+        architecture: 'amd64',
+      },
     },
   };
   return object({ apiVersion: 'v1', kind: 'Node' }, { name }, sample, change);
@@ -220,6 +226,41 @@ export function endpointSlice(
     addressType: 'IPv4',
     endpoints: change.endpoints ?? pods,
     ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+  };
+}
+
+/** The class that AKS on Azure Stack HCI brings along: it names no file system. */
+export function storageClass(name: string, change: JsonObject = {}): KubernetesObject {
+  return {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: {
+      name,
+      uid: `uid-of-${name}`,
+      resourceVersion: '7',
+      annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' },
+    },
+    provisioner: 'disk.csi.akshci.com',
+    parameters: { blocksize: '33554432', container: 'SqlStorageContainer', dynamic: 'true' },
+    reclaimPolicy: 'Delete',
+    volumeBindingMode: 'Immediate',
+    allowVolumeExpansion: true,
+    ...change,
+  };
+}
+
+export function csiDriver(name: string, spec: JsonObject = {}, metadata: JsonObject = {}): KubernetesObject {
+  return {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'CSIDriver',
+    metadata: { name, uid: `uid-of-${name}`, resourceVersion: '7', labels: { app: 'csi' }, ...metadata },
+    spec: {
+      attachRequired: true,
+      podInfoOnMount: true,
+      fsGroupPolicy: 'ReadWriteOnceWithFSType',
+      volumeLifecycleModes: ['Persistent'],
+      ...spec,
+    },
   };
 }
 

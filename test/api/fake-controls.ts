@@ -31,6 +31,7 @@ import type {
   ResourceVersionView,
   ResourceView,
 } from '#libs/control/resource.view.js';
+import type { Advice } from '#libs/systems/contract/advice.js';
 import type { RelationField } from '#libs/systems/contract/kind-definition.js';
 import type { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 
@@ -125,6 +126,22 @@ export class FakeResources implements Pick<ResourceControl, keyof ResourceContro
       return [uid, this.resources.filter((resource) => ends.includes(resource.uid)).slice(0, limit)];
     });
     return Promise.resolve(new Map(found));
+  }
+
+  advice(_caller: Caller, kind: string, uid: string): Promise<Advice[]> {
+    this.#record('advice', { kind, uid });
+    if (!this.resources.some((resource) => resource.uid === uid && resource.kind === kind)) {
+      return Promise.reject(new ControlError('RESOURCE_NOT_FOUND', 'There is no such resource.'));
+    }
+    return Promise.resolve([
+      {
+        code: 'SHALLOW',
+        severity: 'warning',
+        cause: 'The keel touches the ground.',
+        evidence: { depth: 1 },
+        remedies: [{ description: 'Wait for the tide.', operations: [{ type: 'ship.dock', input: { ship: uid } }] }],
+      },
+    ]);
   }
 
   graph(_caller: Caller, uid: string, options: object): Promise<ResourceGraphView> {

@@ -118,6 +118,9 @@ export function fakeRegistry(): SystemRegistry {
       collectors: [],
       watchers: [],
       operations: [dockOperation, closeOperation],
+      advisors: [
+        { kind: 'Ship', codes: { SHALLOW: 'The keel touches the ground.' }, advise: () => Promise.resolve([]) },
+      ],
     },
   ]);
 }

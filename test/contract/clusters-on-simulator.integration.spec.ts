@@ -53,7 +53,7 @@ const profile = targetOf(PROFILE, 'FleetAutoUpgradeProfile');
 const placement = inCluster(HUB.uid, PLACEMENT, NAMESPACE);
 
 describeSystem('fleet, on the simulator', {
-  otherKinds: ['ManagedCluster', 'AttachedCluster', 'Service'],
+  otherKinds: ['ManagedCluster', 'ConnectedCluster', 'AttachedCluster', 'Service'],
   samples: await samplesOf(clusters.fleet),
   operations: {
     'fleet.create': {

@@ -245,7 +245,7 @@ export class Stack {
       async () => {
         // What is in clusters is not waited for: a hub refuses to show it for as long as nobody has given us its role.
         const { status, body } = await this.api(
-          '/v1/resources?limit=1&kind=ManagedCluster,AgentPool,Fleet,FleetMember',
+          '/v1/resources?limit=1&kind=ManagedCluster,AgentPool,Fleet,FleetMember,ConnectedCluster',
         );
         return status === 200 && body.partial === false && body.items.length > 0;
       },

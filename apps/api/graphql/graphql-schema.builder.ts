@@ -34,6 +34,7 @@ import { presentMembers } from '../http/present-members.js';
 import { filterText } from '../http/query.schemas.js';
 import { parseRequest } from '../http/request.parser.js';
 import {
+  advice,
   auditCheckpoint,
   auditEvent,
   change,
@@ -126,6 +127,9 @@ class GraphqlSchemaBuilder {
         for (const relation of this.registry.relationsOf(kind)) {
           add(`type ${kind.name}`, fields, relation.name, this.#relationField(relation));
         }
+        if (this.registry.advisorsOf(kind.name).length > 0) {
+          add(`type ${kind.name}`, fields, 'advice', this.#adviceField());
+        }
         return fields as GraphQLFieldConfigMap<ResourceView, GraphqlContext>;
       },
     });
@@ -169,6 +173,18 @@ class GraphqlSchemaBuilder {
         const limit = (first as number | null | undefined) ?? DEFAULT_PAGE_SIZE;
         requirePageSize(limit);
         return context.loaders.related(relation, (view as ResourceView).uid, limit);
+      },
+    };
+  }
+
+  #adviceField(): Field {
+    return {
+      type: listOf(this.#mapper.objectType(advice, 'Advice')),
+      description: 'What is known to ail the object, and the ways out; empty where nothing is known.',
+      ...withCost({ kind: 'relation', expected: EXPECTED_RELATED, usual: EXPECTED_RELATED }),
+      resolve: (view, _arguments, { controls, caller, signal }) => {
+        const { kind, uid } = view as ResourceView;
+        return controls.resources.advice(caller, kind, uid, signal());
       },
     };
   }

@@ -98,6 +98,22 @@ describe('GraphQL', () => {
     expect(api.resources.callsOf('related').map((call) => (call as { limit: number }).limit)).toEqual([100, 1, 2]);
   });
 
+  it('says what ails an object', async () => {
+    const { data, errors } = await ask(
+      '{ ships(first: 1) { nodes { uid advice { code severity cause evidence remedies { operations { type input } } } } } }',
+    );
+    expect(errors).toBeUndefined();
+    const [ship] = data.ships.nodes;
+    expect(ship.advice).toMatchObject([
+      {
+        code: 'SHALLOW',
+        severity: 'warning',
+        evidence: { depth: 1 },
+        remedies: [{ operations: [{ type: 'ship.dock', input: { ship: ship.uid } }] }],
+      },
+    ]);
+  });
+
   it('answers different kinds through the interface', async () => {
     const { data } = await ask(
       '{ resources { nodes { __typename name ... on Harbour { depth } ... on Ship { flag } } } }',

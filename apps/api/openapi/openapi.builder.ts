@@ -11,6 +11,7 @@ import { OPERATION_STATUSES } from '#libs/operations/operation.status.js';
 import { z } from 'zod';
 import { clusterAccessDocument, clusterAttachDocument } from '../rest/cluster.schemas.js';
 import {
+  adviceList,
   attachedCluster,
   auditCheckpointPage,
   auditEventPage,
@@ -208,6 +209,18 @@ class OpenapiBuilder {
       parameters: [uidParameter(), maxAgeParameter()],
       responses: { 200: json('The object with typed properties.', item) },
       problems: ['INVALID_REQUEST', 'RESOURCE_NOT_FOUND', 'AZURE_THROTTLED', 'AZURE_UNAVAILABLE', 'AZURE_TIMEOUT'],
+    });
+    const advisors = this.registry.advisorsOf(kind.name);
+    if (advisors.length === 0) return;
+    const codes = advisors.flatMap(({ codes: known }) => Object.entries(known));
+    this.#add('get', `${path}/{uid}/advice`, {
+      tag: 'Resources by kind',
+      summary: `What is known to ail an object of the kind ${kind.name}, and the ways out`,
+      description: codes.map(([code, meaning]) => `- \`${code}\`: ${meaning}`).join('\n'),
+      operationId: `get${kind.name}Advice`,
+      parameters: [uidParameter()],
+      responses: { 200: json('What is known.', this.#schemas.addOutput('AdviceList', adviceList)) },
+      problems: ['RESOURCE_NOT_FOUND', 'CLUSTER_ACCESS_MISSING', 'KUBERNETES_UNAVAILABLE', 'KUBERNETES_TIMEOUT'],
     });
   }
 

@@ -13,9 +13,18 @@ import { parseKindQuery } from './resource.query.js';
 const itemQuery = z.strictObject({ maxAge: maximumAge.optional() });
 
 /** The typed list and item of one kind: `FleetMember` -> `/v1/fleet-members`, `/v1/fleet-members/{uid}`. */
-export function kindRoutes(kind: KindDefinition, resources: ResourceControl): RouteOptions[] {
+export function kindRoutes(kind: KindDefinition, resources: ResourceControl, isAdvised: boolean): RouteOptions[] {
   const url = `/v1/${kindPath(kind.name)}`;
+  const advice: RouteOptions = {
+    method: 'GET',
+    url: `${url}/:uid/advice`,
+    handler: async (request) => {
+      const { uid } = request.params as { uid: string };
+      return { items: await resources.advice(callerOf(request), kind.name, uid, waitSignal(request, 0)) };
+    },
+  };
   return [
+    ...(isAdvised ? [advice] : []),
     {
       method: 'GET',
       url,

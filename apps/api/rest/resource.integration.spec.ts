@@ -147,6 +147,26 @@ describe('resources over REST', () => {
     ]);
   });
 
+  it('says what ails an object of a kind that somebody knows about', async () => {
+    const anna = api.resources.resources.find(({ name }) => name === 'anna')!.uid;
+    const answer = await get(`/v1/ships/${anna}/advice`);
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toEqual({
+      items: [
+        {
+          code: 'SHALLOW',
+          severity: 'warning',
+          cause: expect.any(String),
+          evidence: { depth: 1 },
+          remedies: [{ description: expect.any(String), operations: [{ type: 'ship.dock', input: { ship: anna } }] }],
+        },
+      ],
+    });
+    expect(api.resources.callsOf('advice')).toEqual([{ kind: 'Ship', uid: anna }]);
+    expect((await get(`/v1/ships/${rotterdam}/advice`)).statusCode).toBe(404);
+    expect((await get(`/v1/harbours/${rotterdam}/advice`)).json()).toMatchObject({ code: 'NOT_FOUND' });
+  });
+
   it('has a typed list and item for each kind', async () => {
     const list = await get('/v1/harbours?name=rotterdam');
     expect(list.json().items[0].properties).toMatchObject({ depth: 24, pilots: 0, quays: ['north', 'south'] });

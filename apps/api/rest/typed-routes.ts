@@ -23,7 +23,8 @@ export class TypedRoutes implements OnModuleInit {
   onModuleInit(): void {
     const instance = this.host.httpAdapter.getInstance<FastifyInstance>();
     for (const kind of this.registry.kinds) {
-      for (const route of kindRoutes(kind, this.resources)) instance.route(route);
+      const isAdvised = this.registry.advisorsOf(kind.name).length > 0;
+      for (const route of kindRoutes(kind, this.resources, isAdvised)) instance.route(route);
     }
     for (const definition of this.registry.operations) instance.route(operationTypeRoute(definition, this.operations));
   }

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import {
   CONTROL_ERRORS,
   type ControlErrorCode,
+  type Diagnosis,
+  type RemedyOperation,
   type StoredProblem,
   type Violation,
 } from '#libs/kernel/control-error.js';
@@ -9,6 +11,7 @@ import type { Json, JsonObject } from '#libs/kernel/json.js';
 import type { AttachedClusterView, ClusterAccessView } from '#libs/control/cluster.view.js';
 import { APPROVAL_STATES } from '#libs/operations/approval.js';
 import { OPERATION_STATUSES, STEP_STATUSES } from '#libs/operations/operation.status.js';
+import type { Advice } from '#libs/systems/contract/advice.js';
 import { HEALTH_STATES, OBSERVATION_SOURCES, RELATION_TYPES } from '#libs/systems/contract/observation.js';
 import type { BudgetListView, BudgetView } from '#libs/control/budget.control.js';
 import type { AuditCheckpointView, AuditEventView } from '#libs/control/audit.view.js';
@@ -75,11 +78,36 @@ const violation = z
   })
   .meta({ id: 'Violation', description: 'One faulty part of a request.' }) satisfies z.ZodType<Violation>;
 
+const remedyOperation = z
+  .object({
+    type: z.string().describe('The operation type.'),
+    input: jsonObject.describe('Its input, ready to be sent.'),
+  })
+  .meta({
+    id: 'RemedyOperation',
+    description: 'An operation that mends something.',
+  }) satisfies z.ZodType<RemedyOperation>;
+
+const diagnosis = z
+  .object({
+    code: z.string().describe('Stable, in upper snake case, documented with the operation type.'),
+    cause: z.string().describe('What is behind it, in one sentence.'),
+    evidence: jsonObject.describe('The observed values that this rests on.'),
+    operations: z
+      .array(remedyOperation)
+      .describe('What mends it, to be started one after the other; empty where people have to do it.'),
+  })
+  .meta({
+    id: 'Diagnosis',
+    description: 'A failure that is known: what is behind it, and what mends it.',
+  }) satisfies z.ZodType<Diagnosis>;
+
 export const storedProblem = z
   .object({
     code: errorCode.describe('Stable, for programs.'),
     message: z.string().describe('What happened, in words.'),
     remedy: z.string().exactOptional().describe('What can be done about it.'),
+    diagnosis: diagnosis.exactOptional().describe('What is known about a failure of this kind.'),
     externalCode: z.string().exactOptional().describe('The code that the outside system gave.'),
     violations: z.array(violation).exactOptional().describe('The faulty parts of the request.'),
   })
@@ -279,8 +307,40 @@ const finding = z
     message: z.string().describe('What was found.'),
     evidence: jsonObject.describe('The observed values that the finding rests on.'),
     remedy: z.string().exactOptional().describe('What can be done about it.'),
+    operations: z.array(remedyOperation).exactOptional().describe('What mends it, to be started one after the other.'),
   })
   .meta({ id: 'Finding', description: 'What a check before the operation found.' });
+
+export const advice = z
+  .object({
+    code: z.string().describe('Stable, in upper snake case.'),
+    severity: z
+      .enum(['error', 'warning', 'info'])
+      .meta({ id: 'AdviceSeverity', description: 'An error keeps the object from working, a warning may.' })
+      .describe('How much it matters.'),
+    cause: z.string().describe('What causes it, in one sentence.'),
+    evidence: jsonObject.describe('The observed values that this rests on.'),
+    remedies: z
+      .array(
+        z
+          .object({
+            description: z.string().describe('What helps.'),
+            operations: z
+              .array(remedyOperation)
+              .describe('The operations to start, one after the other; none where people have to do it.'),
+          })
+          .meta({ id: 'AdviceRemedy', description: 'A way out of a known trouble.' }),
+      )
+      .describe('The ways out, the best first; any of them will do.'),
+  })
+  .meta({
+    id: 'Advice',
+    description: 'A known trouble of an object, what causes it and the ways out.',
+  }) satisfies z.ZodType<Advice>;
+
+export const adviceList = z
+  .object({ items: z.array(advice).describe('Empty where nothing is known to ail the object.') })
+  .meta({ id: 'AdviceList', description: 'What is known to ail an object.' });
 
 export const approvalState = z.enum(APPROVAL_STATES).meta({
   id: 'ApprovalState',

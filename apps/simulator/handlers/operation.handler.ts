@@ -3,10 +3,11 @@ import { ArmError } from '../arm-error.js';
 import type { ArmAnswer, ArmRequest } from '../arm-request.js';
 import type { AzureState } from '../azure.state.js';
 import type { LongRunningOperation } from '../long-running-operation.store.js';
-import { isSigned, signedQuery } from '../poll-url.signer.js';
+import { isSigned, pollPath } from '../poll-url.signer.js';
+import type { PollAnswer } from '../poll-url.signer.js';
 import { errorJson } from '../resource.engine.js';
 import { renderResource } from '../resource.renderer.js';
-import type { OperationProtocol } from '../resource-type.descriptor.js';
+import type { OperationProtocol, ResourceTypeDescriptor } from '../resource-type.descriptor.js';
 import { operationOfToken } from './resource-group.handler.js';
 import type { ResourceGroupHandler } from './resource-group.handler.js';
 
@@ -24,14 +25,15 @@ export class OperationHandler {
   headers(request: ArmRequest, operation: LongRunningOperation, protocol: OperationProtocol): Record<string, string> {
     const retryAfter = this.state.settings.retryAfterSeconds ?? protocol.retryAfterSeconds;
     return {
-      ...(protocol.asyncOperation ? { 'azure-asyncoperation': pollUrl(request, operation, 'operations') } : {}),
-      ...(protocol.location ? { location: pollUrl(request, operation, 'operationresults') } : {}),
+      ...(protocol.asyncOperation ? { 'azure-asyncoperation': this.#pollUrl(request, operation, 'status') } : {}),
+      ...(protocol.location ? { location: this.#pollUrl(request, operation, 'result') } : {}),
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
     };
   }
 
-  poll(request: ArmRequest, operationId: string, answer: 'status' | 'result'): ArmAnswer {
-    const operation = this.#find(request, operationId);
+  /** @param operationId as it stands in the path: some providers append a hash */
+  poll(request: ArmRequest, operationId: string, answer: PollAnswer): ArmAnswer {
+    const operation = this.#find(request, operationId.split('*')[0] ?? '');
     return answer === 'status' ? this.#status(operation) : this.#result(request, operation);
   }
 
@@ -45,7 +47,7 @@ export class OperationHandler {
     const expired = operation !== undefined && this.state.now - operation.startedAt >= pollUrlLifetimeSeconds * 1000;
     if (operation === undefined || expired) throw operationNotFound(operationId);
     // Neither the status nor the code of a refused signature is recorded; Azure documents only that the URL is opaque.
-    if (!isSigned(operation, request.query)) {
+    if (this.#pollingOf(operation) === 'signed' && !isSigned(operation, request.query)) {
       throw new ArmError(403, 'AuthorizationFailed', 'The signature of the operation URL is not valid.', {
         gateway: true,
       });
@@ -66,8 +68,8 @@ export class OperationHandler {
         : {};
     const body: JsonObject = {
       ...output,
-      name: operation.id,
-      status: state.status,
+      ...this.#identityOf(operation),
+      status: this.#statusText(operation),
       ...times,
       ...this.#errorOf(operation),
     };
@@ -80,7 +82,7 @@ export class OperationHandler {
       case 'InProgress':
         return {
           status: 202,
-          headers: { location: pollUrl(request, operation, 'operationresults'), ...this.#retryAfter(operation) },
+          headers: { location: this.#pollUrl(request, operation, 'result'), ...this.#retryAfter(operation) },
         };
       case 'Succeeded':
         return this.#succeeded(operation, request.query.get('api-version'));
@@ -115,6 +117,34 @@ export class OperationHandler {
     }
   }
 
+  #pollingOf(operation: LongRunningOperation): NonNullable<ResourceTypeDescriptor['polling']> {
+    return this.state.registry.find(operation.targetType)?.polling ?? 'signed';
+  }
+
+  #pollUrl(request: ArmRequest, operation: LongRunningOperation, answer: PollAnswer): string {
+    const target = this.state.resources.get(operation.targetKey);
+    return pollPath(request.baseUrl, operation, {
+      polling: this.#pollingOf(operation),
+      answer,
+      targetId: target?.id ?? operation.targetKey,
+    });
+  }
+
+  /** ProviderHub names the operation by its path and says which resource it is about. */
+  #identityOf(operation: LongRunningOperation): JsonObject {
+    if (this.#pollingOf(operation) !== 'provider-hub') return { name: operation.id };
+    const id = pollPath('', operation, { polling: 'provider-hub', answer: 'status', targetId: operation.targetKey });
+    const [path = ''] = id.split('?');
+    const resourceId = this.state.resources.get(operation.targetKey)?.id ?? operation.targetKey;
+    return { id: path, name: path.split('/').at(-1) ?? '', resourceId };
+  }
+
+  /** ProviderHub shows the state of the resource, where others say that work is in progress. */
+  #statusText(operation: LongRunningOperation): string {
+    if (operation.state.status !== 'InProgress') return operation.state.status;
+    return this.#pollingOf(operation) === 'provider-hub' ? operation.runningState : 'InProgress';
+  }
+
   #retryAfter(operation: LongRunningOperation): Record<string, string> {
     const seconds = this.state.settings.retryAfterSeconds ?? operation.retryAfterSeconds;
     return seconds === undefined || operation.state.status !== 'InProgress' ? {} : { 'retry-after': String(seconds) };
@@ -127,14 +157,4 @@ export function operationNotFound(operationId: string): ArmError {
     'NotFound',
     `The entity '${operationId}' was not found: the operation is unknown or has expired.`,
   );
-}
-
-function pollUrl(
-  request: ArmRequest,
-  operation: LongRunningOperation,
-  kind: 'operations' | 'operationresults',
-): string {
-  const { subscriptionId, namespace, location, id } = operation;
-  const path = `/subscriptions/${subscriptionId}/providers/${namespace}/locations/${location}/${kind}/${id}`;
-  return `${request.baseUrl}${path}?${signedQuery(operation)}`;
 }

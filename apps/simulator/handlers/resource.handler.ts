@@ -41,7 +41,7 @@ export class ResourceHandler {
     if (target.descriptor.derive !== undefined) return this.#derived(request, target);
     switch (request.method) {
       case 'GET':
-        return { status: 200, body: this.#render(this.#existing(target), target) };
+        return this.#shown(target);
       case 'HEAD':
         return { status: this.state.resources.get(target.id.canonical) === undefined ? 404 : 204 };
       case 'PUT':
@@ -207,6 +207,11 @@ export class ResourceHandler {
     if (existing === undefined) return { status: 204 };
     this.#refuseBusy(target, 'delete');
     this.#checkPreconditions(request, descriptor, existing);
+    const junk = descriptor.deleteNow?.(request.query);
+    if (junk !== undefined) {
+      this.engine.remove([existing.key], this.state.now);
+      return { status: 200, body: junk };
+    }
     const plan = descriptor.planDelete(existing, ArmId.parse(existing.id), this.state.world);
     return this.#begin(request, target, plan, 'delete', descriptor.protocols.delete, existing);
   }
@@ -229,9 +234,19 @@ export class ResourceHandler {
       ...(protocol.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: protocol.retryAfterSeconds }),
     });
     const status = protocol.status === 'created-or-ok' ? (existing === undefined ? 201 : 200) : protocol.status;
-    const headers = this.operations.headers(request, operation, protocol);
-    if (protocol.body === 'empty') return { status, headers };
-    return { status, headers, body: this.#render(this.#existing(target), target) };
+    const resource = this.#existing(target);
+    const headers = {
+      ...target.descriptor.headers?.(resource),
+      ...this.operations.headers(request, operation, protocol),
+    };
+    switch (protocol.body) {
+      case 'empty':
+        return { status, headers };
+      case 'null':
+        return { status, headers, body: null };
+      case 'resource':
+        return { status, headers, body: this.#render(resource, target) };
+    }
   }
 
   /** A deletion that is done at once still shows what there was. */
@@ -248,7 +263,14 @@ export class ResourceHandler {
     if (protocol.body === 'empty') return { status };
     const after = this.state.resources.get(target.id.canonical);
     const body = after === undefined ? shown : this.#render(after, target);
-    return { status, ...(body === undefined ? {} : { body }) };
+    const headers = after === undefined ? undefined : target.descriptor.headers?.(after);
+    return { status, ...(body === undefined ? {} : { body }), ...(headers === undefined ? {} : { headers }) };
+  }
+
+  #shown(target: ResourceTarget): ArmAnswer {
+    const resource = this.#existing(target);
+    const headers = target.descriptor.headers?.(resource);
+    return { status: 200, body: this.#render(resource, target), ...(headers === undefined ? {} : { headers }) };
   }
 
   #existing(target: ResourceTarget): StoredResource {
@@ -369,6 +391,7 @@ export function writable(body: JsonObject, descriptor: ResourceTypeDescriptor): 
 function withReadOnly(plan: WritePlan, existing: StoredResource, descriptor: ResourceTypeDescriptor): WritePlan {
   const [first, ...rest] = plan.writes;
   let { body } = first;
+  if (existing.body.simulation !== undefined) body = { ...body, simulation: existing.body.simulation };
   for (const path of descriptor.readOnly) {
     const value = valueAt(existing.body, path);
     const holder = valueAt(body, path.slice(0, path.lastIndexOf('.')));

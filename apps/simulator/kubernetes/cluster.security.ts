@@ -2,6 +2,7 @@ import { claimsOf, principalOfToken } from '../authentication.js';
 import type { AzureState } from '../azure.state.js';
 import { objectAt, textAt } from '../json-merge.js';
 import type { StoredResource } from '../resource.store.js';
+import { CONNECTED_CLUSTER_TYPE } from '../types/arc.family.js';
 import { builtInRole } from '../types/built-in-role.js';
 import type { KubernetesRights } from '../types/built-in-role.js';
 import { clusterToken, isManagedByEntra } from '../types/cluster.credentials.js';
@@ -77,9 +78,11 @@ export class AzureClusterSecurity implements ClusterSecurity {
   /** What the caller's assignments at the cluster (or the fleet) and above it allow, once they have spread. */
   #rolesOf(user: ClusterUser): { assignment: string; rights: KubernetesRights }[] {
     const { state, clusterKey, fleetKey } = this.options;
-    const of = fleetKey === undefined ? 'managedClusters' : 'fleets';
     const scope = fleetKey ?? clusterKey;
-    const subscriptionId = state.resources.get(scope)?.subscriptionId ?? '';
+    const record = state.resources.get(scope);
+    const isConnected = record?.type === CONNECTED_CLUSTER_TYPE.toLowerCase();
+    const of = fleetKey !== undefined ? 'fleets' : isConnected ? 'connectedClusters' : 'managedClusters';
+    const subscriptionId = record?.subscriptionId ?? '';
     const holders = new Set([user.name, ...user.groups].map((holder) => holder.toLowerCase()));
     const horizon = state.now - state.settings.rolePropagationSeconds * 1000;
     return state.world.ofSubscription(ROLE_ASSIGNMENT_TYPE, subscriptionId).flatMap((assignment) => {

@@ -7,14 +7,34 @@ import { deterministicHex } from '../deterministic-id.js';
 import { objectAt, textAt } from '../json-merge.js';
 import type { ResourceEngine } from '../resource.engine.js';
 import type { ResourceChange, StoredResource } from '../resource.store.js';
+import type { ReachedCluster, ResourceWorld } from '../resource-type.descriptor.js';
+import { CUSTOM_LOCATION_TYPE, EXTENSION_TYPE } from '../types/arc.family.js';
 import { AGENT_POOL_TYPE } from '../types/core-usage.js';
+import { customLocationsPrincipal } from '../types/custom-location.type.js';
 import { FLEET_MEMBER_TYPE, FLEET_TYPE } from '../types/fleet.family.js';
+import { HCI_POOL_TYPE, INSTANCE_TYPE } from '../types/hci.family.js';
 import { NETWORK_TYPE, PEERING_TYPE } from '../types/network.family.js';
 import { nodeResourceGroup } from '../types/managed-cluster.body.js';
 import { KubernetesApi } from './api/kubernetes.api.js';
 import { KubernetesCluster } from './api/kubernetes.cluster.js';
-import type { ClusterAvailability, SimulatedCluster } from './cluster.objects.js';
+import { KubernetesStatusError } from './api/kubernetes-status.error.js';
+import { installAgents, removeAgents } from './arc.agents.js';
+import type { ArcFeature } from './arc.agents.js';
+import type { AccessAttributes, ClusterAvailability } from './cluster.objects.js';
 import { AzureClusterSecurity } from './cluster.security.js';
+import {
+  CONNECTED_TYPE,
+  OWN_ADDRESSES,
+  connectedPools,
+  ensureDiskStorage,
+  followArc,
+  forgetExtension,
+  hasAgentsOfHost,
+  hasMachines,
+  heartbeat,
+  initialFeatures,
+  simulationOf,
+} from './connected-cluster.view.js';
 import { ClusterRuntime } from './controllers/cluster.runtime.js';
 import { controllerOptions } from './controllers/controller.options.js';
 import type { ClusterControllerOptions, ImageFault, LoadBalancerRequest } from './controllers/controller.options.js';
@@ -38,9 +58,19 @@ import { seedWorkloads } from './workload.seed.js';
 
 /** ARM types whose changes clusters and fleets follow. */
 const FOLLOWED = new Set(
-  [CLUSTER_TYPE, AGENT_POOL_TYPE, FLEET_TYPE, FLEET_MEMBER_TYPE, NETWORK_TYPE, PEERING_TYPE].map((type) =>
-    type.toLowerCase(),
-  ),
+  [
+    CLUSTER_TYPE,
+    AGENT_POOL_TYPE,
+    FLEET_TYPE,
+    FLEET_MEMBER_TYPE,
+    NETWORK_TYPE,
+    PEERING_TYPE,
+    CONNECTED_TYPE,
+    EXTENSION_TYPE,
+    CUSTOM_LOCATION_TYPE,
+    INSTANCE_TYPE,
+    HCI_POOL_TYPE,
+  ].map((type) => type.toLowerCase()),
 );
 /** ARM finishes an operation when somebody looks; a client that only watches a cluster should see its nodes come too. */
 const LOOK_MS = 250;
@@ -49,18 +79,20 @@ const SKIPPED_VERSIONS = 100_000;
 
 /** A cluster that somebody has looked at. */
 export interface LiveCluster {
-  /** Of the managed cluster in ARM. */
+  /** Of the managed or connected cluster in ARM. */
   readonly key: string;
   readonly uid: string;
   readonly name: string;
   readonly createdAt: string;
-  readonly cluster: SimulatedCluster;
+  readonly cluster: KubernetesCluster;
   /** Answers a request whose URL is the cluster's own: `/api/v1/pods`. */
   serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
   /** What a test asked for; what ARM says of a stopped cluster goes before it. */
   wished: ClusterAvailability;
   /** Read by the cluster's kubelets whenever they start a container. */
   readonly imageFaults: ImageFault[];
+  /** Whether the agents of Azure Arc were installed, by the host or before anybody looked. */
+  agentsInstalled: boolean;
   readonly life: { kind: 'cluster'; runtime: ClusterRuntime; pools: string } | { kind: 'hub'; runtime: FleetRuntime };
 }
 
@@ -107,14 +139,14 @@ export class KubernetesEstate {
 
   /** By the uid in the path of a request. */
   lookUp(uid: string): ClusterLookup {
-    this.#catchUp();
+    this.catchUp();
     const key = this.#keys().get(uid.toLowerCase());
     return key === undefined ? { state: 'unknown' } : this.#lookUpKey(key);
   }
 
   /** By uid, ARM id or name; a name that several clusters have names none. Fleets stand for their hubs. */
   find(name: string): ClusterLookup {
-    this.#catchUp();
+    this.catchUp();
     const key = this.keyOf(name);
     return key === undefined ? { state: 'unknown' } : this.#lookUpKey(key);
   }
@@ -124,21 +156,21 @@ export class KubernetesEstate {
     const byUid = this.#keys().get(name.toLowerCase());
     if (byUid !== undefined) return byUid;
     const record = resources.get(name.toLowerCase());
-    if (record?.type === CLUSTER_TYPE) return record.key;
+    if (record !== undefined && isCluster(record)) return record.key;
     if (record?.type === FLEET_TYPE.toLowerCase()) return hubKey(record);
     const named = [
-      ...this.#ofType(CLUSTER_TYPE).filter((cluster) => cluster.name === name),
+      ...this.#clusters().filter((cluster) => cluster.name === name),
       ...this.#ofType(FLEET_TYPE).filter((fleet) => fleet.name === name),
     ];
     const only = named.length === 1 ? named[0] : undefined;
     if (only === undefined) return undefined;
-    return only.type === CLUSTER_TYPE ? only.key : hubKey(only);
+    return isCluster(only) ? only.key : hubKey(only);
   }
 
   list(): ListedCluster[] {
-    this.#catchUp();
+    this.catchUp();
     const { world } = this.options.state;
-    return this.#ofType(CLUSTER_TYPE).map((cluster) => {
+    return this.#clusters().map((cluster) => {
       const fleet = fleetOfHub(cluster, world);
       const live = this.#live.get(cluster.key);
       const api = isStopped(cluster) ? 'stopped' : (live?.wished.state ?? 'up');
@@ -148,7 +180,7 @@ export class KubernetesEstate {
         name: cluster.name,
         kind: fleet === undefined ? 'cluster' : 'hub',
         fleet: fleet?.id ?? null,
-        api: hasControlPlane(cluster) ? api : 'not-ready',
+        api: stands(cluster, world) ? api : 'not-ready',
         live: live !== undefined,
       };
     });
@@ -157,6 +189,29 @@ export class KubernetesEstate {
   setAvailability(live: LiveCluster, availability: ClusterAvailability): void {
     live.wished = availability;
     this.#follow();
+  }
+
+  /** What a Helm upgrade of the agents' chart does; without features, what an uninstall does. */
+  setAgents(live: LiveCluster, features: readonly ArcFeature[] | undefined, customLocationsObjectId?: string): void {
+    const record = this.options.state.resources.get(live.key);
+    if (record === undefined) return;
+    if (features === undefined) removeAgents(live.cluster.objects);
+    else this.#installAgents(record, live.cluster, features, customLocationsObjectId);
+    this.catchUp();
+  }
+
+  /** For Azure itself: through the agents into a cluster. */
+  reach(key: string): ReachedCluster | undefined {
+    const record = this.options.state.resources.get(key);
+    if (record === undefined || !isCluster(record) || isStopped(record)) return undefined;
+    if (!stands(record, this.options.state.world)) return undefined;
+    const live = this.#liveCluster(record);
+    if (live.wished.state === 'down') return undefined;
+    const { cluster } = live;
+    return {
+      objects: cluster.objects,
+      refusal: (user, attributes) => refusalOf(cluster, user, attributes),
+    };
   }
 
   setImageFaults(live: LiveCluster, faults: readonly ImageFault[]): void {
@@ -185,7 +240,7 @@ export class KubernetesEstate {
   #lookUpKey(key: string): ClusterLookup {
     const record = this.options.state.resources.get(key);
     if (record === undefined) return { state: 'unknown' };
-    if (!hasControlPlane(record) || isStopped(record)) return { state: 'unreachable' };
+    if (!stands(record, this.options.state.world) || isStopped(record)) return { state: 'unreachable' };
     return { state: 'live', live: this.#liveCluster(record) };
   }
 
@@ -195,7 +250,7 @@ export class KubernetesEstate {
     const { world } = this.options.state;
     const fleet = fleetOfHub(record, world);
     const live = fleet === undefined ? this.#wakeCluster(record) : this.#wakeHub(record, fleet);
-    this.#timer ??= setInterval(() => this.#catchUp(), LOOK_MS).unref();
+    this.#timer ??= setInterval(() => this.catchUp(), LOOK_MS).unref();
     this.#follow();
     return live;
   }
@@ -207,6 +262,12 @@ export class KubernetesEstate {
     const live = this.#register(record, made, imageFaults, { kind: 'cluster', runtime, pools: '' });
     this.#setPools(live, record);
     const { workloads } = this.options.state;
+    const features = record.type === CONNECTED_TYPE ? initialFeatures(record, this.options.state.world) : undefined;
+    if (made.isNew && record.type === CONNECTED_TYPE) ensureDiskStorage(record, made.cluster.objects);
+    live.agentsInstalled = features !== undefined;
+    if (made.isNew && features !== undefined) {
+      this.#installAgents(record, made.cluster, features, customLocationsPrincipal(this.options.state.tenantId));
+    }
     if (made.isNew && workloads !== undefined) seedWorkloads(made.cluster.objects, workloads);
     return live;
   }
@@ -225,7 +286,7 @@ export class KubernetesEstate {
     const { state, tokens, snapshots } = this.options;
     const cluster = new KubernetesCluster({
       key: record.key,
-      version: `v${versionOf(record)}`,
+      version: `v${versionOf(record, state.world)}`,
       clock: state.clock,
       security: new AzureClusterSecurity({ state, clusterKey: record.key, fleetKey, tokens }),
     });
@@ -252,6 +313,7 @@ export class KubernetesEstate {
       serve: async (request, response) => api.handle(request, response),
       wished: { state: 'up' },
       imageFaults,
+      agentsInstalled: false,
       life,
     };
     this.#live.set(record.key, live);
@@ -260,7 +322,8 @@ export class KubernetesEstate {
 
   #controllerOptions(record: StoredResource, imageFaults: readonly ImageFault[]): ClusterControllerOptions {
     const { world, workloads } = this.options.state;
-    const addresses = addressesOf(record, world);
+    const isConnected = record.type === CONNECTED_TYPE;
+    const addresses = isConnected ? OWN_ADDRESSES : addressesOf(record, world);
     const properties = objectAt(record.body, 'properties');
     const location = textAt(record.body, 'location') ?? '';
     return controllerOptions({
@@ -270,10 +333,11 @@ export class KubernetesEstate {
       subscriptionId: record.subscriptionId,
       resourceGroup: record.resourceGroup ?? '',
       nodeResourceGroup: textAt(properties, 'nodeResourceGroup') ?? nodeResourceGroup(ArmId.parse(record.id), location),
-      kubernetesVersion: versionOf(record),
+      kubernetesVersion: versionOf(record, world),
       podAddresses: addresses.pods,
       nodeAddresses: addresses.nodes,
-      allocateLoadBalancerAddress: (request) => loadBalancerAddress(record.key, addresses.nodes, request),
+      allocateLoadBalancerAddress: (request) =>
+        isConnected ? ownAddress(record.key, request) : loadBalancerAddress(record.key, addresses.nodes, request),
       imageFaults,
       events: workloads === undefined ? 'all' : 'warnings',
     });
@@ -282,7 +346,11 @@ export class KubernetesEstate {
   #observe({ before, after }: ResourceChange): void {
     const record = after ?? before;
     if (record === undefined || !FOLLOWED.has(record.type)) return;
-    if (record.type === CLUSTER_TYPE && (before === undefined || after === undefined)) this.#keysByUid = undefined;
+    if (isCluster(record) && (before === undefined || after === undefined)) this.#keysByUid = undefined;
+    if (after === undefined && record.type === EXTENSION_TYPE.toLowerCase()) {
+      const host = this.#live.get(record.parentKey ?? '');
+      if (host !== undefined) forgetExtension(record, host.cluster.objects);
+    }
     if (this.#stale || this.#live.size === 0) return;
     this.#stale = true;
     // Together with what else changes in the same write.
@@ -292,9 +360,41 @@ export class KubernetesEstate {
   }
 
   /** Finishes what is due in ARM, and follows it. */
-  #catchUp(): void {
+  catchUp(): void {
     this.options.engine.advance();
     if (this.#stale) this.#follow();
+    this.#listen();
+  }
+
+  /** Takes in what the agents of connected clusters report. */
+  #listen(): void {
+    const { state, engine } = this.options;
+    for (const live of this.#live.values()) {
+      const record = state.resources.get(live.key);
+      if (record?.type !== CONNECTED_TYPE) continue;
+      const isUp = live.wished.state !== 'down';
+      const report = heartbeat(record, live.cluster.objects, isUp, state.clock.now(), state.world);
+      if (report !== undefined) engine.amend(record.key, report, state.now);
+    }
+  }
+
+  #installAgents(
+    record: StoredResource,
+    cluster: KubernetesCluster,
+    features: readonly ArcFeature[],
+    customLocationsObjectId: string | undefined,
+  ): void {
+    installAgents(cluster.objects, {
+      features,
+      customLocationsObjectId,
+      identity: {
+        name: record.name,
+        resourceGroup: record.resourceGroup ?? '',
+        subscriptionId: record.subscriptionId,
+        location: textAt(record.body, 'location') ?? '',
+        tenantId: this.options.state.tenantId,
+      },
+    });
   }
 
   /** Makes everything that lives be as ARM says. */
@@ -311,6 +411,8 @@ export class KubernetesEstate {
       live.cluster.setAvailability(isStopped(record) ? { state: 'down' } : live.wished);
       if (live.life.kind === 'cluster') {
         this.#setPools(live, record);
+        this.#followHost(live, record);
+        if (record.type === CONNECTED_TYPE) followArc(record, live.cluster.objects, world);
         this.#wakeHubOf(record);
       }
     }
@@ -319,6 +421,13 @@ export class KubernetesEstate {
       const fleet = record === undefined ? undefined : fleetOfHub(record, world);
       if (live.life.kind === 'hub' && fleet !== undefined) this.#setMembers(live.life.runtime, fleet);
     }
+  }
+
+  /** The host installs the agents once it has made the machines. */
+  #followHost(live: LiveCluster, record: StoredResource): void {
+    if (live.agentsInstalled || !hasAgentsOfHost(record, this.options.state.world)) return;
+    live.agentsInstalled = true;
+    this.#installAgents(record, live.cluster, ['cluster-connect'], undefined);
   }
 
   /** The fleet's agents in a member only do something while its hub lives. */
@@ -334,7 +443,10 @@ export class KubernetesEstate {
 
   #setPools(live: LiveCluster, record: StoredResource): void {
     if (live.life.kind !== 'cluster') return;
-    const pools = poolsOf(record, this.options.state.world).map(nodePoolOf);
+    const pools =
+      record.type === CONNECTED_TYPE
+        ? connectedPools(record, this.options.state.world)
+        : poolsOf(record, this.options.state.world).map(nodePoolOf);
     const text = JSON.stringify(pools);
     if (text === live.life.pools) return;
     live.life.pools = text;
@@ -347,7 +459,9 @@ export class KubernetesEstate {
       const clusterId = textAt(objectAt(member.body, 'properties'), 'clusterResourceId')?.toLowerCase() ?? '';
       const cluster = resources.get(clusterId);
       const joined = isJoined(member, runtime.members.has(member.name));
-      return cluster?.type === CLUSTER_TYPE && hasControlPlane(cluster) && joined ? [{ member, cluster }] : [];
+      return cluster !== undefined && isCluster(cluster) && stands(cluster, world) && joined
+        ? [{ member, cluster }]
+        : [];
     });
     for (const name of [...runtime.members.keys()]) {
       if (!members.some(({ member }) => member.name === name)) runtime.leave(name);
@@ -400,8 +514,12 @@ export class KubernetesEstate {
   }
 
   #keys(): ReadonlyMap<string, string> {
-    this.#keysByUid ??= new Map(this.#ofType(CLUSTER_TYPE).map(({ key }) => [resourceUid(key), key]));
+    this.#keysByUid ??= new Map(this.#clusters().map(({ key }) => [resourceUid(key), key]));
     return this.#keysByUid;
+  }
+
+  #clusters(): StoredResource[] {
+    return [...this.#ofType(CLUSTER_TYPE), ...this.#ofType(CONNECTED_TYPE)];
   }
 
   #ofType(type: string): StoredResource[] {
@@ -439,8 +557,35 @@ function differs(present: FleetMember, wanted: Omit<FleetMember, 'name' | 'clust
   return inOrder(rest) !== inOrder(wanted);
 }
 
-function versionOf(cluster: StoredResource): string {
+function isCluster(record: StoredResource): boolean {
+  return record.type === CLUSTER_TYPE || record.type === CONNECTED_TYPE;
+}
+
+/** What stands somewhere was there before Azure heard of it; what Azure makes has to be made first. */
+function stands(cluster: StoredResource, world: ResourceWorld): boolean {
+  return cluster.type === CONNECTED_TYPE ? hasMachines(cluster, world) : hasControlPlane(cluster);
+}
+
+/** By the cluster's own roles and bindings, and in the API server's own words. */
+function refusalOf(cluster: KubernetesCluster, user: string, attributes: AccessAttributes): string | undefined {
+  try {
+    cluster.access.demand({ name: user, groups: ['system:authenticated'] }, { ...attributes, name: '' });
+    return undefined;
+  } catch (error) {
+    if (error instanceof KubernetesStatusError) return error.message;
+    throw error;
+  }
+}
+
+function versionOf(cluster: StoredResource, world: ResourceWorld): string {
+  if (cluster.type === CONNECTED_TYPE) return simulationOf(cluster, world).kubernetesVersion;
   return textAt(objectAt(cluster.body, 'properties'), 'currentKubernetesVersion') ?? '';
+}
+
+/** Of the pool that the load balancer of a cluster outside of Azure hands out: it stays with the service's name. */
+function ownAddress(clusterKey: string, { namespace, name, requested }: LoadBalancerRequest): string {
+  const [byte = 0] = Buffer.from(deterministicHex(`${clusterKey}|${namespace}/${name}`, 2), 'hex');
+  return requested ?? `192.168.0.${110 + (byte % 90)}`;
 }
 
 /** Public addresses look like Azure's; internal ones lie at the end of the nodes' subnet. Both stay with the service's name. */

@@ -8,11 +8,12 @@ export interface BuiltInRole {
   /** On Azure Resource Manager. */
   actions: readonly string[];
   /** On the Kubernetes API of the resource type named; absent for roles of ARM alone. */
-  kubernetes?: { of: 'managedClusters' | 'fleets'; rights: KubernetesRights };
+  kubernetes?: { of: 'managedClusters' | 'fleets' | 'connectedClusters'; rights: KubernetesRights };
 }
 
 const ALL = ['*'];
 const CLUSTERS = 'Microsoft.ContainerService/managedClusters';
+const CONNECTED = 'Microsoft.Kubernetes/connectedClusters';
 const FLEETS = 'Microsoft.ContainerService/fleets';
 
 /** The built-in roles that the simulated systems know. */
@@ -84,12 +85,16 @@ export const BUILT_IN_ROLES: readonly BuiltInRole[] = [
   {
     id: '00493d72-78f6-4148-b6c5-d3ce8e4799dd',
     name: 'Azure Arc Enabled Kubernetes Cluster User Role',
-    actions: ['Microsoft.Kubernetes/connectedClusters/listClusterUserCredentials/action'],
+    actions: [`${CONNECTED}/listClusterUserCredential/action`],
   },
+  arcRole('8393591c-06b9-48a2-a542-1bd6b377f6a2', 'Cluster Admin', 'cluster-admin'),
+  arcRole('dffb1e0c-446f-4dde-a09f-99eb5cc68b96', 'Admin', 'admin'),
+  arcRole('5b999177-9696-4545-85c7-50de3797e5a1', 'Writer', 'writer'),
+  arcRole('63f0a09d-1495-4db4-a681-037d84835eb4', 'Viewer', 'reader'),
   {
     id: '34e09817-6cbe-4d01-b1a2-e0eac5743d41',
     name: 'Kubernetes Cluster - Azure Arc Onboarding',
-    actions: ['Microsoft.Kubernetes/connectedClusters/*'],
+    actions: [`${CONNECTED}/*`],
   },
   {
     id: '85cb6faf-e071-4c9b-8136-154b5a04f717',
@@ -114,7 +119,7 @@ export function builtInRole(definitionId: string): BuiltInRole | undefined {
 /** What the role allows on the Kubernetes API, as Azure lists it. */
 export function dataActions(role: BuiltInRole): string[] {
   if (role.kubernetes === undefined) return [];
-  const base = role.kubernetes.of === 'fleets' ? FLEETS : CLUSTERS;
+  const base = { fleets: FLEETS, managedClusters: CLUSTERS, connectedClusters: CONNECTED }[role.kubernetes.of];
   switch (role.kubernetes.rights) {
     case 'cluster-admin':
     case 'admin':
@@ -140,6 +145,15 @@ function memberRole(id: string, name: string): BuiltInRole {
     id,
     name: `Azure Kubernetes Fleet Manager RBAC ${name} for Member Clusters`,
     actions: [`${FLEETS}/read`],
+  };
+}
+
+function arcRole(id: string, name: string, rights: KubernetesRights): BuiltInRole {
+  return {
+    id,
+    name: `Azure Arc Kubernetes ${name}`,
+    actions: [`${CONNECTED}/read`],
+    kubernetes: { of: 'connectedClusters', rights },
   };
 }
 

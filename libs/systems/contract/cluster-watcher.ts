@@ -3,7 +3,7 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import type { Observation } from './observation.js';
 import type { ResourceTarget } from './resource-target.js';
 
-/** A cluster to be watched: a managed cluster, a fleet (its hub), an attached cluster. */
+/** A cluster to be watched: a managed cluster, a connected cluster, a fleet (its hub), an attached cluster. */
 export interface WatchedCluster extends ResourceTarget {
   name: string;
   subscriptionId: string | null;
@@ -15,6 +15,8 @@ export interface WatchedCluster extends ResourceTarget {
 export interface ClusterCandidate extends WatchedCluster {
   provisioningState: string | null;
   properties: JsonObject;
+  /** Somebody has attached a kubeconfig to it: clusters of which Azure gives no credential are out of reach without. */
+  isAttached: boolean;
 }
 
 export interface WatchContext extends CollectContext {

@@ -1,3 +1,4 @@
+import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { Finding, FindingSeverity } from './finding.js';
 
@@ -6,6 +7,7 @@ export type FindingReporter<Code extends string> = (
   severity: FindingSeverity,
   evidence: JsonObject,
   remedy?: string,
+  operations?: readonly RemedyOperation[],
 ) => void;
 
 /** Adds findings to the list; the message of each is what the operation documents for its code, so none is undocumented. */
@@ -13,7 +15,14 @@ export function findingReporter<Code extends string>(
   documented: Readonly<Record<Code, string>>,
   findings: Finding[],
 ): FindingReporter<Code> {
-  return (code, severity, evidence, remedy) => {
-    findings.push({ code, severity, message: documented[code], evidence, ...(remedy === undefined ? {} : { remedy }) });
+  return (code, severity, evidence, remedy, operations) => {
+    findings.push({
+      code,
+      severity,
+      message: documented[code],
+      evidence,
+      ...(remedy === undefined ? {} : { remedy }),
+      ...(operations === undefined ? {} : { operations }),
+    });
   };
 }

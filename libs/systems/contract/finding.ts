@@ -1,3 +1,4 @@
+import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 
 export type FindingSeverity = 'error' | 'warning' | 'info';
@@ -11,6 +12,8 @@ export interface Finding {
   /** The observed values that the finding rests on. */
   evidence: JsonObject;
   remedy?: string;
+  /** What mends it, ready to be sent, one after the other. */
+  operations?: readonly RemedyOperation[];
 }
 
 export function blocks(findings: readonly Finding[]): boolean {

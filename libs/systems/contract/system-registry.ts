@@ -3,6 +3,7 @@ import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
 import type { ResourceId } from '#libs/kernel/resource-id.js';
 import { kindPath } from '#libs/kernel/kind-name.js';
 import type { ClusterWatcher } from './cluster-watcher.js';
+import type { Advisor } from './advice.js';
 import type { Collector, Observer } from './collector.js';
 import { kindsOf, type KindDefinition, type RelationField } from './kind-definition.js';
 import type { OperationDefinition } from './operation-definition.js';
@@ -14,6 +15,7 @@ export class SystemRegistry {
   readonly operations: readonly OperationDefinition[];
   readonly collectors: readonly Collector[];
   readonly watchers: readonly ClusterWatcher[];
+  readonly advisors: readonly Advisor[];
   readonly #kindByName: ReadonlyMap<string, KindDefinition>;
   readonly #kindByArmType: ReadonlyMap<string, KindDefinition>;
   readonly #operationByType: ReadonlyMap<string, OperationDefinition>;
@@ -28,6 +30,7 @@ export class SystemRegistry {
     this.operations = systems.flatMap((system) => system.operations);
     this.collectors = systems.flatMap((system) => system.collectors);
     this.watchers = systems.flatMap((system) => system.watchers);
+    this.advisors = systems.flatMap((system) => system.advisors ?? []);
     this.#kindByName = unique('kind', this.kinds, (kind) => kind.name);
     unique('path', this.kinds, (kind) => kindPath(kind.name));
     this.#kindByArmType = unique(
@@ -79,6 +82,11 @@ export class SystemRegistry {
   /** The relations of a kind: its own, and the ways back of those that lead to it from elsewhere. */
   relationsOf(kind: KindDefinition): readonly RelationField[] {
     return this.#relationsByKind.get(kind.name) ?? [];
+  }
+
+  /** Who can say what ails an object of this kind. */
+  advisorsOf(kind: string): readonly Advisor[] {
+    return this.advisors.filter((advisor) => advisor.kind === kind);
   }
 
   findOperation(type: string): OperationDefinition | undefined {

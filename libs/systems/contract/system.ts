@@ -1,3 +1,4 @@
+import type { Advisor } from './advice.js';
 import type { Collector } from './collector.js';
 import type { ClusterWatcher } from './cluster-watcher.js';
 import type { KindDefinition } from './kind-definition.js';
@@ -11,4 +12,6 @@ export interface System {
   /** What it watches inside clusters. */
   readonly watchers: readonly ClusterWatcher[];
   readonly operations: readonly OperationDefinition[];
+  /** Who explains what ails its objects, where it knows. */
+  readonly advisors?: readonly Advisor[];
 }

@@ -73,6 +73,7 @@ describe('FleetHubWatcher.isWatched', () => {
     ...watchedCluster(kind === 'Fleet' ? FLEET_ID : CLUSTER_ID, kind),
     provisioningState: 'Succeeded',
     properties: {},
+    isAttached: false,
     ...change,
   });
 

@@ -105,7 +105,7 @@ export interface FleetHubWatcherParts {
  */
 export class FleetHubWatcher implements ClusterWatcher {
   readonly name = 'fleet';
-  readonly clusterKinds: readonly string[] = ['Fleet', 'ManagedCluster', 'AttachedCluster'];
+  readonly clusterKinds: readonly string[] = ['Fleet', 'ManagedCluster', 'ConnectedCluster', 'AttachedCluster'];
   readonly kinds: readonly string[] = fleetObjectKinds.map((kind) => kind.name);
   readonly streams: readonly WatchStream[] = Object.entries(TYPES).map(([name, { kind }]) => ({
     name,
@@ -117,7 +117,7 @@ export class FleetHubWatcher implements ClusterWatcher {
     this.#pause = parts.pause ?? delay;
   }
 
-  isWatched({ kind, provisioningState, properties }: ClusterCandidate): boolean {
+  isWatched({ kind, provisioningState, properties, isAttached }: ClusterCandidate): boolean {
     const state = provisioningState?.toLowerCase();
     if (state === 'creating' || state === 'deleting') return false;
     switch (kind) {
@@ -129,6 +129,8 @@ export class FleetHubWatcher implements ClusterWatcher {
           // The managed cluster under a hub is Azure's own; the hub is watched as its fleet.
           !/^MC_FL_/i.test(rawText(properties, 'nodeResourceGroup') ?? '')
         );
+      case 'ConnectedCluster':
+        return isAttached;
       case 'AttachedCluster':
         return true;
       default:

@@ -32,6 +32,7 @@ import { clusterOfMember, membershipCandidates } from './fleet-membership.js';
 import {
   FLEET_MEMBER_TYPE,
   FLEET_TYPE,
+  CONNECTED_CLUSTER_TYPE,
   MANAGED_CLUSTER_TYPE,
   fleetMemberKind,
   observeFleetMember,
@@ -45,7 +46,7 @@ const NAME_RULE = 'must be lower-case letters, digits and hyphens, with no hyphe
 
 const joinInput = z.strictObject({
   fleet: resourceReference('The fleet to join'),
-  cluster: resourceReference('The AKS cluster that joins'),
+  cluster: resourceReference('The AKS cluster or connected cluster that joins'),
   name: z
     .string()
     .max(LONGEST_MEMBER_NAME)
@@ -74,6 +75,7 @@ const joinFindings = {
   CLUSTER_NOT_READY: 'The last operation on the cluster has failed: it has to be mended before it can join.',
   CLUSTER_STOPPED: 'The cluster is stopped; it has to be started before it can join.',
   CLUSTER_BUSY: 'Another operation runs on the cluster; the joining waits until it has ended.',
+  CLUSTER_NOT_CONNECTED: 'The agents of the cluster are not connected to Azure: nobody could bring the fleet there.',
   CLUSTER_IS_HUB: 'The cluster is the hub of a fleet and cannot be a member of one.',
   CLUSTER_ALREADY_MEMBER: 'The cluster is a member of a fleet already; it can be in one only.',
   CLUSTER_IN_OTHER_TENANT: 'The cluster and the fleet belong to different tenants.',
@@ -90,10 +92,10 @@ export function joinFleet(client: FleetClient): OperationDefinition<typeof joinI
     type: 'fleet.member.join',
     title: 'Join a cluster to a fleet',
     description:
-      'Makes an AKS cluster a member of a fleet, or gives the member that it is another group or other labels.',
+      'Makes an AKS cluster, or a cluster of Azure Arc, a member of a fleet, or gives the member that it is another group or other labels.',
     permission: 'fleets/members/write',
     input: joinInput,
-    references: { fleet: ['Fleet'], cluster: ['ManagedCluster'] },
+    references: { fleet: ['Fleet'], cluster: ['ManagedCluster', 'ConnectedCluster'] },
     timeoutSeconds: 3600,
     findings: joinFindings,
     target(input, references) {
@@ -157,6 +159,7 @@ function judgeCluster(cluster: ArmReading, id: ArmId, say: FindingReporter<JoinF
   const properties = rawObject(cluster.body, 'properties') ?? {};
   const state = rawText(properties, 'provisioningState');
   const phase = provisioningPhase(state);
+  if (id.canonicalType === CONNECTED_CLUSTER_TYPE.toLowerCase()) judgeConnected(properties, say);
   const nodeGroup = rawText(properties, 'nodeResourceGroup');
   if (/^MC_FL_/i.test(nodeGroup ?? '')) say('CLUSTER_IS_HUB', 'error', { nodeResourceGroup: nodeGroup });
   if (rawText(properties, 'powerState', 'code') === 'Stopped') {
@@ -173,6 +176,16 @@ function judgeCluster(cluster: ArmReading, id: ArmId, say: FindingReporter<JoinF
     const remedy = 'Use clusters with Azure CNI on one network, or on peered ones, where services shall span clusters.';
     say('POD_NETWORK_NOT_ROUTABLE', 'warning', { networkPlugin, networkPluginMode }, remedy);
   }
+}
+
+/** A cluster of Azure Arc: its agents bring the fleet there, and its pods are in no network of Azure. */
+function judgeConnected(properties: JsonObject, say: FindingReporter<JoinFindingCode>): void {
+  const connectivityStatus = rawText(properties, 'connectivityStatus');
+  if (connectivityStatus?.toLowerCase() !== 'connected') {
+    const remedy = 'See that the agents run and reach Azure (namespace azure-arc).';
+    say('CLUSTER_NOT_CONNECTED', 'error', { connectivityStatus }, remedy);
+  }
+  say('POD_NETWORK_NOT_ROUTABLE', 'warning', { infrastructure: rawText(properties, 'infrastructure') });
 }
 
 async function judgeTenants(
@@ -382,7 +395,8 @@ function newMemberId(input: JoinInput, references: Readonly<Record<string, Resou
 }
 
 function clusterIdOf(references: Readonly<Record<string, ResourceTarget>>): ArmId {
-  return referencedArmId(references, 'cluster', MANAGED_CLUSTER_TYPE);
+  const connected = references.cluster?.kind === 'ConnectedCluster';
+  return referencedArmId(references, 'cluster', connected ? CONNECTED_CLUSTER_TYPE : MANAGED_CLUSTER_TYPE);
 }
 
 function subscriptionOf(id: ArmId): string {

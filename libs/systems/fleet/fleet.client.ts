@@ -10,7 +10,7 @@ import { changedBody } from '#libs/azure/raw-change.js';
 import { regionalCores, type RegionalCores } from '#libs/azure/regional-cores.js';
 import type { GraphOutcome, GraphPage } from '#libs/azure/resource-graph.client.js';
 import { rawText } from '../contract/raw-reader.js';
-import { FLEET_MEMBER_TYPE, FLEET_TYPE, MANAGED_CLUSTER_TYPE } from './fleet.kinds.js';
+import { FLEET_MEMBER_TYPE, FLEET_TYPE } from './fleet.kinds.js';
 
 export const VIRTUAL_NETWORK_TYPE = 'Microsoft.Network/virtualNetworks';
 const ROLE_ASSIGNMENT_TYPE = 'Microsoft.Authorization/roleAssignments';
@@ -95,8 +95,9 @@ export class FleetClient {
     return this.arm.get(id, armApiVersion(FLEET_MEMBER_TYPE), context);
   }
 
+  /** A managed cluster, or a connected one. */
   getCluster(id: ArmId, context: AzureCallContext): Promise<ArmReading> {
-    return this.arm.get(id, armApiVersion(MANAGED_CLUSTER_TYPE), context);
+    return this.arm.get(id, armApiVersion(id.type), context);
   }
 
   createFleet(id: ArmId, body: JsonObject, context: AzureCallContext): Promise<ArmWriteAnswer> {

@@ -62,7 +62,7 @@ spec: {replicas: 2}
 `;
 
 describeSystem('fleet', {
-  otherKinds: ['ManagedCluster', 'AttachedCluster', 'Service'],
+  otherKinds: ['ManagedCluster', 'ConnectedCluster', 'AttachedCluster', 'Service'],
   samples: {
     Fleet: [fleetProperties(), { provisioningState: 'Succeeded' }],
     FleetMember: [memberProperties()],

@@ -10,6 +10,7 @@ import { rawFlag, rawMember, rawObject, rawText, rawTextRecord } from '../contra
 export const FLEET_TYPE = 'Microsoft.ContainerService/fleets';
 export const FLEET_MEMBER_TYPE = 'Microsoft.ContainerService/fleets/members';
 export const MANAGED_CLUSTER_TYPE = 'Microsoft.ContainerService/managedClusters';
+export const CONNECTED_CLUSTER_TYPE = 'Microsoft.Kubernetes/connectedClusters';
 
 const fleetHub = z
   .object({
@@ -167,6 +168,14 @@ export const fleetMemberKind: KindDefinition<typeof fleetMemberProperties> = {
       type: 'runsOn',
       direction: 'outgoing',
       kind: 'ManagedCluster',
+      cardinality: 'one',
+    },
+    {
+      name: 'connectedCluster',
+      description: 'The cluster of Azure Arc that has joined.',
+      type: 'runsOn',
+      direction: 'outgoing',
+      kind: 'ConnectedCluster',
       cardinality: 'one',
     },
     {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { type Secret } from '#libs/kernel/secret.js';
 import { CLUSTER_ID, SUBSCRIPTION, clusterBody } from '#libs/testing/aks-samples.js';
+import { CONNECTED_ID, connectedBody } from '#libs/testing/arc-samples.js';
 import { FakeArm, refusal, type FakeAnswer } from '#libs/testing/fake-arm.js';
 import { FakeKube } from '#libs/testing/fake-kube.js';
 import { clusterDirectory } from '#libs/testing/fleet-hub-samples.js';
@@ -302,6 +303,36 @@ describe('fleet.delete', () => {
     await expect(step('release-members')).resolves.toMatchObject({ outcome: 'done' });
     await expect(step('delete')).resolves.toMatchObject({ outcome: 'done' });
     expect(arm.writes()).toEqual([]);
+  });
+});
+
+describe('fleet.member.join of a cluster of Azure Arc', () => {
+  function world(change: JsonObject = {}) {
+    const arm = new FakeArm();
+    arm.set(FLEET_ID, fleetBody());
+    arm.set(CONNECTED_ID, connectedBody(change));
+    const references = { fleet: targetOf(FLEET_ID, 'Fleet'), cluster: targetOf(CONNECTED_ID, 'ConnectedCluster') };
+    return { arm, ...play(arm, 'fleet.member.join', { fleet: FLEET_ID, cluster: CONNECTED_ID }, references) };
+  }
+
+  it.each([
+    { change: {}, found: ['warning POD_NETWORK_NOT_ROUTABLE'], reason: 'its pods are in no network of Azure' },
+    {
+      change: { connectivityStatus: 'Offline' },
+      found: ['error CLUSTER_NOT_CONNECTED', 'warning POD_NETWORK_NOT_ROUTABLE'],
+      reason: 'its agents are silent',
+    },
+  ])('finds $found when $reason', async ({ change, found }) => {
+    expect(await world(change).codes()).toEqual(found);
+  });
+
+  it('joins it by its own id', async () => {
+    const { arm, step, target } = world();
+    await step('join');
+    expect(lastPut(arm)).toMatchObject({
+      path: target().id,
+      body: { properties: { clusterResourceId: CONNECTED_ID } },
+    });
   });
 });
 

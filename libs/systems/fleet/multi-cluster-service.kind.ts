@@ -44,7 +44,7 @@ export const multiClusterServiceKind: KindDefinition<typeof multiClusterServiceP
       description: 'The cluster or hub that it is in.',
       type: 'locatedIn',
       direction: 'outgoing',
-      kind: ['ManagedCluster', 'Fleet', 'AttachedCluster'],
+      kind: ['ManagedCluster', 'ConnectedCluster', 'Fleet', 'AttachedCluster'],
       cardinality: 'one',
       inverse: {
         name: 'multiClusterServices',

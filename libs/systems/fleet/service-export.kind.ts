@@ -41,7 +41,7 @@ export const serviceExportKind: KindDefinition<typeof serviceExportProperties> =
       description: 'The cluster or hub that it is in.',
       type: 'locatedIn',
       direction: 'outgoing',
-      kind: ['ManagedCluster', 'Fleet', 'AttachedCluster'],
+      kind: ['ManagedCluster', 'ConnectedCluster', 'Fleet', 'AttachedCluster'],
       cardinality: 'one',
       inverse: {
         name: 'serviceExports',

@@ -38,7 +38,7 @@ import {
 } from './service-export.kind.js';
 
 const SERVICE = { group: '', kind: 'Service' };
-const CLUSTERS = [fleetKind.name, 'ManagedCluster', 'AttachedCluster'];
+const CLUSTERS = [fleetKind.name, 'ManagedCluster', 'ConnectedCluster', 'AttachedCluster'];
 
 const exportInput = z.strictObject({
   cluster: resourceReference(

@@ -39,7 +39,7 @@ export const serviceImportKind: KindDefinition<typeof serviceImportProperties> =
       description: 'The cluster or hub that it is in.',
       type: 'locatedIn',
       direction: 'outgoing',
-      kind: ['ManagedCluster', 'Fleet', 'AttachedCluster'],
+      kind: ['ManagedCluster', 'ConnectedCluster', 'Fleet', 'AttachedCluster'],
       cardinality: 'one',
       inverse: {
         name: 'serviceImports',

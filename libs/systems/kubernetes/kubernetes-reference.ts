@@ -3,7 +3,7 @@ import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 
 /** What can be reached as a cluster. */
-export const CLUSTER_KINDS = ['ManagedCluster', 'Fleet', 'AttachedCluster'] as const;
+export const CLUSTER_KINDS = ['ManagedCluster', 'ConnectedCluster', 'Fleet', 'AttachedCluster'] as const;
 
 /** The cluster that an input field refers to. @throws ControlError INVALID_REQUEST when it is missing or none. */
 export function referencedCluster(references: Readonly<Record<string, ResourceTarget>>, field: string): ResourceTarget {

@@ -2,6 +2,7 @@ import type { Kube } from '#libs/kube/kube.js';
 import { SUBSCRIPTION } from '#libs/testing/aks-samples.js';
 import { FakeKube } from '#libs/testing/fake-kube.js';
 import {
+  csiDriver,
   daemonSet,
   deployment,
   namespaceObject,
@@ -9,6 +10,7 @@ import {
   pod,
   service,
   statefulSet,
+  storageClass,
   watchedCluster,
 } from '#libs/testing/kubernetes-samples.js';
 import type { System } from '../contract/system.js';
@@ -21,6 +23,9 @@ const PREFIX = `kubernetes://${cluster.uid}`;
 const references = { cluster: targetOf(cluster.id, 'ManagedCluster') };
 const nodeReference = { node: targetOf(`${PREFIX}/core/Node/node-1`, 'Node') };
 const workloadReference = { workload: targetOf(`${PREFIX}/apps/Deployment/web/web`, 'Workload') };
+const driverReference = {
+  csiDriver: targetOf(`${PREFIX}/storage.k8s.io/CSIDriver/disk.csi.akshci.com`, 'CsiDriver'),
+};
 
 const MANIFEST = `
 apiVersion: v1
@@ -56,7 +61,7 @@ function watchBeside({ watchers }: System): void {
 }
 
 describeSystem('kubernetes', {
-  otherKinds: ['ManagedCluster', 'Fleet'],
+  otherKinds: ['ManagedCluster', 'ConnectedCluster', 'Fleet'],
   toldKinds: ['AttachedCluster'],
   samples: {
     AttachedCluster: [
@@ -67,6 +72,8 @@ describeSystem('kubernetes', {
     Workload: [{ ...deployment('web'), heldOnHub: true }, statefulSet('db'), daemonSet('agent')],
     Pod: [pod('web-5f7d-abcde')],
     Service: [service('web')],
+    StorageClass: [storageClass('default')],
+    CsiDriver: [csiDriver('disk.csi.akshci.com')],
   },
   operations: {
     'kubernetes.manifest.apply': { input: { cluster: cluster.id, manifest: MANIFEST, namespace: 'web' }, references },
@@ -89,6 +96,19 @@ describeSystem('kubernetes', {
     'kubernetes.node.untaint': { input: { node: nodeReference.node.id, key: 'dedicated' }, references: nodeReference },
     'kubernetes.node.cordon': { input: { node: nodeReference.node.id }, references: nodeReference },
     'kubernetes.node.uncordon': { input: { node: nodeReference.node.id }, references: nodeReference },
+    'kubernetes.csiDriver.setFsGroupPolicy': {
+      input: { csiDriver: driverReference.csiDriver.id, fsGroupPolicy: 'File' },
+      references: driverReference,
+    },
+    'kubernetes.storageClass.create': {
+      input: {
+        cluster: cluster.id,
+        name: 'disk-ext4',
+        provisioner: 'disk.csi.akshci.com',
+        parameters: { fsType: 'ext4' },
+      },
+      references,
+    },
     'kubernetes.registrySecret.create': {
       input: {
         cluster: cluster.id,
@@ -113,6 +133,8 @@ describeSystem('kubernetes', {
         daemonSet('agent'),
         pod('web-5f7d-abcde'),
         service('web'),
+        storageClass('default'),
+        csiDriver('disk.csi.akshci.com'),
       );
     const made = system(kube);
     watchBeside(made);
@@ -126,6 +148,8 @@ describeSystem('kubernetes', {
         targetOf(`${PREFIX}/apps/DaemonSet/web/gone`, 'Workload'),
         targetOf(`${PREFIX}/core/Pod/web/gone`, 'Pod'),
         targetOf(`${PREFIX}/core/Service/web/gone`, 'Service'),
+        targetOf(`${PREFIX}/storage.k8s.io/StorageClass/gone`, 'StorageClass'),
+        targetOf(`${PREFIX}/storage.k8s.io/CSIDriver/gone`, 'CsiDriver'),
       ],
     };
   },

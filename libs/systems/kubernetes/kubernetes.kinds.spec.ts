@@ -79,5 +79,7 @@ it('names what the surfaces are made from', () => {
     'Workload',
     'Pod',
     'Service',
+    'StorageClass',
+    'CsiDriver',
   ]);
 });

@@ -36,6 +36,8 @@ it('the module gives the system over one Kube, without contacting a cluster', as
     'Workload',
     'Pod',
     'Service',
+    'StorageClass',
+    'CsiDriver',
   ]);
   expect(system.collectors).toEqual([]);
   expect(system.watchers.map(({ name }) => name)).toEqual(['kubernetes']);

@@ -4,6 +4,8 @@ import type { Kube } from '#libs/kube/kube.js';
 import { KUBE } from '#libs/kube/kube.module.js';
 import { CLUSTER_DIRECTORY, type ClusterDirectory } from '../contract/cluster-directory.js';
 import type { System } from '../contract/system.js';
+import { PodAdvisor } from './advice/pod.advisor.js';
+import { KubernetesClient } from './kubernetes.client.js';
 import { kubernetesKinds } from './kubernetes.kinds.js';
 import { createKubernetesOperations } from './kubernetes.operations.js';
 import type { KubernetesOptions, KubernetesSelection } from './kubernetes.options.js';
@@ -17,6 +19,7 @@ export function createKubernetesSystem(kube: Kube, options: KubernetesOptions, c
     collectors: [],
     watchers: [new KubernetesWatcher(kube, options, clock)],
     operations: createKubernetesOperations(kube),
+    advisors: [new PodAdvisor(new KubernetesClient(kube))],
   };
 }
 

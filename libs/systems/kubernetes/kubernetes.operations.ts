@@ -1,9 +1,11 @@
 import type { Kube } from '#libs/kube/kube.js';
 import type { OperationDefinition } from '../contract/operation-definition.js';
+import { setFsGroupPolicy } from './csi-driver.operations.js';
 import { applyManifestOperation } from './manifest-apply.operations.js';
 import { cordonNode, taintNode, uncordonNode, untaintNode } from './node.operations.js';
 import { deleteObject } from './object-delete.operations.js';
 import { createRegistrySecret } from './registry-secret.operations.js';
+import { createStorageClass } from './storage-class.operations.js';
 import { restartWorkload, scaleWorkload } from './workload.operations.js';
 
 /** Every change that Pilothouse can make inside clusters. */
@@ -18,5 +20,7 @@ export function createKubernetesOperations(kube: Kube): OperationDefinition[] {
     cordonNode(kube),
     uncordonNode(kube),
     createRegistrySecret(kube),
+    setFsGroupPolicy(kube),
+    createStorageClass(kube),
   ];
 }

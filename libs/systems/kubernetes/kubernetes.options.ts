@@ -10,6 +10,8 @@ export const STREAM_NAMES = [
   'endpointslices',
   'pods',
   'nodes',
+  'storageclasses',
+  'csidrivers',
 ] as const;
 export type StreamName = (typeof STREAM_NAMES)[number];
 

@@ -11,6 +11,7 @@ import type { KubernetesClient } from './kubernetes.client.js';
 import { watchedKinds } from './kubernetes.kinds.js';
 import type { KubernetesOptions } from './kubernetes.options.js';
 import { STREAMS } from './kubernetes.streams.js';
+import { csiDriverKind, observeCsiDriver } from './csi-driver.kind.js';
 import { namespaceKind, observeNamespace } from './namespace.kind.js';
 import { podShareOf } from './node-load.js';
 import { nodeKind, observeNode, withRequests, type NodeRequests } from './node.kind.js';
@@ -26,6 +27,7 @@ import {
   templateLabelsOf,
   withEndpoints,
 } from './service.kind.js';
+import { observeStorageClass, storageClassKind } from './storage-class.kind.js';
 import { observeWorkload, workloadKind } from './workload.kind.js';
 
 /**
@@ -79,6 +81,10 @@ export class KubernetesReader {
           leadingTo(observeService(object, reading), await this.#chosenBy(object, reading.cluster.uid, call)),
           await this.#behind(object, reading.cluster.uid, call),
         );
+      case storageClassKind.name:
+        return observeStorageClass(object, reading);
+      case csiDriverKind.name:
+        return observeCsiDriver(object, reading);
       default:
         throw new TypeError(`Nothing observes the kind ${kind}`);
     }

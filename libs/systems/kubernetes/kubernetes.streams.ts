@@ -1,9 +1,11 @@
+import { csiDriverKind } from './csi-driver.kind.js';
 import type { KubernetesType } from './kubernetes.client.js';
 import type { StreamName } from './kubernetes.options.js';
 import { namespaceKind } from './namespace.kind.js';
 import { nodeKind } from './node.kind.js';
 import { podKind } from './pod.kind.js';
 import { serviceKind } from './service.kind.js';
+import { STORAGE_GROUP, storageClassKind } from './storage-class.kind.js';
 import { workloadKind } from './workload.kind.js';
 
 export interface StreamDefinition {
@@ -34,4 +36,11 @@ export const STREAMS: readonly StreamDefinition[] = [
   },
   { name: 'pods', type: { group: '', kind: 'Pod' }, kind: podKind.name, needs: [] },
   { name: 'nodes', type: { group: '', kind: 'Node' }, kind: nodeKind.name, needs: ['pods'] },
+  {
+    name: 'storageclasses',
+    type: { group: STORAGE_GROUP, kind: 'StorageClass' },
+    kind: storageClassKind.name,
+    needs: [],
+  },
+  { name: 'csidrivers', type: { group: STORAGE_GROUP, kind: 'CSIDriver' }, kind: csiDriverKind.name, needs: [] },
 ];

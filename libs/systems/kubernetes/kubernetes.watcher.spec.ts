@@ -304,7 +304,18 @@ describe('each stream', () => {
     const all = watcher.streams.map(({ name }) => watch(watcher, name as StreamName));
     await Promise.all(all.map((each) => each.listed()));
     expect(new Set(kube.requests.map(({ kind }) => kind))).toEqual(
-      new Set(['Namespace', 'Node', 'Deployment', 'StatefulSet', 'DaemonSet', 'Pod', 'Service', 'EndpointSlice']),
+      new Set([
+        'Namespace',
+        'Node',
+        'Deployment',
+        'StatefulSet',
+        'DaemonSet',
+        'Pod',
+        'Service',
+        'EndpointSlice',
+        'StorageClass',
+        'CSIDriver',
+      ]),
     );
   });
 

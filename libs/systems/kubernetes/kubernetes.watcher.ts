@@ -33,7 +33,7 @@ const GATHERING_MILLISECONDS = 1_000;
 /** How long a stream waits for those without which it cannot tell everything. */
 const LONGEST_WAIT_MILLISECONDS = 15_000;
 
-/** Namespaces, nodes, workloads, pods and services of clusters, each type of object as a stream of its own. */
+/** Namespaces, nodes, workloads, pods, services and storage of clusters, each type of object as a stream of its own. */
 export class KubernetesWatcher implements ClusterWatcher {
   readonly name = 'kubernetes';
   readonly kinds: readonly string[] = watchedKinds.map((kind) => kind.name);

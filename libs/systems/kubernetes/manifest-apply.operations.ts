@@ -46,7 +46,7 @@ const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 const applyInput = z.strictObject({
   cluster: resourceReference(
-    'The cluster to apply the manifest to: an AKS cluster, a fleet (its hub) or an attached one',
+    'The cluster to apply the manifest to: an AKS cluster, a connected cluster, a fleet (its hub) or an attached one',
   ),
   manifest: z
     .string()

@@ -111,6 +111,7 @@ describe('the typed view of a node', () => {
       roles: ['agent'],
       pool: 'nodepool1',
       kubeletVersion: 'v1.33.5',
+      containerRuntime: 'containerd://1.7.25',
       osImage: 'Ubuntu 22.04',
       os: 'linux',
       architecture: 'amd64',

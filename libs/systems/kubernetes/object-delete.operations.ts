@@ -34,7 +34,9 @@ const SYSTEM_NAMESPACES = new Set(['default', 'kube-node-lease', 'kube-public', 
 const FLEET_MEMBERSHIP_GROUP = 'cluster.kubernetes-fleet.io';
 
 const deleteInput = z.strictObject({
-  cluster: resourceReference('The cluster that the object is in: an AKS cluster, a fleet (its hub) or an attached one'),
+  cluster: resourceReference(
+    'The cluster that the object is in: an AKS cluster, a connected cluster, a fleet (its hub) or an attached one',
+  ),
   apiVersion: z
     .string()
     .regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?v[a-z0-9]+$/, 'must be an apiVersion such as v1 or apps/v1')

@@ -152,7 +152,7 @@ export function observePod(object: JsonObject, reading: KubernetesReading): Obse
 }
 
 /** The canonical id of the workload that a pod belongs to. */
-function workloadOf(pod: JsonObject, clusterUid: string, namespace: string | undefined): string | undefined {
+export function workloadOf(pod: JsonObject, clusterUid: string, namespace: string | undefined): string | undefined {
   const owner = ownerOf(pod);
   const name = rawText(owner, 'name');
   if (name === null || groupOf(rawText(owner, 'apiVersion') ?? '') !== 'apps') return undefined;

@@ -28,7 +28,9 @@ const NAME_RULE = 'must be lower-case letters, digits, hyphens and dots, with a 
 const HOST = /^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?$/;
 
 const createInput = z.strictObject({
-  cluster: resourceReference('The cluster that pulls the images: an AKS cluster, a fleet (its hub) or an attached one'),
+  cluster: resourceReference(
+    'The cluster that pulls the images: an AKS cluster, a connected cluster, a fleet (its hub) or an attached one',
+  ),
   namespace: z
     .string()
     .regex(DNS_LABEL, 'must be a namespace: up to 63 lower-case letters, digits and hyphens')

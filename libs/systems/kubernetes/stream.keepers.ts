@@ -4,6 +4,7 @@ import type { WakeSignal } from '#libs/kernel/wake-signal.js';
 import type { KubernetesReading } from '../contract/kubernetes-observation.js';
 import type { Observation } from '../contract/observation.js';
 import type { ClusterIndex } from './cluster-index.js';
+import { observeCsiDriver } from './csi-driver.kind.js';
 import type { StreamName } from './kubernetes.options.js';
 import { ListedMap } from './listed-map.js';
 import { observeNamespace } from './namespace.kind.js';
@@ -19,6 +20,7 @@ import {
   templateLabelsOf,
   withEndpoints,
 } from './service.kind.js';
+import { observeStorageClass } from './storage-class.kind.js';
 import type { WorkloadLabels } from './workload-labels.js';
 import { observeWorkload, type WorkloadType } from './workload.kind.js';
 
@@ -70,7 +72,7 @@ export abstract class StreamKeeper {
 export function keeperOf(stream: StreamName, index: ClusterIndex): StreamKeeper {
   switch (stream) {
     case 'namespaces':
-      return new NamespaceKeeper();
+      return new PlainKeeper(observeNamespace);
     case 'deployments':
       return new WorkloadKeeper('Deployment', index.labels);
     case 'statefulsets':
@@ -85,12 +87,21 @@ export function keeperOf(stream: StreamName, index: ClusterIndex): StreamKeeper 
       return new PodKeeper(index.load);
     case 'nodes':
       return new NodeKeeper(index.load);
+    case 'storageclasses':
+      return new PlainKeeper(observeStorageClass);
+    case 'csidrivers':
+      return new PlainKeeper(observeCsiDriver);
   }
 }
 
-class NamespaceKeeper extends StreamKeeper {
+/** Objects that say everything themselves and nothing about others. */
+class PlainKeeper extends StreamKeeper {
+  constructor(private readonly observeObject: (object: JsonObject, reading: KubernetesReading) => Observation) {
+    super();
+  }
+
   observe(_id: KubernetesId, object: JsonObject, reading: KubernetesReading): Observation {
-    return observeNamespace(object, reading);
+    return this.observeObject(object, reading);
   }
 }
 

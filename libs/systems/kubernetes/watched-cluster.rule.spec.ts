@@ -6,7 +6,7 @@ import { watchedCluster } from '#libs/testing/kubernetes-samples.js';
 import { isWatchable } from './watched-cluster.rule.js';
 
 function candidate(kind: string, provisioningState: string | null, properties: JsonObject) {
-  return { ...watchedCluster({ kind }), provisioningState, properties };
+  return { ...watchedCluster({ kind }), provisioningState, properties, isAttached: false };
 }
 
 describe('isWatchable', () => {
@@ -38,6 +38,27 @@ describe('isWatchable', () => {
     { change: {}, state: 'Deleting', watched: false, reason: 'it is being deleted' },
   ])('says $watched of a fleet: $reason', ({ change, state, watched }) => {
     expect(isWatchable(candidate('Fleet', state, fleetProperties(change)))).toBe(watched);
+  });
+
+  it.each([
+    { isAttached: true, state: 'Succeeded', watched: true, reason: 'a kubeconfig leads there' },
+    { isAttached: false, state: 'Succeeded', watched: false, reason: 'Azure gives no way into it' },
+    { isAttached: true, state: 'Failed', watched: true, reason: 'it stands whatever became of it in Azure' },
+    { isAttached: true, state: 'Deleting', watched: false, reason: 'it is being taken out of Azure' },
+  ])('says $watched of a connected cluster: $reason', ({ isAttached, state, watched }) => {
+    expect(isWatchable({ ...candidate('ConnectedCluster', state, {}), isAttached })).toBe(watched);
+  });
+
+  it.each([
+    {
+      properties: { kind: 'ProvisionedCluster', connectivityStatus: 'Connected' },
+      watched: true,
+      reason: 'it is there',
+    },
+    { properties: { kind: 'ProvisionedCluster', connectivityStatus: 'Connecting' }, watched: false, reason: 'not yet' },
+    { properties: { connectivityStatus: 'Connected' }, watched: false, reason: 'Azure did not make it' },
+  ])('says $watched of one that Azure made on Azure Stack HCI: $reason', ({ properties, watched }) => {
+    expect(isWatchable(candidate('ConnectedCluster', 'Succeeded', properties))).toBe(watched);
   });
 
   it('says yes of what was attached, and no of anything else', () => {

@@ -12,6 +12,8 @@ export function isWatchable(cluster: ClusterCandidate): boolean {
   switch (cluster.kind) {
     case 'AttachedCluster':
       return true;
+    case 'ConnectedCluster':
+      return (cluster.isAttached || isOfHost(cluster)) && state !== 'deleting';
     case 'Fleet':
       return rawObject(cluster.properties, 'hubProfile') !== null && isThere(state) && state !== 'failed';
     case 'ManagedCluster':
@@ -19,6 +21,14 @@ export function isWatchable(cluster: ClusterCandidate): boolean {
     default:
       return false;
   }
+}
+
+/** Azure gives the credential of one that it made on Azure Stack HCI, once its machines and agents run. */
+function isOfHost({ properties }: ClusterCandidate): boolean {
+  return (
+    rawText(properties, 'kind')?.toLowerCase() === 'provisionedcluster' &&
+    rawText(properties, 'connectivityStatus')?.toLowerCase() === 'connected'
+  );
 }
 
 function isThere(state: string | undefined): boolean {

@@ -254,6 +254,94 @@ describe('a pod', () => {
   });
 });
 
+describe('a pod that does not run as root', () => {
+  const DRIVER = 'disk.csi.akshci.com';
+  const SECURITY = { runAsUser: 1000, fsGroup: 1000 };
+  const AGENT = {
+    name: 'agent',
+    image: 'agent:1',
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+    volumeMounts: [{ name: 'logs', mountPath: '/var/log' }],
+  };
+
+  function play(given: {
+    provisioner?: string;
+    parameters?: object;
+    policy?: string;
+    pod?: object;
+    container?: object;
+  }) {
+    start();
+    runtime.setNodePools([pool()]);
+    const provisioner = given.provisioner ?? DRIVER;
+    const storage = { apiVersion: 'storage.k8s.io/v1' };
+    const drafts = [
+      {
+        ...storage,
+        kind: 'CSIDriver',
+        metadata: { name: DRIVER },
+        spec: given.policy === undefined ? {} : { fsGroupPolicy: given.policy },
+      },
+      { ...storage, kind: 'StorageClass', metadata: { name: 'disk' }, provisioner, parameters: given.parameters ?? {} },
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name: 'logs', namespace: 'demo' },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: 'disk',
+          resources: { requests: { storage: '1Gi' } },
+        },
+      },
+    ];
+    for (const draft of drafts) cluster.objects.create(draft as ObjectDraft, TESTER);
+    harness.pass(1);
+    const template = {
+      securityContext: SECURITY,
+      volumes: [{ name: 'logs', persistentVolumeClaim: { claimName: 'logs' } }],
+      ...given.pod,
+      containers: [{ ...AGENT, ...given.container }],
+    };
+    cluster.objects.create(deployment('demo', 'agent', {}, template), TESTER);
+    harness.pass(2);
+  }
+
+  it.each([
+    { given: {}, state: 'CrashLoopBackOff', reason: 'the class names no file system' },
+    { given: { policy: 'None' }, state: 'CrashLoopBackOff', reason: 'the driver hands over nothing' },
+    {
+      given: { pod: { securityContext: { runAsUser: 1000 } }, policy: 'File' },
+      state: 'CrashLoopBackOff',
+      reason: 'no group',
+    },
+    { given: { parameters: { fsType: 'ext4' } }, state: 'none', reason: 'the class names a file system' },
+    { given: { policy: 'File' }, state: 'none', reason: 'the driver hands over every volume' },
+    { given: { provisioner: 'disk.csi.azure.com' }, state: 'none', reason: 'the provisioner has a default of its own' },
+    { given: { pod: { securityContext: {} } }, state: 'none', reason: 'it is root' },
+    { given: { container: { securityContext: { runAsUser: 0 } } }, state: 'none', reason: 'its container is' },
+    { given: { container: { volumeMounts: [] } }, state: 'none', reason: 'it mounts nothing' },
+  ])('is $state: $reason', ({ given, state }) => {
+    play(given);
+    expect(waiting()).toEqual([state]);
+  });
+
+  it('says what was denied, and keeps failing until it is made anew', () => {
+    play({});
+    expect(pods()[0]?.status?.containerStatuses?.[0]?.lastState.terminated?.message).toBe(
+      'Unable to initialize agent. Error: mkdir /var/log/agent: permission denied',
+    );
+    cluster.objects.update('csidrivers.storage.k8s.io', undefined, DRIVER, TESTER, (driver) => ({
+      ...driver,
+      spec: { ...loose(driver).spec, fsGroupPolicy: 'File' },
+    }));
+    harness.pass(30);
+    expect(waiting()).toEqual(['CrashLoopBackOff']);
+    cluster.objects.delete('pods', 'demo', pods()[0]!.metadata.name, TESTER);
+    harness.pass(3);
+    expect(waiting()).toEqual(['none']);
+  });
+});
+
 describe('a service', () => {
   function serve(spec: object): void {
     cluster.objects.create(

@@ -6,6 +6,7 @@ import { nodeSlot, podAddressBlock } from './node-address.js';
 import type { ClusterNode, Condition, Container, ContainerStatus, Pod, PodStatus } from './kubernetes.types.js';
 import { controllerOf, isFinished } from './pod.state.js';
 import { withCondition } from './status.condition.js';
+import { volumeRefusal } from './volume.access.js';
 import { kubernetesTime } from '../timestamp.js';
 import type { WorkQueue } from './work.loop.js';
 import { kubeletOf, WRITERS } from './writers.js';
@@ -25,6 +26,8 @@ export class Kubelet implements Controller {
   readonly #addresses = new Map<string, Map<string, string>>();
   /** Since when an image cannot be pulled, in milliseconds since 1970, by pod. */
   readonly #pullAttempts = new Map<string, number>();
+  /** What pods say whose volumes they cannot write to. */
+  readonly #refusals = new Map<string, string>();
 
   constructor(private readonly context: ControllerContext) {
     const { view, loop } = context;
@@ -63,6 +66,7 @@ export class Kubelet implements Controller {
   #forget(pod: Pod, key: string): void {
     const node = pod.spec.nodeName;
     this.#pullAttempts.delete(key);
+    this.#refusals.delete(key);
     if (node === undefined || pod.status?.podIP === undefined) return;
     const addresses = this.#addressesOf(node);
     if (addresses.get(pod.status.podIP) === key) addresses.delete(pod.status.podIP);
@@ -157,10 +161,18 @@ export class Kubelet implements Controller {
     }
     const fault = this.#faultOf(pod);
     switch (fault) {
-      case undefined:
+      case undefined: {
+        // Volumes are given to the pod's group when they are mounted: what was refused once stays so for this pod.
+        const refusal = this.#refusals.get(key) ?? volumeRefusal(pod, this.context.view);
+        if (refusal !== undefined) {
+          this.#refusals.set(key, refusal);
+          this.#crash(pod, node, refusal);
+          return;
+        }
         this.#pullAttempts.delete(key);
         this.#run(pod, node);
         return;
+      }
       case 'ErrImagePull':
       case 'ImagePullBackOff':
         this.#failPull(pod, fault);
@@ -289,7 +301,8 @@ export class Kubelet implements Controller {
     if (first) this.#queue.addAt(key, begun + FIRST_BACKOFF_MS);
   }
 
-  #crash(pod: Pod, node: ClusterNode): void {
+  /** @param said what the containers wrote last */
+  #crash(pod: Pod, node: ClusterNode, said?: string): void {
     const key = objectKey(pod.metadata);
     const now = kubernetesTime(this.#now());
     const restarts = pod.status?.containerStatuses?.[0]?.restartCount ?? 0;
@@ -326,6 +339,9 @@ export class Kubelet implements Controller {
           terminated: {
             exitCode: 1,
             reason: 'Error',
+            ...(said !== undefined && container.terminationMessagePolicy === 'FallbackToLogsOnError'
+              ? { message: said }
+              : {}),
             startedAt: now,
             finishedAt: now,
             containerID: this.#containerId(pod, container, next),

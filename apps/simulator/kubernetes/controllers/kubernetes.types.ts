@@ -83,6 +83,9 @@ export interface Container {
   command?: string[];
   args?: string[];
   env?: { name: string; value?: string }[];
+  securityContext?: { runAsUser?: number; runAsNonRoot?: boolean };
+  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[];
+  terminationMessagePolicy?: string;
 }
 
 export interface NodeSelectorTerm {
@@ -106,12 +109,20 @@ export interface PodSpec {
   imagePullSecrets?: { name: string }[];
   volumes?: { name: string; persistentVolumeClaim?: { claimName: string } }[];
   overhead?: Record<string, string | number>;
+  securityContext?: { runAsUser?: number; runAsNonRoot?: boolean; fsGroup?: number };
 }
 
 export interface ContainerState {
   waiting?: { reason: string; message?: string };
   running?: { startedAt: string };
-  terminated?: { exitCode: number; reason: string; startedAt?: string; finishedAt?: string; containerID?: string };
+  terminated?: {
+    exitCode: number;
+    reason: string;
+    message?: string;
+    startedAt?: string;
+    finishedAt?: string;
+    containerID?: string;
+  };
 }
 
 export interface ContainerStatus {
@@ -331,13 +342,23 @@ export interface PersistentVolumeClaim extends TypedObject {
 
 export interface StorageClass extends TypedObject {
   provisioner: string;
+  parameters?: Record<string, string>;
   volumeBindingMode?: string;
   reclaimPolicy?: string;
 }
 
 export interface PersistentVolume extends TypedObject {
-  spec: { claimRef?: { namespace: string; name: string; uid: string }; persistentVolumeReclaimPolicy?: string };
+  spec: {
+    claimRef?: { namespace: string; name: string; uid: string };
+    persistentVolumeReclaimPolicy?: string;
+    accessModes?: string[];
+    csi?: { driver: string; volumeHandle: string; fsType?: string };
+  };
   status?: { phase?: string };
+}
+
+export interface CsiDriver extends TypedObject {
+  spec: { fsGroupPolicy?: string };
 }
 
 export interface ClusterEvent extends TypedObject {
@@ -362,6 +383,7 @@ export interface ResourceTypes {
   'jobs.batch': Job;
   'endpointslices.discovery.k8s.io': EndpointSlice;
   'storageclasses.storage.k8s.io': StorageClass;
+  'csidrivers.storage.k8s.io': CsiDriver;
 }
 
 export type { Json, JsonObject };

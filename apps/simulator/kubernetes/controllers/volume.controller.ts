@@ -8,6 +8,8 @@ import { WRITERS } from './writers.js';
 const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
 const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
 const PROVISIONER = 'volume.kubernetes.io/storage-provisioner';
+/** Its provisioner is not told which file system to take where the class does not say; those of others are. */
+const WITHOUT_DEFAULT_FILE_SYSTEM = 'disk.csi.akshci.com';
 
 /** Provisions the volume of a claim: at once, or where its first pod will run. */
 export class VolumeController implements Controller {
@@ -87,6 +89,7 @@ export class VolumeController implements Controller {
             csi: {
               driver: storageClass.provisioner,
               volumeHandle: deterministicUuid(`${view.cluster.key}|${namespace ?? ''}/${name}`),
+              ...fileSystemOf(storageClass),
             },
           },
         },
@@ -143,4 +146,10 @@ export class VolumeController implements Controller {
       status: { phase: 'Released' },
     }));
   }
+}
+
+function fileSystemOf({ provisioner, parameters = {} }: StorageClass): { fsType?: string } {
+  const named = parameters['csi.storage.k8s.io/fstype'] ?? parameters.fsType ?? parameters.fstype;
+  if (named !== undefined && named !== '') return { fsType: named };
+  return provisioner === WITHOUT_DEFAULT_FILE_SYSTEM ? {} : { fsType: 'ext4' };
 }

@@ -1,0 +1,93 @@
+import type { ArmId } from '#libs/kernel/arm-id.js';
+import type { KubeCall } from '#libs/kube/cluster-access.js';
+import type { ClusterClient } from '#libs/kube/cluster-client.js';
+import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
+import { rawInteger, rawObjects, rawText } from '../contract/raw-reader.js';
+import { listObjects, readObject } from './reached-cluster.js';
+
+export const ARC_FEATURES = ['cluster-connect', 'custom-locations', 'azure-rbac'] as const;
+export type ArcFeature = (typeof ARC_FEATURES)[number];
+
+export const AGENT_NAMESPACE = 'azure-arc';
+const DEPLOYMENT = { group: 'apps', kind: 'Deployment' };
+export const CLUSTER_ROLE = { group: 'rbac.authorization.k8s.io', kind: 'ClusterRole' };
+export const CLUSTER_ROLE_BINDING = { group: 'rbac.authorization.k8s.io', kind: 'ClusterRoleBinding' };
+
+/** The binding that the agents' chart makes when custom locations are switched on through it. */
+export const CHART_BINDING = 'AzureArc-Microsoft.ExtendedLocation-RP-RoleBinding';
+/** The bindings that Pilothouse makes, one for each role that can be given. */
+export const GRANT_BINDING_PREFIX = 'pilothouse-custom-locations-';
+
+/** The agents by which each feature is seen to be on. Custom locations have none of their own. */
+const AGENTS_OF: Readonly<Record<ArcFeature, readonly string[]>> = {
+  'cluster-connect': ['clusterconnect-agent', 'kube-aad-proxy'],
+  'custom-locations': [],
+  'azure-rbac': ['guard'],
+};
+
+/** Azure Arc as it stands in a cluster. */
+export interface AgentPicture {
+  /** The deployments in the agents' namespace, by name: whether they are available. */
+  agents: ReadonlyMap<string, boolean>;
+  features: Readonly<Record<ArcFeature, boolean>>;
+  /** The object ids that are bound for the provider of custom locations. */
+  boundObjectIds: readonly string[];
+  /** The connected cluster that the agents say they speak for, as `group/name`; null where there are none. */
+  speaksFor: string | null;
+}
+
+/** @throws ControlError where the cluster cannot be asked. */
+export async function lookAtAgents(cluster: ClusterClient, call: KubeCall): Promise<AgentPicture> {
+  const [deployments, bindings, configuration] = await Promise.all([
+    listObjects(cluster, DEPLOYMENT, AGENT_NAMESPACE, call),
+    listObjects(cluster, CLUSTER_ROLE_BINDING, undefined, call),
+    readObject(cluster, { group: '', kind: 'ConfigMap' }, AGENT_NAMESPACE, 'azure-clusterconfig', call),
+  ]);
+  const agents = new Map(deployments.map((deployment) => [deployment.metadata.name, isAvailable(deployment)]));
+  const boundObjectIds = bindings.filter(isForCustomLocations).flatMap(usersOf);
+  const runs = (feature: ArcFeature): boolean => AGENTS_OF[feature].every((name) => agents.get(name) === true);
+  return {
+    agents,
+    features: {
+      'cluster-connect': runs('cluster-connect'),
+      'custom-locations': boundObjectIds.length > 0,
+      'azure-rbac': runs('azure-rbac'),
+    },
+    boundObjectIds,
+    speaksFor: configuration === undefined ? null : speaksFor(configuration),
+  };
+}
+
+/** Whether anything of a feature is still there: one that is going down is not off yet. */
+export function leavesTraces(picture: AgentPicture, feature: ArcFeature): boolean {
+  if (feature === 'custom-locations') return picture.boundObjectIds.length > 0;
+  return AGENTS_OF[feature].some((name) => picture.agents.has(name));
+}
+
+/** Whether the agents say that they belong to another connected cluster than this one. */
+export function belongsElsewhere(picture: AgentPicture, cluster: ArmId): boolean {
+  return picture.speaksFor !== null && picture.speaksFor !== keyOf(cluster.resourceGroup, cluster.name);
+}
+
+function isAvailable(deployment: KubernetesObject): boolean {
+  return (rawInteger(deployment, 'status', 'availableReplicas') ?? 0) > 0;
+}
+
+function isForCustomLocations({ metadata }: KubernetesObject): boolean {
+  return metadata.name === CHART_BINDING || metadata.name.startsWith(GRANT_BINDING_PREFIX);
+}
+
+function usersOf(binding: KubernetesObject): string[] {
+  return rawObjects(binding, 'subjects').flatMap((subject) =>
+    rawText(subject, 'kind') === 'User' ? (rawText(subject, 'name') ?? []) : [],
+  );
+}
+
+function speaksFor(configuration: KubernetesObject): string | null {
+  const name = rawText(configuration, 'data', 'AZURE_RESOURCE_NAME');
+  return name === null ? null : keyOf(rawText(configuration, 'data', 'AZURE_RESOURCE_GROUP') ?? '', name);
+}
+
+function keyOf(resourceGroup: string | undefined, name: string): string {
+  return `${resourceGroup ?? ''}/${name}`.toLowerCase();
+}

@@ -1,0 +1,167 @@
+import type { ArmId } from '#libs/kernel/arm-id.js';
+import { ControlError, type Diagnosis, type RemedyOperation } from '#libs/kernel/control-error.js';
+import type { JsonObject } from '#libs/kernel/json.js';
+import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
+import { AGENT_NAMESPACE } from './arc-agents.js';
+
+/** What an operation that failed was about. */
+export interface FailureScene {
+  cluster: ArmId;
+  /** The extension, where it was about one, and the namespace of its release. */
+  extension?: { name: string; releaseNamespace: string | undefined };
+}
+
+/** The failures that are recognised, with what each means. */
+export const FAILURES = {
+  CLUSTER_CONNECT_OFF:
+    'Nobody in the cluster listens at its end of the relay: the feature cluster connect is off, or its agents are down.',
+  PROVIDER_NOT_GRANTED:
+    'The provider of custom locations has no rights in the cluster: its object id is bound to no role there that lets it make namespaces.',
+  AGENTS_NOT_STARTED: 'The agents of the cluster have never reported to the relay: they are too old, or did not start.',
+  AGENTS_SILENT: 'The agents in the cluster gave no sign of the extension in time.',
+  RELEASE_NAME_IN_USE: 'A Helm release of the name of the extension is left in the cluster.',
+  RELEASE_BUSY: 'Something else changed the configuration in the cluster at the same moment.',
+  PODS_NOT_READY: 'The pods of the extension did not become ready in time.',
+  EXTENSION_TYPE_RETIRED: 'The extension type has been retired: Azure installs it no more.',
+  TYPE_NOT_OFFERED: 'The custom location offers no such resource type: the extension that brings it is not behind it.',
+} as const satisfies Record<string, string>;
+export type FailureCode = keyof typeof FAILURES;
+
+interface Recognition {
+  code: FailureCode;
+  /** Looked for in the words of Azure, in any casing. */
+  words: RegExp;
+  evidence?: (match: RegExpExecArray) => JsonObject;
+  remedy: string;
+  operations?: (scene: FailureScene, match: RegExpExecArray) => RemedyOperation[];
+}
+
+const RECOGNITIONS: readonly Recognition[] = [
+  {
+    code: 'CLUSTER_CONNECT_OFF',
+    words: /there are no listeners connected for the endpoint|no agent is connected in the target arc resource/i,
+    remedy: 'Switch cluster connect on (arc.feature.enable), then try again.',
+    operations: ({ cluster }) => [enable(cluster, ['cluster-connect'])],
+  },
+  {
+    code: 'PROVIDER_NOT_GRANTED',
+    words: /namespaces is forbidden: user \\*"([^"\\]+)\\*" cannot create resource/i,
+    evidence: (match) => ({ objectId: match[1] ?? null }),
+    remedy: 'Give the provider its rights (arc.customLocation.grant), then try again.',
+    operations: ({ cluster }, match) => [
+      {
+        type: 'arc.customLocation.grant',
+        input: { cluster: cluster.toString(), objectId: match[1] ?? '', role: 'least-privilege' },
+      },
+    ],
+  },
+  {
+    code: 'PROVIDER_NOT_GRANTED',
+    words: /does not have the required permissions to create a namespace on the cluster/i,
+    remedy:
+      'Give the provider its rights with arc.customLocation.grant. Its object id in your tenant: `az ad sp show --id bc313c14-388c-4e7d-a58e-70017303ee3b --query id`.',
+  },
+  {
+    code: 'AGENTS_NOT_STARTED',
+    words: /hybrid connection for the target resource does not exist/i,
+    remedy: 'Upgrade the agents: `az connectedk8s upgrade`.',
+  },
+  {
+    code: 'AGENTS_SILENT',
+    words: /unable to get the status from the local crd|status not populated/i,
+    remedy: 'See that the cluster is Connected; where it is, restart the agent that installs extensions and try again.',
+    operations: ({ cluster }) => [restart(cluster, 'extension-manager')],
+  },
+  {
+    code: 'RELEASE_NAME_IN_USE',
+    words: /cannot re-use a name that is still in use/i,
+    remedy: 'Delete the record of the release that is left, then try again.',
+    operations: ({ cluster, extension }) =>
+      extension?.releaseNamespace === undefined
+        ? []
+        : [forgetRelease(cluster, extension.name, extension.releaseNamespace)],
+  },
+  {
+    code: 'RELEASE_BUSY',
+    words: /operation cannot be fulfilled on extensionconfigs\.clusterconfig\.azure\.com/i,
+    remedy: 'Try again: nothing has to be mended.',
+  },
+  {
+    code: 'PODS_NOT_READY',
+    words: /timed out waiting for the condition|has been uninstalled due to atomic being set/i,
+    remedy:
+      'Look at the pods in the namespace of the extension and their events: images, volumes, addresses, policies.',
+  },
+  {
+    code: 'EXTENSION_TYPE_RETIRED',
+    words: /extensiontyperetired|extension type .* (has been retired|is retired|no longer supported)/i,
+    remedy:
+      'Use its successor: for App Service that is Container Apps on Arc, the extension type Microsoft.App.Environment.',
+  },
+  {
+    code: 'TYPE_NOT_OFFERED',
+    words: /missingazurekubernetesmapping|does not support resource type/i,
+    remedy:
+      'Put the extension behind the custom location with arc.customLocation.create, which adds it to those that are there.',
+  },
+];
+
+/**
+ * The error as it is known: with what is behind it and the operations that mend it. One that nobody knows stays as it is.
+ */
+export function recognised(error: ControlError, scene: FailureScene): ControlError {
+  for (const { code, words, evidence, remedy, operations } of RECOGNITIONS) {
+    const match = words.exec(`${error.externalCode ?? ''}: ${error.message}`);
+    if (match === null) continue;
+    const diagnosis: Diagnosis = {
+      code,
+      cause: FAILURES[code],
+      evidence: { cluster: scene.cluster.toString(), said: error.message.slice(0, 2000), ...evidence?.(match) },
+      operations: operations?.(scene, match) ?? [],
+    };
+    return new ControlError(error.code, FAILURES[code], {
+      remedy,
+      diagnosis,
+      retry: error.retry,
+      ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),
+      cause: error,
+    });
+  }
+  return error;
+}
+
+/** Does something whose failures are known. @throws ControlError */
+export async function recognising<T>(scene: FailureScene, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof ControlError ? recognised(error, scene) : error;
+  }
+}
+
+export function enable(cluster: ArmId, features: string[]): RemedyOperation {
+  return { type: 'arc.feature.enable', input: { cluster: cluster.toString(), features } };
+}
+
+function restart(cluster: ArmId, agent: string): RemedyOperation {
+  const id = KubernetesId.of({
+    clusterUid: cluster.uid,
+    group: 'apps',
+    kind: 'Deployment',
+    namespace: AGENT_NAMESPACE,
+    name: agent,
+  });
+  return { type: 'kubernetes.workload.restart', input: { workload: id.toString() } };
+}
+
+/** Helm keeps a release as a secret; where that is gone, the name is free. */
+export function forgetRelease(cluster: ArmId, extension: string, namespace: string): RemedyOperation {
+  return {
+    type: 'kubernetes.object.delete',
+    input: { cluster: cluster.toString(), apiVersion: 'v1', kind: 'Secret', name: releaseSecret(extension), namespace },
+  };
+}
+
+export function releaseSecret(extension: string): string {
+  return `sh.helm.release.v1.${extension}.v1`;
+}

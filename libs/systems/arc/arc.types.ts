@@ -1,0 +1,5 @@
+/** The ARM types of Azure Arc for Kubernetes, as Azure writes them. */
+export const CONNECTED_CLUSTER_TYPE = 'Microsoft.Kubernetes/connectedClusters';
+export const EXTENSION_TYPE = 'Microsoft.KubernetesConfiguration/extensions';
+export const FLUX_CONFIGURATION_TYPE = 'Microsoft.KubernetesConfiguration/fluxConfigurations';
+export const CUSTOM_LOCATION_TYPE = 'Microsoft.ExtendedLocation/customLocations';

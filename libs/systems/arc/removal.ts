@@ -1,0 +1,40 @@
+import type { ArmReading } from '#libs/azure/arm.client.js';
+import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
+import type { DesiredStateVerdict } from '#libs/azure/desired-state.js';
+import type { Verification } from '../contract/operation-definition.js';
+import { provisioningPhase } from '../contract/provisioning-state.js';
+import { rawText } from '../contract/raw-reader.js';
+import type { ResourceTarget } from '../contract/resource-target.js';
+
+/** What a look at an object that is to go says. */
+export function judgeRemoval(what: string, reading: ArmReading): DesiredStateVerdict {
+  if (reading.state === 'missing') return { verdict: 'reached', message: `${what} is gone.` };
+  const state = rawText(reading.body, 'properties', 'provisioningState');
+  switch (provisioningPhase(state)) {
+    case 'moving':
+      return state?.toLowerCase() === 'deleting'
+        ? { verdict: 'underway', message: `${what} is being deleted.` }
+        : { verdict: 'busy', message: `${what} is being changed by someone else (${state}).` };
+    case 'failed':
+      return { verdict: 'failed', error: failedOperationError(`Removing ${what}`, reading.body) };
+    case 'succeeded':
+    case 'canceled':
+    case 'unknown':
+      return { verdict: 'different' };
+  }
+}
+
+export function verifyRemoval(
+  what: string,
+  reading: ArmReading,
+  target: ResourceTarget,
+  pollIntervalSeconds: number,
+): Verification {
+  if (reading.state === 'missing') {
+    return { verdict: 'reached', result: { removed: target.id }, observations: [], absent: [target] };
+  }
+  const state = rawText(reading.body, 'properties', 'provisioningState');
+  return provisioningPhase(state) === 'moving'
+    ? { verdict: 'pending', message: `${what} is ${state}.`, retryAfterSeconds: pollIntervalSeconds }
+    : { verdict: 'missed', message: `${what} is still there (${state ?? 'in no known state'}).` };
+}

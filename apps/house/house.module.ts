@@ -43,6 +43,7 @@ import { OPERATION_SET_CHANNEL, OperationSetRepository } from '#libs/operations/
 import { KubeModule } from '#libs/kube/kube.module.js';
 import { AKS_SYSTEM, AksModule } from '#libs/systems/aks/aks.module.js';
 import { AKS_HCI_SYSTEM, AksHciModule } from '#libs/systems/aks-hci/aks-hci.module.js';
+import { APP_SERVICE_SYSTEM, AppServiceModule } from '#libs/systems/app-service/app-service.module.js';
 import { ARC_SYSTEM, ArcModule } from '#libs/systems/arc/arc.module.js';
 import { AZURE_SYSTEM, AzureSystemModule } from '#libs/systems/azure/azure.module.js';
 import type { System } from '#libs/systems/contract/system.js';
@@ -87,6 +88,7 @@ export class HouseModule {
         AksModule,
         AksHciModule,
         ArcModule,
+        AppServiceModule,
         AzureSystemModule,
         FleetModule,
         ClusterDirectoryModule,
@@ -123,7 +125,15 @@ export class HouseModule {
         },
         {
           provide: SystemRegistry,
-          inject: [AKS_SYSTEM, FLEET_SYSTEM, KUBERNETES_SYSTEM, AZURE_SYSTEM, ARC_SYSTEM, AKS_HCI_SYSTEM],
+          inject: [
+            AKS_SYSTEM,
+            FLEET_SYSTEM,
+            KUBERNETES_SYSTEM,
+            AZURE_SYSTEM,
+            ARC_SYSTEM,
+            AKS_HCI_SYSTEM,
+            APP_SERVICE_SYSTEM,
+          ],
           useFactory: (...systems: System[]) => new SystemRegistry(systems),
         },
         { provide: SecretVault, useFactory: () => new SecretVault(configuration.encryptionKeys) },

@@ -4,6 +4,7 @@ import { createKube } from '#libs/kube/kube.factory.js';
 import { DEFAULT_KUBE_OPTIONS } from '#libs/kube/kube.options.js';
 import { createAksSystem } from '#libs/systems/aks/aks.module.js';
 import { createAksHciSystem } from '#libs/systems/aks-hci/aks-hci.module.js';
+import { createAppServiceSystem } from '#libs/systems/app-service/app-service.module.js';
 import { createArcSystem } from '#libs/systems/arc/arc.module.js';
 import { createAzureSystem } from '#libs/systems/azure/azure.module.js';
 import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
@@ -27,5 +28,6 @@ export function offlineRegistry(): SystemRegistry {
     createAzureSystem(azure),
     createArcSystem(azure, kube),
     createAksHciSystem(azure),
+    createAppServiceSystem(azure, kube),
   ]);
 }

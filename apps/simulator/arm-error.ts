@@ -2,9 +2,10 @@ import type { Json, JsonObject } from '#libs/kernel/json.js';
 
 /**
  * How an error is written on the wire: `standard` is ARM's own `{"error":{…}}`; `unwrapped` is the shape of the AKS
- * resource provider, whose members stand at the top level and carry a `subcode`.
+ * resource provider, whose members stand at the top level and carry a `subcode`; `pascal` is the shape of App Service,
+ * in Pascal case, which says everything once more inside of `Details`.
  */
-export type ErrorShape = 'standard' | 'unwrapped';
+export type ErrorShape = 'standard' | 'unwrapped' | 'pascal';
 
 /** The parts of an ARM error, and of the `error` in the status of a long-running operation. */
 export interface ArmErrorBody {
@@ -25,6 +26,9 @@ export interface ArmErrorOptions {
   /** Answered by the ARM gateway, not by a resource provider: `x-ms-failure-cause: gateway`, no rate-limit headers. */
   gateway?: boolean;
 }
+
+/** What App Service writes where an error has no number of its own. */
+const EXTENDED_CODE = '51021';
 
 /** A refusal as Azure would word it. Handlers throw it; the server writes it. */
 export class ArmError extends Error {
@@ -65,6 +69,26 @@ export class ArmError extends Error {
           message: this.message,
           subcode: subcode ?? '',
           ...(target === undefined ? {} : { target }),
+        };
+      case 'pascal':
+        return {
+          Code: this.code,
+          Message: this.message,
+          Target: target ?? null,
+          Details: [
+            { Message: this.message },
+            { Code: this.code },
+            {
+              ErrorEntity: {
+                Code: this.code,
+                Message: this.message,
+                ExtendedCode: EXTENDED_CODE,
+                MessageTemplate: '{0}',
+                Parameters: [this.message],
+              },
+            },
+          ],
+          Innererror: null,
         };
     }
   }

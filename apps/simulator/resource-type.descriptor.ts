@@ -208,7 +208,8 @@ export interface ResourceTypeDescriptor {
   validateName(name: string): void;
   planPut(request: WriteRequest): WritePlan;
   planPatch(request: WriteRequest & { existing: StoredResource }): WritePlan;
-  planDelete(resource: StoredResource, id: ArmId, world: ResourceWorld): WritePlan;
+  /** @param query of the request; empty where a resource goes with another. */
+  planDelete(resource: StoredResource, id: ArmId, world: ResourceWorld, query: ReadonlyMap<string, string>): WritePlan;
   /** A deletion that is done at once where the query asks for it: what is answered then. */
   deleteNow?(query: ReadonlyMap<string, string>): JsonObject | undefined;
   /**

@@ -26,6 +26,14 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.hybridcontainerservice/kubernetesversions': '2024-01-01',
   'microsoft.hybridcontainerservice/skus': '2024-01-01',
   'microsoft.azurestackhci/logicalnetworks': '2024-01-01',
+  'microsoft.web/kubeenvironments': '2025-03-01',
+  'microsoft.web/serverfarms': '2025-03-01',
+  'microsoft.web/sites': '2025-03-01',
+  'microsoft.web/sites/config': '2025-03-01',
+  'microsoft.web/sites/hostnamebindings': '2025-03-01',
+  'microsoft.web/certificates': '2025-03-01',
+  'microsoft.app/connectedenvironments': '2025-01-01',
+  'microsoft.app/containerapps': '2025-01-01',
 };
 
 /** @throws TypeError for a type that is not in the table: a fault in our code. */

@@ -152,6 +152,8 @@ export class FakeArm implements HttpClient {
         return this.#read(request.path);
       case 'PUT':
         return this.#put(request);
+      case 'PATCH':
+        return this.#patch(request);
       case 'DELETE':
         return this.#delete(request.path);
       case 'POST':
@@ -238,6 +240,15 @@ export class FakeArm implements HttpClient {
     };
   }
 
+  /** A merge (RFC 7396), done at once. */
+  #patch(request: FakeRequest): FakeAnswer {
+    const existing = this.get(request.path);
+    if (existing === undefined) return refusal(404, 'ResourceNotFound', `There is no ${request.path}`);
+    const body = merged(existing, request.body ?? {});
+    this.set(request.path, body);
+    return { status: 200, body };
+  }
+
   #delete(path: string): FakeAnswer {
     const existing = this.get(path);
     if (existing === undefined) return { status: 204 };
@@ -255,6 +266,16 @@ export class FakeArm implements HttpClient {
 function propertiesOf(body: JsonObject | undefined): JsonObject {
   const properties = body?.properties;
   return isJsonObject(properties) ? properties : {};
+}
+
+function merged(target: JsonObject, patch: JsonObject): JsonObject {
+  const result = { ...target };
+  for (const [name, value] of Object.entries(patch)) {
+    const present = result[name];
+    if (value === null) Reflect.deleteProperty(result, name);
+    else result[name] = isJsonObject(value) ? merged(isJsonObject(present) ? present : {}, value) : value;
+  }
+  return result;
 }
 
 function withState(body: JsonObject, provisioningState: string): JsonObject {

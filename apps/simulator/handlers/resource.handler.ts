@@ -212,7 +212,7 @@ export class ResourceHandler {
       this.engine.remove([existing.key], this.state.now);
       return { status: 200, body: junk };
     }
-    const plan = descriptor.planDelete(existing, ArmId.parse(existing.id), this.state.world);
+    const plan = descriptor.planDelete(existing, ArmId.parse(existing.id), this.state.world, request.query);
     return this.#begin(request, target, plan, 'delete', descriptor.protocols.delete, existing);
   }
 

@@ -18,6 +18,7 @@ import { nodeResourceGroup } from '../types/managed-cluster.body.js';
 import { KubernetesApi } from './api/kubernetes.api.js';
 import { KubernetesCluster } from './api/kubernetes.cluster.js';
 import { KubernetesStatusError } from './api/kubernetes-status.error.js';
+import { APP_SERVICE_TYPES, followAppService } from './app-service.objects.js';
 import { installAgents, removeAgents } from './arc.agents.js';
 import type { ArcFeature } from './arc.agents.js';
 import type { AccessAttributes, ClusterAvailability } from './cluster.objects.js';
@@ -70,6 +71,7 @@ const FOLLOWED = new Set(
     CUSTOM_LOCATION_TYPE,
     INSTANCE_TYPE,
     HCI_POOL_TYPE,
+    ...APP_SERVICE_TYPES,
   ].map((type) => type.toLowerCase()),
 );
 /** ARM finishes an operation when somebody looks; a client that only watches a cluster should see its nodes come too. */
@@ -412,7 +414,10 @@ export class KubernetesEstate {
       if (live.life.kind === 'cluster') {
         this.#setPools(live, record);
         this.#followHost(live, record);
-        if (record.type === CONNECTED_TYPE) followArc(record, live.cluster.objects, world);
+        if (record.type === CONNECTED_TYPE) {
+          followArc(record, live.cluster.objects, world);
+          followAppService(record, live.cluster.objects, world);
+        }
         this.#wakeHubOf(record);
       }
     }

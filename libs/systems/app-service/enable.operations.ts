@@ -1,0 +1,528 @@
+import { z } from 'zod';
+import { type ArmId } from '#libs/kernel/arm-id.js';
+import { ControlError, type Diagnosis, type RemedyOperation } from '#libs/kernel/control-error.js';
+import type { Json, JsonObject } from '#libs/kernel/json.js';
+import { Secret } from '#libs/kernel/secret.js';
+import { CUSTOM_LOCATION_TYPE } from '#libs/azure/custom-location.js';
+import { armIdOf } from '../contract/arm-observation.js';
+import { referencedArmId } from '../contract/arm-reference.js';
+import type { Finding } from '../contract/finding.js';
+import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
+import type {
+  OperationContext,
+  OperationDefinition,
+  StepContext,
+  StepOutcome,
+  Verification,
+} from '../contract/operation-definition.js';
+import { rawInteger, rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
+import { resourceReference } from '../contract/resource-reference.js';
+import { hostLabel, resourceGroupName, siblingOf, tagsInput } from './app-service.inputs.js';
+import { KUBE_ENVIRONMENT_TYPE, kubeEnvironmentKind } from './app-service.kinds.js';
+import type { AppServiceParts } from './app-service.parts.js';
+import {
+  APP_SERVICE_EXTENSION,
+  LONGEST_ENVIRONMENT_NAME,
+  asJson,
+  environmentOptions,
+  runEnvironment,
+  verifyEnvironment,
+  wantedEnvironment,
+} from './environment.operations.js';
+import { RETIRED_ON, RETIREMENT_FINDING, RETIREMENT_REMEDY, SUCCESSOR } from './lifecycle.js';
+import { CONNECTED_CLUSTER_KIND } from './placement.js';
+import { locationOf, present, runWanted, type WantedObject } from './wanted-object.js';
+
+const CONNECTED_CLUSTER_TYPE = 'Microsoft.Kubernetes/connectedClusters';
+export const EXTENSION_TYPE = 'Microsoft.KubernetesConfiguration/extensions';
+const EXTENSION_TYPE_NAME = 'Microsoft.Web.Appservice';
+/** The namespace of the agents of Arc, and those of them that listen at the cluster's end of the relay. */
+const AGENT_NAMESPACE = 'azure-arc';
+const RELAY_AGENTS = ['clusterconnect-agent', 'kube-aad-proxy'];
+
+const dnsLabel = z
+  .string()
+  .max(63)
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens');
+
+const enableInput = z.strictObject({
+  cluster: resourceReference('The connected cluster'),
+  name: hostLabel(LONGEST_ENVIRONMENT_NAME).describe(
+    'The name of the environment, and of the cluster in the settings of the extension.',
+  ),
+  namespace: dnsLabel
+    .default('appservice-ns')
+    .describe('The namespace of the cluster for App Service and its web apps.'),
+  extensionName: dnsLabel.default('appservice-ext').describe('The name of the cluster extension.'),
+  customLocationName: dnsLabel
+    .optional()
+    .describe('The name of the custom location; that of the namespace where absent.'),
+  resourceGroup: resourceGroupName
+    .optional()
+    .describe('The resource group of the custom location and the environment; that of the cluster where absent.'),
+  ...environmentOptions,
+  logAnalyticsCustomerId: z
+    .uuid()
+    .optional()
+    .describe(
+      'The id of the Log Analytics workspace for the logs of the apps. It can be given at the installation only.',
+    ),
+  logAnalyticsSharedKey: z.string().min(1).max(1000).optional().describe('The key of the workspace. It is write-only.'),
+  tags: tagsInput.describe('The Azure tags of the environment.'),
+});
+type EnableInput = z.output<typeof enableInput>;
+
+const enableFindings = {
+  CLUSTER_NOT_FOUND: 'Azure does not know the cluster.',
+  CLUSTER_NOT_CONNECTED: 'The cluster is not connected: nothing can be installed in it.',
+  REGION_NOT_SUPPORTED: 'App Service on Kubernetes was offered in East US and West Europe only.',
+  PROVIDER_NOT_REGISTERED: 'A resource provider that is needed is not registered in the subscription.',
+  CLUSTER_CONNECT_OFF:
+    'The feature cluster-connect is off: the operation waits until it is on, since custom locations go through it.',
+  CLUSTER_OUT_OF_SIGHT: 'Pilothouse cannot look into the cluster: whether cluster-connect is on shows later.',
+  EXTENSION_ELSEWHERE: 'The cluster has the extension of App Service by another name; it takes one.',
+  ADDRESS_IN_USE: 'A service of the cluster holds the address already.',
+  LOG_KEY_MISSING: 'A Log Analytics workspace was given without its key, or a key without its workspace.',
+  SERVICE_RETIRED: RETIREMENT_FINDING,
+  INSTALLATION_CLOSED: `${RETIREMENT_FINDING} This cluster does not have it yet.`,
+} as const satisfies Record<string, string>;
+type EnableFinding = keyof typeof enableFindings;
+
+/** What of an enabled cluster is called how. */
+interface EnabledIds {
+  cluster: ArmId;
+  extension: ArmId;
+  customLocation: ArmId;
+  environment: ArmId;
+}
+
+export function enableAppService(parts: AppServiceParts): OperationDefinition<typeof enableInput> {
+  return {
+    type: 'appService.enable',
+    title: 'Enable App Service on a connected cluster',
+    description:
+      'Brings App Service to a connected cluster in one go: the feature cluster-connect, the extension, the custom location and the environment. What is there already is used.',
+    permission: 'appService/environments/write',
+    input: enableInput,
+    secretFields: ['logAnalyticsSharedKey'],
+    references: { cluster: [CONNECTED_CLUSTER_KIND] },
+    timeoutSeconds: 14_400,
+    findings: enableFindings,
+    target(input, references) {
+      const { environment } = idsOf({ input, references });
+      return { id: environment.toString(), kind: kubeEnvironmentKind.name, lock: environment.canonical };
+    },
+    preflight: (context) => preflightEnable(parts, context),
+    plan: (context) => planEnable(parts, context),
+    steps: [
+      {
+        name: 'feature',
+        description: 'Waits until the feature cluster-connect is on, by which Azure reaches into the cluster.',
+        run: (context) => runFeature(parts, context),
+      },
+      {
+        name: 'extension',
+        description: 'Installs the extension of App Service and waits until it runs.',
+        run: (context) => runExtension(parts, context),
+      },
+      {
+        name: 'custom-location',
+        description: 'Makes the namespace a custom location and waits until it is one.',
+        run: (context) => runCustomLocation(parts, context),
+      },
+      {
+        name: 'environment',
+        description: 'Asks App Service for the environment and waits until it is set up.',
+        run: (context) => runEnvironment(parts, environmentOf(parts, context), context),
+      },
+    ],
+    verify: (context) => verifyEnable(parts, context),
+  };
+}
+
+async function preflightEnable(parts: AppServiceParts, context: OperationContext<EnableInput>): Promise<Finding[]> {
+  const { client } = parts;
+  const { input } = context;
+  const ids = idsOf(context);
+  const findings: Finding[] = [];
+  const say = findingReporter(enableFindings, findings);
+  const key = context.secrets.logAnalyticsSharedKey ?? input.logAnalyticsSharedKey;
+  if ((input.logAnalyticsCustomerId === undefined) !== (key === undefined)) {
+    say(
+      'LOG_KEY_MISSING',
+      'error',
+      { logAnalyticsCustomerId: input.logAnalyticsCustomerId ?? null },
+      'Give both or none.',
+    );
+  }
+  const cluster = await client.get(ids.cluster, context);
+  if (cluster.state === 'missing') {
+    say('CLUSTER_NOT_FOUND', 'error', { cluster: ids.cluster.toString() });
+    return findings;
+  }
+  const connectivity = rawText(cluster.body, 'properties', 'connectivityStatus');
+  if (connectivity !== 'Connected') {
+    say(
+      'CLUSTER_NOT_CONNECTED',
+      'error',
+      { connectivityStatus: connectivity },
+      'See that the agents of Arc run in the cluster.',
+    );
+  }
+  const location = locationOf(cluster.body, `The cluster ${ids.cluster.name}`);
+  if (!['eastus', 'westeurope'].includes(location)) say('REGION_NOT_SUPPORTED', 'error', { location });
+  await judgeProviders(parts, ids.cluster, context, say);
+  await judgeExtensions(parts, ids, context, say);
+  await judgeCluster(parts, ids, context, say);
+  return findings;
+}
+
+async function judgeProviders(
+  { client }: AppServiceParts,
+  cluster: ArmId,
+  context: OperationContext<EnableInput>,
+  say: FindingReporter<EnableFinding>,
+): Promise<void> {
+  for (const namespace of ['Microsoft.KubernetesConfiguration', 'Microsoft.ExtendedLocation', 'Microsoft.Web']) {
+    const provider = await client.getProvider(cluster.subscriptionId ?? '', namespace, context);
+    const registrationState = provider.state === 'found' ? rawText(provider.body, 'registrationState') : null;
+    if (registrationState?.toLowerCase() === 'registered') continue;
+    const remedy = `Register it: \`az provider register --namespace ${namespace}\`; it takes some minutes.`;
+    say('PROVIDER_NOT_REGISTERED', 'error', { namespace, registrationState }, remedy);
+  }
+}
+
+async function judgeExtensions(
+  { client }: AppServiceParts,
+  ids: EnabledIds,
+  context: OperationContext<EnableInput>,
+  say: FindingReporter<EnableFinding>,
+): Promise<void> {
+  let installed = false;
+  for await (const page of client.listIn(ids.cluster, EXTENSION_TYPE, context)) {
+    for (const body of page.items) {
+      if (rawText(body, 'properties', 'extensionType')?.toLowerCase() !== APP_SERVICE_EXTENSION) continue;
+      const id = armIdOf(body);
+      installed = true;
+      if (id.canonical === ids.extension.canonical) continue;
+      const { logAnalyticsSharedKey: _secret, ...shown } = context.input;
+      const input = asJson({ ...shown, extensionName: id.name });
+      say('EXTENSION_ELSEWHERE', 'error', { extension: id.toString() }, `Name the extension ${id.name}.`, [
+        { type: 'appService.enable', input },
+      ]);
+    }
+  }
+  const evidence = { retiredOn: RETIRED_ON, successor: SUCCESSOR };
+  if (installed || client.isSimulated) say('SERVICE_RETIRED', 'warning', evidence, RETIREMENT_REMEDY);
+  else say('INSTALLATION_CLOSED', 'error', evidence, RETIREMENT_REMEDY);
+}
+
+async function judgeCluster(
+  parts: AppServiceParts,
+  ids: EnabledIds,
+  context: OperationContext<EnableInput>,
+  say: FindingReporter<EnableFinding>,
+): Promise<void> {
+  const { staticIp, namespace } = context.input;
+  try {
+    const missing = await missingAgents(parts, ids.cluster, context);
+    if (missing.length > 0) {
+      const evidence = { missing, command: featureCommand(ids.cluster) };
+      const remedy = 'Switch cluster-connect on; this operation goes on by itself.';
+      say('CLUSTER_CONNECT_OFF', 'warning', evidence, remedy, [featureRemedy(ids.cluster)]);
+    }
+    for (const service of await listObjects(parts, ids.cluster, 'Service', undefined, context)) {
+      const holds = rawObjects(service, 'status', 'loadBalancer', 'ingress').some(
+        (ingress) => rawText(ingress, 'ip') === staticIp,
+      );
+      const own = rawText(service, 'metadata', 'namespace');
+      if (holds && own !== namespace) {
+        const name = rawText(service, 'metadata', 'name');
+        say('ADDRESS_IN_USE', 'error', { staticIp, service: `${own}/${name}` }, 'Choose an address that is free.');
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    say('CLUSTER_OUT_OF_SIGHT', 'info', { code: error.code });
+  }
+}
+
+async function planEnable({ client }: AppServiceParts, context: OperationContext<EnableInput>): Promise<Json> {
+  const { extension, customLocation, environment } = idsOf(context);
+  const parts: JsonObject[] = [];
+  for (const id of [extension, customLocation, environment]) {
+    const reading = await client.get(id, context);
+    parts.push({ id: id.toString(), action: reading.state === 'missing' ? 'create' : 'none' });
+  }
+  return { parts };
+}
+
+async function runFeature(parts: AppServiceParts, context: StepContext<EnableInput>): Promise<StepOutcome> {
+  const { cluster } = idsOf(context);
+  try {
+    const missing = await missingAgents(parts, cluster, context);
+    if (missing.length === 0) return { outcome: 'done', message: 'The feature cluster-connect is on.' };
+    const message =
+      `The feature cluster-connect is off: ${missing.join(' and ')} do not run in ${AGENT_NAMESPACE}. This goes on once ` +
+      `they do: start arc.feature.enable, or run \`${featureCommand(cluster)}\`.`;
+    return { outcome: 'wait', message, retryAfterSeconds: parts.client.arm.pollIntervalSeconds };
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.retryable) throw error;
+    // Azure itself finds out when it goes into the cluster to make the custom location.
+    return { outcome: 'done', message: `Pilothouse cannot look into the cluster (${error.code}): Azure will tell.` };
+  }
+}
+
+/** Of the agents that cluster-connect consists of, those that do not run. @throws ControlError */
+async function missingAgents(
+  parts: AppServiceParts,
+  cluster: ArmId,
+  context: OperationContext<EnableInput>,
+): Promise<string[]> {
+  const deployments = await listObjects(parts, cluster, 'Deployment', AGENT_NAMESPACE, context);
+  return RELAY_AGENTS.filter(
+    (name) =>
+      !deployments.some(
+        (deployment) =>
+          rawText(deployment, 'metadata', 'name') === name &&
+          (rawInteger(deployment, 'status', 'availableReplicas') ?? 0) > 0,
+      ),
+  );
+}
+
+async function listObjects(
+  { kube }: AppServiceParts,
+  cluster: ArmId,
+  kind: 'Deployment' | 'Service',
+  namespace: string | undefined,
+  context: OperationContext<EnableInput>,
+): Promise<JsonObject[]> {
+  const client = kube.cluster({ uid: cluster.uid, id: cluster.toString(), kind: CONNECTED_CLUSTER_KIND });
+  const resource = await client.findResource({ group: kind === 'Service' ? '' : 'apps', kind }, context);
+  const objects: JsonObject[] = [];
+  if (resource === undefined) return objects;
+  for await (const page of client.list(resource, namespace === undefined ? {} : { namespace }, context)) {
+    if (page.restarted) objects.length = 0;
+    objects.push(...page.items);
+  }
+  return objects;
+}
+
+function featureCommand({ name, resourceGroup }: ArmId): string {
+  return `az connectedk8s enable-features --name ${name} --resource-group ${resourceGroup ?? ''} --features cluster-connect custom-locations`;
+}
+
+function featureRemedy(cluster: ArmId): RemedyOperation {
+  return { type: 'arc.feature.enable', input: { cluster: cluster.toString(), features: ['cluster-connect'] } };
+}
+
+async function runExtension(parts: AppServiceParts, context: StepContext<EnableInput>): Promise<StepOutcome> {
+  try {
+    return await runWanted(parts.client, extensionOf(context), context);
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    const isRetired = /retired/i.test(`${error.externalCode ?? ''} ${error.message}`);
+    if (!isRetired) throw error;
+    return recognised(error, RETIREMENT_REMEDY, {
+      code: 'EXTENSION_RETIRED',
+      cause: RETIREMENT_FINDING,
+      evidence: { retiredOn: RETIRED_ON, successor: SUCCESSOR, said: error.message },
+      operations: [],
+    });
+  }
+}
+
+function recognised(error: ControlError, remedy: string, diagnosis: Diagnosis): StepOutcome {
+  const told = new ControlError(error.code, diagnosis.cause, {
+    remedy,
+    diagnosis,
+    cause: error,
+    ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),
+  });
+  return { outcome: 'failed', error: told, output: diagnosis.evidence };
+}
+
+function extensionOf(context: OperationContext<EnableInput>): WantedObject {
+  const { input, secrets } = context;
+  const { extension } = idsOf(context);
+  const sharedKey = secrets.logAnalyticsSharedKey ?? secretOf(input.logAnalyticsSharedKey);
+  return {
+    what: `The extension ${extension.name}`,
+    id: extension,
+    body: async () => ({
+      identity: { type: 'SystemAssigned' },
+      properties: {
+        extensionType: EXTENSION_TYPE_NAME,
+        autoUpgradeMinorVersion: true,
+        releaseTrain: 'stable',
+        scope: { cluster: { releaseNamespace: input.namespace } },
+        configurationSettings: {
+          'Microsoft.CustomLocation.ServiceAccount': 'default',
+          appsNamespace: input.namespace,
+          // The environment of this name, and no other, is what the extension looks for.
+          clusterName: input.name,
+          loadBalancerIp: input.staticIp,
+          'keda.enabled': 'true',
+          'buildService.storageClassName': input.artifactStorageClass,
+          'buildService.storageAccessMode': 'ReadWriteOnce',
+          customConfigMap: `${input.namespace}/kube-environment-config`,
+          ...(sharedKey === undefined ? {} : { 'logProcessor.appLogs.destination': 'log-analytics' }),
+        },
+        ...(sharedKey === undefined
+          ? {}
+          : {
+              configurationProtectedSettings: {
+                'logProcessor.appLogs.logAnalyticsConfig.customerId': base64(input.logAnalyticsCustomerId ?? ''),
+                'logProcessor.appLogs.logAnalyticsConfig.sharedKey': base64(sharedKey.reveal()),
+              },
+            }),
+      },
+    }),
+    difference(body) {
+      const type = rawText(body, 'properties', 'extensionType');
+      if (type?.toLowerCase() !== APP_SERVICE_EXTENSION) return { extensionType: type };
+      const settings = rawMember(body, 'properties', 'configurationSettings');
+      const clusterName = rawText(settings, 'clusterName');
+      if (clusterName?.toLowerCase() !== input.name.toLowerCase()) return { clusterName };
+      const appsNamespace = rawText(settings, 'appsNamespace');
+      return appsNamespace === input.namespace ? undefined : { appsNamespace };
+    },
+    // It may have failed in the cluster while its operation says that it succeeded.
+    fault(body) {
+      const status = rawObjects(body, 'properties', 'statuses').find((each) => rawText(each, 'level') === 'Error');
+      if (status === undefined) return undefined;
+      const words = [rawText(status, 'code'), rawText(status, 'message')].filter((word) => word !== null).join(': ');
+      return new ControlError(
+        'AZURE_OPERATION_FAILED',
+        `The extension ${extension.name} has failed in the cluster: ${words}`,
+        {
+          externalCode: rawText(status, 'code') ?? 'InstallationFailed',
+          remedy:
+            'See that the load balancer of the cluster can give the address and that the storage class exists; then start this operation again.',
+        },
+      );
+    },
+  };
+}
+
+function secretOf(text: string | undefined): Secret | undefined {
+  return text === undefined ? undefined : new Secret(text);
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+async function runCustomLocation(parts: AppServiceParts, context: StepContext<EnableInput>): Promise<StepOutcome> {
+  try {
+    return await runWanted(parts.client, customLocationOf(parts, context), context);
+  } catch (error) {
+    const refusal = error instanceof ControlError ? recognisedRefusal(error, context) : undefined;
+    if (refusal === undefined) throw error;
+    return refusal;
+  }
+}
+
+/** The two ways in which Azure does not get into a cluster. */
+function recognisedRefusal(error: ControlError, context: StepContext<EnableInput>): StepOutcome | undefined {
+  const { cluster } = idsOf(context);
+  const said = error.message;
+  if (/no listeners connected for the endpoint/i.test(said)) {
+    return recognised(error, 'Switch cluster-connect on, then start this operation again.', {
+      code: 'CLUSTER_CONNECT_OFF',
+      cause: `Azure cannot reach into the cluster ${cluster.name}: nobody listens at its end of the relay, since the feature cluster-connect is off.`,
+      evidence: { said, command: featureCommand(cluster) },
+      operations: [featureRemedy(cluster)],
+    });
+  }
+  const objectId = /user \\*"([0-9a-f-]{36})\\*" cannot create resource/i.exec(said)?.[1];
+  const isForbidden = /does not have the required permissions to create a namespace/i.test(said);
+  if (objectId === undefined && !isForbidden) return undefined;
+  return recognised(error, 'Give the provider of custom locations its rights, then start this operation again.', {
+    code: 'PROVIDER_NOT_GRANTED',
+    cause: `The resource provider of custom locations has no rights in the cluster ${cluster.name}: it may not make namespaces.`,
+    evidence: { said, objectId: objectId ?? null },
+    operations:
+      objectId === undefined
+        ? []
+        : [
+            {
+              type: 'arc.customLocation.grant',
+              input: { cluster: cluster.toString(), objectId, role: 'least-privilege' },
+            },
+          ],
+  });
+}
+
+function customLocationOf({ client }: AppServiceParts, context: OperationContext<EnableInput>): WantedObject {
+  const { input } = context;
+  const { cluster, extension, customLocation } = idsOf(context);
+  const lacksExtension = (body: JsonObject): boolean =>
+    !rawTexts(body, 'properties', 'clusterExtensionIds').some((id) => id.toLowerCase() === extension.canonical);
+  return {
+    what: `The custom location ${customLocation.name}`,
+    id: customLocation,
+    async body() {
+      const { body } = present(await client.get(cluster, context), `The cluster ${cluster.name}`);
+      return {
+        location: locationOf(body, `The cluster ${cluster.name}`),
+        properties: {
+          hostResourceId: cluster.toString(),
+          hostType: 'Kubernetes',
+          namespace: input.namespace,
+          displayName: customLocation.name,
+          clusterExtensionIds: [extension.toString()],
+        },
+      };
+    },
+    difference(body) {
+      const host = rawText(body, 'properties', 'hostResourceId');
+      if (host?.toLowerCase() !== cluster.canonical) return { hostResourceId: host };
+      const namespace = rawText(body, 'properties', 'namespace');
+      return namespace === input.namespace ? undefined : { namespace };
+    },
+    // The whole list is written: what is left out of it is taken away.
+    amendment: (body) =>
+      lacksExtension(body)
+        ? (changed) => {
+            const ids = rawTexts(body, 'properties', 'clusterExtensionIds');
+            Object.assign(rawMember(changed, 'properties') ?? {}, {
+              clusterExtensionIds: [...ids, extension.toString()],
+            });
+          }
+        : undefined,
+  };
+}
+
+function environmentOf(parts: AppServiceParts, context: OperationContext<EnableInput>): WantedObject {
+  const { environment, customLocation } = idsOf(context);
+  return wantedEnvironment(parts, environment, customLocation, context.input, context);
+}
+
+async function verifyEnable(parts: AppServiceParts, context: OperationContext<EnableInput>): Promise<Verification> {
+  const { cluster, extension, customLocation } = idsOf(context);
+  const verification = await verifyEnvironment(parts, environmentOf(parts, context), context);
+  if (verification.verdict !== 'reached') return verification;
+  const environment = verification.result as JsonObject;
+  return {
+    ...verification,
+    result: { ...environment, customLocation: customLocation.toString(), extension: extension.toString() },
+    // Namespaces and workloads of App Service have come to it.
+    opened: [cluster.uid],
+  };
+}
+
+function idsOf({ input, references }: Pick<OperationContext<EnableInput>, 'input' | 'references'>): EnabledIds {
+  const cluster = referencedArmId(references, 'cluster', CONNECTED_CLUSTER_TYPE);
+  return {
+    cluster,
+    extension: cluster.resource(EXTENSION_TYPE, input.extensionName),
+    customLocation: siblingOf(
+      cluster,
+      CUSTOM_LOCATION_TYPE,
+      input.customLocationName ?? input.namespace,
+      input.resourceGroup,
+    ),
+    environment: siblingOf(cluster, KUBE_ENVIRONMENT_TYPE, input.name, input.resourceGroup),
+  };
+}

@@ -26,9 +26,10 @@ export function aksWorld(given: GivenAks = {}): FakeArm {
   const arm = new FakeArm();
   const { cluster, pool, pools = [{ name: 'nodepool1', ...poolProperties(pool) }] } = given;
   arm.set(CLUSTER_ID, clusterBody({ addonProfiles: {}, ...cluster }, pools));
-  for (const { name, ...properties } of pools) {
-    const id = `${CLUSTER_ID}/agentPools/${String(name)}`;
-    arm.set(id, { ...poolBody(), id, name: name ?? '', properties });
+  for (const { name = '', ...properties } of pools) {
+    if (typeof name !== 'string') throw new TypeError('A pool needs a name');
+    const id = `${CLUSTER_ID}/agentPools/${name}`;
+    arm.set(id, { ...poolBody(), id, name, properties });
   }
   arm.set(GROUP_ID, { id: GROUP_ID, location: 'eastus', properties: {} });
   arm.set(PROVIDER_ID, {

@@ -18,7 +18,8 @@ const COMMAND_FAILED = new Set([126, 127]);
 const REMEDIES: Readonly<Record<CrashCode, string>> = {
   CONTAINER_OUT_OF_MEMORY: 'Raise the memory limit of the container in the pod template, or let it take less.',
   CONTAINER_COMMAND_FAILED: 'Correct the command or the image in the pod template.',
-  CONTAINER_CONFIGURATION_MISSING: 'Make what the message names (kubernetes.manifest.apply), or correct the pod template.',
+  CONTAINER_CONFIGURATION_MISSING:
+    'Make what the message names (kubernetes.manifest.apply), or correct the pod template.',
   CONTAINER_CRASHES: 'Read what the container wrote before it ended, and mend what it complains of.',
 };
 

@@ -62,7 +62,11 @@ function adviceOn(situation: ImageSituation, container: ContainerStanding): Advi
     container: name,
     image,
     reason: waiting,
-    message: said.toReversed().find((each) => codeOf(null, each) === code)?.slice(0, LONGEST_WORDS) ?? container.message,
+    message:
+      said
+        .toReversed()
+        .find((each) => codeOf(null, each) === code)
+        ?.slice(0, LONGEST_WORDS) ?? container.message,
     imagePullSecrets: named,
     missingSecrets: missing,
     secretsInNamespace: registrySecrets === undefined ? null : [...registrySecrets],
@@ -102,7 +106,10 @@ function secretRemedies(
   };
   if (chosen === undefined) return [create];
   const imagePullSecrets = [...named, chosen].map((name) => ({ name }));
-  return [templateRemedy(`Let the pod template pull with the secret ${chosen}.`, workload, { imagePullSecrets }), create];
+  return [
+    templateRemedy(`Let the pod template pull with the secret ${chosen}.`, workload, { imagePullSecrets }),
+    create,
+  ];
 }
 
 function correction(code: Exclude<ImageCode, 'IMAGE_PULL_UNAUTHORIZED'>): AdviceRemedy {
@@ -111,8 +118,14 @@ function correction(code: Exclude<ImageCode, 'IMAGE_PULL_UNAUTHORIZED'>): Advice
     case 'IMAGE_NAME_INVALID':
       return { description: 'Correct the image in the pod template, or push it to the registry.', operations: [] };
     case 'REGISTRY_UNREACHABLE':
-      return { description: 'Let the nodes reach the registry: look at its name, routes and firewalls.', operations: [] };
+      return {
+        description: 'Let the nodes reach the registry: look at its name, routes and firewalls.',
+        operations: [],
+      };
     case 'IMAGE_NOT_PULLED':
-      return { description: 'Look at the image and at the node: the message says what the node has tried.', operations: [] };
+      return {
+        description: 'Look at the image and at the node: the message says what the node has tried.',
+        operations: [],
+      };
   }
 }

@@ -34,7 +34,9 @@ export function nodeSelectorAdvice(situation: PlacementSituation): Advice[] {
     valuesOfNodes: Object.fromEntries(keys.map((key) => [key, valuesOf(nodes, key)])),
   };
   const code = 'NODE_SELECTOR_MATCHES_NO_NODE';
-  return [{ code, severity: 'error', cause: NODE_SELECTOR_CODES[code], evidence, remedies: remediesFor(situation, looked) }];
+  return [
+    { code, severity: 'error', cause: NODE_SELECTOR_CODES[code], evidence, remedies: remediesFor(situation, looked) },
+  ];
 }
 
 function remediesFor(
@@ -50,9 +52,7 @@ function remediesFor(
   const isAffinity = misses.some(({ from }) => from === 'affinity');
   const podSpec: JsonObject = {
     ...(Object.keys(selector).length === 0 ? {} : { nodeSelector: selector }),
-    ...(isAffinity
-      ? { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: null } } }
-      : {}),
+    ...(isAffinity ? { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: null } } } : {}),
   };
   const wanted = misses.map(({ key, operator, values }) => `${key} ${operator} ${values.join(', ')}`.trim()).join('; ');
   return [

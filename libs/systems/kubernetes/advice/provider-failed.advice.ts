@@ -3,7 +3,8 @@ import type { Advice, AdviceRemedy } from '../../contract/advice.js';
 import { rawText } from '../../contract/raw-reader.js';
 
 export const PROVIDER_FAILED_CODES = {
-  PROVIDER_QUOTA_EXCEEDED: 'The quota of the region for container instances is used up: the virtual node got none for the pod.',
+  PROVIDER_QUOTA_EXCEEDED:
+    'The quota of the region for container instances is used up: the virtual node got none for the pod.',
   PROVIDER_FAILED: 'The provider behind the virtual node has refused the pod, and does not try again.',
 } as const satisfies Record<string, string>;
 

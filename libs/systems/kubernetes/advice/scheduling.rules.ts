@@ -110,8 +110,6 @@ export function byNearness(pod: JsonObject): (left: KnownObject, right: KnownObj
   };
   return (left, right) => {
     const [ours, theirs] = [distance(left), distance(right)];
-    return (
-      ours[0] - theirs[0] || ours[1] - theirs[1] || ours[2] - theirs[2] || (left.name < right.name ? -1 : 1)
-    );
+    return ours[0] - theirs[0] || ours[1] - theirs[1] || ours[2] - theirs[2] || (left.name < right.name ? -1 : 1);
   };
 }

@@ -37,7 +37,9 @@ export function waitsForClaims(pod: JsonObject): boolean {
 
 /** The names of the claims that a pod mounts. */
 export function claimNamesOf(pod: JsonObject): string[] {
-  return rawObjects(pod, 'spec', 'volumes').flatMap((volume) => rawText(volume, 'persistentVolumeClaim', 'claimName') ?? []);
+  return rawObjects(pod, 'spec', 'volumes').flatMap(
+    (volume) => rawText(volume, 'persistentVolumeClaim', 'claimName') ?? [],
+  );
 }
 
 export function unboundClaimAdvice(situation: ClaimSituation): Advice[] {
@@ -76,7 +78,10 @@ function claimRemedy({ cluster, namespace, classes }: ClaimSituation, name: stri
   const storageClass = preferred(classes);
   const description = 'Make the claim, in the size that the pod needs (here the least).';
   if (storageClass === undefined) {
-    return { description: 'Make a storage class first (kubernetes.storageClass.create), then the claim.', operations: [] };
+    return {
+      description: 'Make a storage class first (kubernetes.storageClass.create), then the claim.',
+      operations: [],
+    };
   }
   const manifest = JSON.stringify({
     apiVersion: 'v1',

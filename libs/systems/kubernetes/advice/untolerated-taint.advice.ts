@@ -3,7 +3,14 @@ import type { Advice, AdviceRemedy, KnownObject } from '../../contract/advice.js
 import { rawObjects, rawText } from '../../contract/raw-reader.js';
 import { virtualNatureOf } from '../virtual-node.js';
 import type { PlacementSituation } from './node-selector.advice.js';
-import { MOST_NODES, byNearness, labelMisses, ownTolerations, unschedulableMessage, untoleratedTaints } from './scheduling.rules.js';
+import {
+  MOST_NODES,
+  byNearness,
+  labelMisses,
+  ownTolerations,
+  unschedulableMessage,
+  untoleratedTaints,
+} from './scheduling.rules.js';
 import { templateRemedy } from './template-patch.js';
 import { hasOutdatedToleration } from './virtual-node-taint.advice.js';
 

@@ -220,6 +220,48 @@ describe('advice on pods', () => {
     });
   });
 
+  it('pods that the quota of the namespace does not allow: the workload tells', async () => {
+    const metadata = { name: 'small', namespace: 'quota' };
+    await made(
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'quota' } },
+      { apiVersion: 'v1', kind: 'ResourceQuota', metadata, spec: { hard: { pods: '1' } } },
+    );
+    const two = deployment('two');
+    two.metadata = { name: 'two', namespace: 'quota' };
+    (two.spec as Manifest).replicas = 2;
+    await made(two);
+    const seen = async (): Promise<Answer['body']> =>
+      (await stack.api('/v1/workloads?namespace=quota&name=two')).body.items[0];
+    const advice = await stack.until('the advice on the workload', async () => {
+      const found = await seen();
+      if (found === undefined) return undefined;
+      const { body } = await stack.api(`/v1/workloads/${found.uid}/advice`);
+      return body.items?.[0]?.remedies.length === 2 ? body.items[0] : undefined;
+    });
+    expect(advice).toMatchObject({ code: 'PODS_OVER_QUOTA', evidence: { replicas: 2, made: 1 } });
+    const [scale] = advice.remedies[1].operations;
+    await does(scale.type, scale.input);
+    await stack.until('the workload to be well', async () => (await seen()).health === 'Healthy');
+  });
+
+  it('nodes that are full: one node more, and the pods run', async () => {
+    const containers = [{ name: 'half', image: 'example.com/half:1', resources: { requests: { cpu: '1100m' } } }];
+    const half = deployment('half', { containers });
+    (half.spec as Manifest).replicas = 2;
+    await made(half);
+    const advice = await stack.until('the numbers of the node', async () => {
+      const found = await advised('half', 'NODES_TOO_FULL');
+      return found.remedies[0].operations.length > 0 ? found : undefined;
+    });
+    const [scale] = advice.remedies[0].operations;
+    expect(scale).toMatchObject({ type: 'aks.nodePool.scale', input: { count: 2 } });
+    await does(scale.type, scale.input);
+    await stack.until('both pods to run', async () => {
+      const pods = await podsOf('half');
+      return pods.length === 2 && pods.every(({ health }) => health === 'Healthy');
+    });
+  });
+
   it('a workload on a hub is held by design, over GraphQL', async () => {
     await does('fleet.roleAssignment.create', { fleet: HUB });
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } };

@@ -156,7 +156,8 @@ export function poolDiffers(left: JsonObject, right: JsonObject): boolean {
 /** The state while the change runs: AKS says `Scaling` when nothing but the number of nodes changes. */
 export function poolChangeState(before: JsonObject, after: JsonObject): 'Scaling' | 'Updating' | 'Upgrading' {
   const running = textAt(after, 'currentOrchestratorVersion') ?? '';
-  if (before.orchestratorVersion !== after.orchestratorVersion && after.orchestratorVersion !== running) {
+  const wanted = textAt(after, 'orchestratorVersion') ?? running;
+  if (before.orchestratorVersion !== wanted && !isOfVersion(running, wanted)) {
     return 'Upgrading';
   }
   const countOnly = !poolDiffers(omit(before, ['count']), omit(after, ['count'])) && before.count !== after.count;

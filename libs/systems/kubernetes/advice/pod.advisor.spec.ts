@@ -116,6 +116,22 @@ describe('the advisor of pods', () => {
     expect(await world({}).advise(podKnown(unplaced))).toEqual([]);
   });
 
+  it('says what the cache tells while the cluster does not answer', async () => {
+    const { cluster, advise } = world({
+      Node: [known('Node', 'node-1', { ...node('node-1'), requested: { cpuMillicores: 1900, memoryBytes: 0 } })],
+    });
+    cluster.refuse({ verb: 'find' }, fakeRefusal('KUBERNETES_UNAVAILABLE', 'down', 'no answer'));
+    const waiting = pod('web-1', {
+      spec: { nodeSelector: { gpu: 'yes' } },
+      status: {
+        phase: 'Pending',
+        conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1' }],
+        containerStatuses: [],
+      },
+    });
+    expect(await advise(podKnown(waiting))).toMatchObject([{ code: 'NODE_SELECTOR_MATCHES_NO_NODE' }]);
+  });
+
   it('reads the events of a pod without an image, and the names of the secrets beside it', async () => {
     const { cluster, advise } = world({});
     const image = 'registry.example.com/web:1';

@@ -12,6 +12,7 @@ import { storageClassKind } from '../storage-class.kind.js';
 import { CRASH_LOOP_CODES, crashLoopAdvice } from './crash-loop.advice.js';
 import { eventsOf, messagesOf, warningsOf } from './event.reader.js';
 import { HELD_ON_HUB_CODES, heldOnHubAdvice } from './held-on-hub.advice.js';
+import { isHeldOnHub } from './hub.reader.js';
 import { IMAGE_PULL_CODES, imagePullAdvice, lacksImage } from './image-pull.advice.js';
 import {
   INSUFFICIENT_RESOURCES_CODES,
@@ -62,7 +63,7 @@ export class PodAdvisor implements Advisor {
     const pod = object.properties;
     const id = KubernetesId.parse(object.id);
     if (unschedulableMessage(pod) !== undefined) {
-      const held = heldOnHubAdvice(await this.client.isHeldOnHub(id, context), id.namespace);
+      const held = heldOnHubAdvice(await isHeldOnHub(this.client, id, context), id.namespace);
       if (held.length > 0) return held;
       return this.#withoutPlace(pod, id, context);
     }

@@ -6,6 +6,7 @@ import type { KubernetesClient } from '../kubernetes.client.js';
 import { workloadKind } from '../workload.kind.js';
 import { eventsOf, messagesOf } from './event.reader.js';
 import { HELD_ON_HUB_CODES, heldOnHubAdvice } from './held-on-hub.advice.js';
+import { isHeldOnHub } from './hub.reader.js';
 import { REFUSED_PODS_CODES, lacksPods, refusedPodsAdvice } from './refused-pods.advice.js';
 
 const REASON = 'FailedCreate';
@@ -21,7 +22,7 @@ export class WorkloadAdvisor implements Advisor {
     const workload = object.properties;
     if (!lacksPods(workload)) return [];
     const id = KubernetesId.parse(object.id);
-    const held = heldOnHubAdvice(await this.client.isHeldOnHub(id, context), id.namespace);
+    const held = heldOnHubAdvice(await isHeldOnHub(this.client, id, context), id.namespace);
     if (held.length > 0) return held;
     const failedCreates = await this.#failedCreates(id, context);
     return refusedPodsAdvice({ workload, id: id.canonical, failedCreates });

@@ -24,6 +24,7 @@ import {
   describeManagedCluster,
   managedClusterKind,
   observeManagedCluster,
+  type AgentPoolProperties,
   type ManagedClusterProperties,
 } from './aks.kinds.js';
 import { MOST_MINORS_BEHIND } from './aks.limits.js';
@@ -118,6 +119,8 @@ interface Part {
   isThere(body: JsonObject, version: string): boolean;
   /** Whether the version was asked for, for all of it. */
   isAsked(body: JsonObject, version: string): boolean;
+  /** The states of what is not as wanted: those of other parts are their own affair. */
+  states(body: JsonObject, version: string): (string | null)[];
   ask(body: JsonObject, version: string): void;
 }
 
@@ -125,6 +128,7 @@ const CONTROL_PLANE: Part = {
   what: 'the control plane',
   isThere: (body, version) => isOfVersion(runningVersion(body), version),
   isAsked: (body, version) => isOfVersion(describeBody(body).kubernetesVersion, version),
+  states: (body) => [rawText(body, 'properties', 'provisioningState')],
   ask: (body, version) => {
     memberObject(body, 'properties').kubernetesVersion = version;
   },
@@ -132,9 +136,13 @@ const CONTROL_PLANE: Part = {
 
 const NODE_POOLS: Part = {
   what: 'the node pools',
-  isThere: (body, version) =>
-    poolsOf(body).every(({ pool }) => isOfVersion(pool.currentKubernetesVersion ?? pool.kubernetesVersion, version)),
+  isThere: (body, version) => poolsOf(body).every(({ pool }) => runsVersion(pool, version)),
   isAsked: (body, version) => poolsOf(body).every(({ pool }) => isOfVersion(pool.kubernetesVersion, version)),
+  states(body, version) {
+    const behind = poolsOf(body).filter(({ pool }) => !runsVersion(pool, version));
+    if (behind.length === 0) return [];
+    return [rawText(body, 'properties', 'provisioningState'), ...behind.map((pool) => pool.state)];
+  },
   ask: (body, version) => {
     for (const profile of rawObjects(body, 'properties', 'agentPoolProfiles')) profile.orchestratorVersion = version;
   },
@@ -256,12 +264,11 @@ function abortUpgrade(client: AksClient, context: AbortContext<UpgradeInput>, pa
 /** @throws ControlError AZURE_NOT_FOUND. */
 function judgeUpgrade(id: ArmId, version: string, part: Part, reading: ArmReading): DesiredStateVerdict {
   const { body } = presentCluster(reading, id);
-  const state = rawText(body, 'properties', 'provisioningState');
   const isAsked = part.isAsked(body, version) || part.isThere(body, version);
   const moving = changeUnderWay(body);
   if (moving !== undefined) return { verdict: isAsked ? 'underway' : 'busy', message: moving };
-  const states = [state, ...poolsOf(body).map((pool) => pool.state)].map(provisioningPhase);
-  if (isAsked && states.some((phase) => phase === 'failed' || phase === 'canceled')) {
+  const phases = part.states(body, version).map(provisioningPhase);
+  if (isAsked && phases.some((phase) => phase === 'failed' || phase === 'canceled')) {
     return { verdict: 'failed', error: failedOperationError(`Upgrading ${id.name}`, body) };
   }
   if (part.isThere(body, version)) {
@@ -299,6 +306,10 @@ async function verifyUpgrade(client: AksClient, context: OperationContext<Upgrad
     observations: observeManagedCluster(reading.body, { observedAt: reading.observedAt, source: 'OPERATION' }),
     absent: [],
   };
+}
+
+function runsVersion(pool: AgentPoolProperties, version: string): boolean {
+  return isOfVersion(pool.currentKubernetesVersion ?? pool.kubernetesVersion, version);
 }
 
 function describeBody(body: JsonObject): ManagedClusterProperties {

@@ -338,6 +338,54 @@ describe('aks.cluster.upgrade: checks before it starts', () => {
 
   it.each([
     {
+      step: 'upgrade-control-plane',
+      cluster: { currentKubernetesVersion: '1.34.2' },
+      pool: { provisioningState: 'Canceled' },
+      outcome: 'done',
+      writes: 0,
+      reason: 'what was broken off on a pool is no matter of the control plane',
+    },
+    {
+      step: 'upgrade-control-plane',
+      cluster: { currentKubernetesVersion: '1.34.2', provisioningState: 'Failed' },
+      pool: {},
+      outcome: 'wait',
+      writes: 1,
+      reason: 'what has failed before is tried again',
+    },
+    {
+      step: 'upgrade-control-plane',
+      cluster: {},
+      pool: { provisioningState: 'Scaling' },
+      outcome: 'blocked',
+      writes: 0,
+      reason: 'somebody changes a pool',
+    },
+    {
+      step: 'upgrade-node-pools',
+      cluster: { currentKubernetesVersion: '1.34.2' },
+      pool: { orchestratorVersion: '1.34', provisioningState: 'Failed' },
+      outcome: 'wait',
+      writes: 1,
+      reason: 'a pool that has failed is tried again',
+    },
+    {
+      step: 'upgrade-node-pools',
+      cluster: { currentKubernetesVersion: '1.34.2' },
+      pool: { orchestratorVersion: '1.34', provisioningState: 'Upgrading' },
+      outcome: 'wait',
+      writes: 0,
+      reason: 'it is asked for already',
+    },
+  ])('$step, $outcome: $reason', async ({ step, cluster, pool: change, outcome, writes }) => {
+    const arm = aksWorld({ cluster, pool: change });
+    const upgrade = aksOperation(arm, 'aks.cluster.upgrade', { cluster: CLUSTER_ID, kubernetesVersion: '1.34' });
+    expect(await upgrade.step(step)).toMatchObject({ outcome });
+    expect(arm.writes()).toHaveLength(writes);
+  });
+
+  it.each([
+    {
       cluster: { currentKubernetesVersion: '1.34.2' },
       pool: { currentOrchestratorVersion: '1.34.2' },
       verdict: 'reached',

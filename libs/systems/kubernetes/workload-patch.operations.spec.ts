@@ -28,7 +28,7 @@ function world(given: Given = {}) {
   const operation = patchWorkload(kube);
   const { spec = TO_VIRTUAL, waitForAvailable = false } = given;
   const input = operation.input.parse({ workload: ID, patch: patchText(spec), waitForAvailable });
-  const context = contextOf(operation as never, input, { workload: targetOf(ID, 'Workload') });
+  const context = contextOf(operation, input, { workload: targetOf(ID, 'Workload') });
   const stepContext = { ...context, input, resumeToken: undefined, attempt: 1 };
   const step = (name: string) => operation.steps.find((each) => each.name === name)!.run(stepContext);
   return {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ObjectDraft } from '../cluster.objects.js';
 import { ClusterHarness, makeNamespace, TESTER } from '../controllers/cluster.harness.js';
 
 const quota = (hard: Record<string, string>) => ({
@@ -35,9 +34,9 @@ describe('the quota of a namespace', () => {
     const harness = new ClusterHarness();
     const { cluster } = harness.start('quota');
     makeNamespace(cluster.objects, 'web');
-    cluster.objects.create(quota(hard) as unknown as ObjectDraft, TESTER);
-    cluster.objects.create(pod('a') as unknown as ObjectDraft, TESTER);
-    const second = (): unknown => cluster.objects.create(pod('b') as unknown as ObjectDraft, TESTER);
+    cluster.objects.create(quota(hard), TESTER);
+    cluster.objects.create(pod('a'), TESTER);
+    const second = (): unknown => cluster.objects.create(pod('b'), TESTER);
     if (refused === undefined) expect(second).not.toThrow();
     else expect(second).toThrow(refused);
     harness.close();

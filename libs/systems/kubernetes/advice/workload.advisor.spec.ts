@@ -25,7 +25,7 @@ function eventOn(kind: string, name: string, message: string): KubernetesObject 
 const set: KubernetesObject = {
   apiVersion: 'apps/v1',
   kind: 'ReplicaSet',
-  metadata: { name: 'web-1', namespace: 'web', ownerReferences: [{ kind: 'Deployment', name: 'web' }] } as never,
+  metadata: { name: 'web-1', namespace: 'web', ownerReferences: [{ kind: 'Deployment', name: 'web' }] },
 };
 
 function advise(object: KubernetesObject, others: KubernetesObject[], onHub = false) {

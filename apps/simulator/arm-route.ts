@@ -17,6 +17,7 @@ export type ArmRoute =
   | { kind: 'operation'; subscriptionId: string; operationId: string; answer: 'status' | 'result' }
   | { kind: 'group-operation'; subscriptionId: string; token: string }
   | { kind: 'usages'; subscriptionId: string; location: string }
+  | { kind: 'kubernetes-versions'; subscriptionId: string; location: string }
   | { kind: 'graph' }
   /** What the caller may do at a scope. */
   | { kind: 'permissions'; subscriptionId: string; group?: string; scope: ArmId }
@@ -108,6 +109,14 @@ function providerRoute(
   }
   if (tail.length === 3 && tail[1] !== undefined && lower[3] === 'microsoft.compute' && lower[6] === 'usages') {
     return { kind: 'usages', subscriptionId, location: tail[1] };
+  }
+  if (
+    tail.length === 3 &&
+    tail[1] !== undefined &&
+    lower[3] === 'microsoft.containerservice' &&
+    lower[6] === 'kubernetesversions'
+  ) {
+    return { kind: 'kubernetes-versions', subscriptionId, location: tail[1] };
   }
   return resourceRoute(subscriptionId, undefined, segments, lower, method);
 }

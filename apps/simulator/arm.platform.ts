@@ -1,3 +1,5 @@
+import { AKS_API_VERSIONS } from './types/aks.api-versions.js';
+
 /** API versions of what is no resource, oldest first. */
 const SUBSCRIPTION_VERSIONS = [
   '2016-06-01',
@@ -48,6 +50,7 @@ export const PLATFORM_VERSIONS = {
   features: FEATURE_VERSIONS,
   feature: FEATURE_VERSIONS,
   usages: COMPUTE_VERSIONS,
+  'kubernetes-versions': AKS_API_VERSIONS,
   permissions: PERMISSION_VERSIONS,
   graph: GRAPH_VERSIONS,
 } as const;

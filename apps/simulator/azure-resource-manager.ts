@@ -12,6 +12,7 @@ import { ProviderHandler, invalidNamespace, methodNotAllowed } from './handlers/
 import { ResourceGroupHandler } from './handlers/resource-group.handler.js';
 import { ResourceHandler } from './handlers/resource.handler.js';
 import { SubscriptionHandler } from './handlers/subscription.handler.js';
+import { kubernetesVersions } from './handlers/kubernetes-versions.handler.js';
 import { UsageHandler } from './handlers/usage.handler.js';
 import type { ResourceEngine } from './resource.engine.js';
 import type { StoredResource } from './resource.store.js';
@@ -110,6 +111,9 @@ export class AzureResourceManager {
       case 'usages':
         this.#registered(route.subscriptionId, 'Microsoft.Compute');
         return this.usages.usages(route.subscriptionId, route.location);
+      case 'kubernetes-versions':
+        this.#registered(route.subscriptionId, 'Microsoft.ContainerService');
+        return kubernetesVersions(route.location);
       case 'permissions':
         if (route.group !== undefined) this.#group(route.subscriptionId, route.group);
         return this.permissions.at(route.scope, request.principal);

@@ -4,6 +4,7 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.containerservice/managedclusters/agentpools': '2026-04-01',
   'microsoft.containerservice/managedclusters/upgradeprofiles': '2026-04-01',
   'microsoft.containerservice/managedclusters/maintenanceconfigurations': '2026-04-01',
+  'microsoft.containerservice/locations/kubernetesversions': '2026-04-01',
   'microsoft.containerservice/fleets': '2026-06-01',
   'microsoft.containerservice/fleets/members': '2026-06-01',
   'microsoft.containerservice/fleets/updateruns': '2026-06-01',

@@ -27,6 +27,8 @@ async function samplesOf(system: System): Promise<Record<string, JsonObject[]>> 
 }
 
 const aks = createAksSystem(world.azure);
+const ofCluster = { cluster: targetOf(CLUSTER_1, 'ManagedCluster') };
+const GONE_POOL = `${CLUSTER_1}/agentPools/gone`;
 
 describeSystem('aks, on the simulator', {
   otherKinds: ['FleetMember'],
@@ -36,6 +38,33 @@ describeSystem('aks, on the simulator', {
       input: { nodePool: POOL_1, count: 3 },
       references: { nodePool: targetOf(POOL_1, 'AgentPool') },
     },
+    'aks.nodePool.create': {
+      input: { cluster: CLUSTER_1, name: 'extra', vmSize: 'Standard_D2s_v5' },
+      references: ofCluster,
+    },
+    'aks.nodePool.upgrade': {
+      input: { nodePool: POOL_1 },
+      references: { nodePool: targetOf(POOL_1, 'AgentPool') },
+    },
+    'aks.nodePool.delete': {
+      input: { nodePool: GONE_POOL },
+      references: { nodePool: targetOf(GONE_POOL, 'AgentPool') },
+    },
+    'aks.cluster.create': {
+      input: {
+        subscriptionId: SUBSCRIPTION,
+        resourceGroup: 'demo_aks01',
+        name: 'new',
+        location: 'eastus',
+        kubernetesVersion: '1.33',
+        systemPool: { vmSize: 'Standard_D2s_v5' },
+      },
+      references: {},
+    },
+    'aks.cluster.start': { input: { cluster: CLUSTER_1 }, references: ofCluster },
+    'aks.cluster.stop': { input: { cluster: CLUSTER_1 }, references: ofCluster },
+    'aks.cluster.upgrade': { input: { cluster: CLUSTER_1, kubernetesVersion: '1.34' }, references: ofCluster },
+    'aks.cluster.delete': { input: { cluster: CLUSTER_1 }, references: ofCluster },
   },
   world: () => ({ system: aks, subscriptionId: SUBSCRIPTION, absent: [targetOf(`${CLUSTER_1}x`, 'ManagedCluster')] }),
 });

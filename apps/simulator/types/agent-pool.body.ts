@@ -6,6 +6,7 @@ import { numberAt, omit, pick, textAt } from '../json-merge.js';
 import type { ResourceWorld } from '../resource-type.descriptor.js';
 import { aksError, invalidParameter, propertyChangeNotAllowed } from './aks.errors.js';
 import { coreUsage } from './core-usage.js';
+import { compareVersions, runningKubernetesVersion } from './kubernetes-version.js';
 import { FIRST_NODE_IMAGE } from './node-image.js';
 import { coresOf } from './vm-size.js';
 
@@ -107,11 +108,39 @@ export function poolProperties(
     ...(existing === undefined ? {} : pick(existing, POOL_READ_ONLY)),
   };
   if (existing === undefined) {
-    properties.currentOrchestratorVersion = textAt(properties, 'orchestratorVersion') ?? surroundings.kubernetesVersion;
+    const wanted = textAt(properties, 'orchestratorVersion') ?? surroundings.kubernetesVersion;
+    properties.currentOrchestratorVersion = isOfVersion(surroundings.kubernetesVersion, wanted)
+      ? surroundings.kubernetesVersion
+      : runningKubernetesVersion(wanted, name);
     properties.nodeImageVersion = FIRST_NODE_IMAGE;
   }
   validateProperties(name, properties, existing);
   return properties;
+}
+
+/**
+ * What becomes of a pool whose Kubernetes version was changed, once its nodes are made anew; undefined where it was not.
+ * @throws ArmError when AKS would refuse the version: nodes are never newer than their control plane, and never go back.
+ */
+export function poolUpgrade(name: string, after: JsonObject, controlPlane: string): JsonObject | undefined {
+  const running = textAt(after, 'currentOrchestratorVersion');
+  const wanted = textAt(after, 'orchestratorVersion');
+  if (running === undefined || wanted === undefined || isOfVersion(running, wanted)) return undefined;
+  const version = isOfVersion(controlPlane, wanted) ? controlPlane : runningKubernetesVersion(wanted, name);
+  if (compareVersions(version, controlPlane) > 0) {
+    const message = `Node pool version ${version} and control plane version ${controlPlane} are incompatible. Minor version of node pool version ${version} is bigger than control plane version.`;
+    throw aksError(400, 'NodePoolMcVersionIncompatible', message, { target: 'properties.orchestratorVersion' });
+  }
+  if (compareVersions(version, running) < 0) {
+    const message = `Downgrading the agent pool's kubernetes version from ${running} to ${version} is not allowed.`;
+    throw aksError(400, 'AgentPoolK8sVersionNotSupported', message, { target: 'properties.orchestratorVersion' });
+  }
+  return { properties: { currentOrchestratorVersion: version } };
+}
+
+/** Whether a full version is what was asked for, as a full version or as a minor one. */
+function isOfVersion(full: string, wanted: string): boolean {
+  return full === wanted || full.startsWith(`${wanted}.`);
 }
 
 /** Cores of all nodes of a pool. */
@@ -125,7 +154,12 @@ export function poolDiffers(left: JsonObject, right: JsonObject): boolean {
 }
 
 /** The state while the change runs: AKS says `Scaling` when nothing but the number of nodes changes. */
-export function poolChangeState(before: JsonObject, after: JsonObject): 'Scaling' | 'Updating' {
+export function poolChangeState(before: JsonObject, after: JsonObject): 'Scaling' | 'Updating' | 'Upgrading' {
+  const running = textAt(after, 'currentOrchestratorVersion') ?? '';
+  const wanted = textAt(after, 'orchestratorVersion') ?? running;
+  if (before.orchestratorVersion !== wanted && !isOfVersion(running, wanted)) {
+    return 'Upgrading';
+  }
   const countOnly = !poolDiffers(omit(before, ['count']), omit(after, ['count'])) && before.count !== after.count;
   return countOnly ? 'Scaling' : 'Updating';
 }

@@ -172,6 +172,24 @@ describe('a node pool', () => {
   });
 });
 
+describe('the version of a node pool', () => {
+  const upgrade = (orchestratorVersion: string) =>
+    azure.put(POOL_1, AKS_VERSION, { properties: { orchestratorVersion } });
+
+  it.each([
+    { version: '1.34', code: 'NodePoolMcVersionIncompatible', reason: 'nodes are never newer than the control plane' },
+    { version: '1.32', code: 'AgentPoolK8sVersionNotSupported', reason: 'nodes never go back' },
+    { version: '1.12', code: 'K8sVersionNotSupported', reason: 'nobody offers it' },
+  ])('cannot become $version: $reason', async ({ version, code }) => {
+    const answer = await upgrade(version);
+    expect([answer.status, answer.body.code]).toEqual([400, code]);
+  });
+
+  it('stays when another name of the same version is asked for', async () => {
+    expect(propertiesOf((await upgrade('1.33')).body).provisioningState).toBe('Updating');
+  });
+});
+
 describe('the quota of cores', () => {
   it('is counted in the subscription and the region, and refuses what exceeds it', async () => {
     // Two pools of one node with two cores each, and the hub's node with four.

@@ -17,6 +17,7 @@ import {
   poolChangeState,
   poolCores,
   poolProperties,
+  poolUpgrade,
   validatePoolName,
 } from './agent-pool.body.js';
 import { AGENT_POOL_TYPE } from './core-usage.js';
@@ -87,7 +88,11 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
     poolCores(after) - (before === undefined ? 0 : poolCores(before)),
   );
   const state = before === undefined ? 'Creating' : poolChangeState(before, after);
-  return { writes: [{ id, body: { properties: after }, state }] };
+  const upgrade = poolUpgrade(id.name, after, surroundingsOf(cluster.body).kubernetesVersion);
+  return {
+    writes: [{ id, body: { properties: after }, state }],
+    ...(upgrade === undefined ? {} : { merges: [{ id, patch: upgrade }] }),
+  };
 }
 
 function planDelete(pool: StoredResource, id: ArmId, world: ResourceWorld): WritePlan {

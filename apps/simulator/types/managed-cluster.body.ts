@@ -9,7 +9,7 @@ import { valueAt } from '../json-path.js';
 import type { WriteRequest } from '../resource-type.descriptor.js';
 import { unmarshalError } from './agent-pool.body.js';
 import { aksError, missingParameter, propertyChangeNotAllowed } from './aks.errors.js';
-import { DEFAULT_KUBERNETES_VERSION, minorOf, runningKubernetesVersion } from './kubernetes-version.js';
+import { DEFAULT_KUBERNETES_VERSION, minorOf, runningKubernetesVersion, upgradesFrom } from './kubernetes-version.js';
 
 /** Azure cuts the names of node resource groups. */
 const GROUP_NAME_LENGTH = 80;
@@ -214,6 +214,11 @@ function refuseImmutableChanges(before: JsonObject, after: JsonObject): void {
   const newVersion = textAt(objectAt(after, 'properties'), 'currentKubernetesVersion') ?? '';
   if (minorOf(newVersion) < minorOf(oldVersion)) {
     const message = `Downgrading the cluster's kubernetes version from ${oldVersion} to ${newVersion} is not allowed.`;
+    throw aksError(400, 'OperationNotAllowed', message, { target: 'properties.kubernetesVersion' });
+  }
+  if (minorOf(newVersion) - minorOf(oldVersion) > 1) {
+    const upgrades = upgradesFrom(oldVersion).join(',');
+    const message = `Upgrading Kubernetes version ${oldVersion} to ${newVersion} is not allowed. Available upgrades: [${upgrades}].`;
     throw aksError(400, 'OperationNotAllowed', message, { target: 'properties.kubernetesVersion' });
   }
 }

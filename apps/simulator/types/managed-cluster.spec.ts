@@ -135,6 +135,24 @@ describe('a managed cluster', () => {
     });
   });
 
+  it('takes its pools along when the request names their version, once their nodes are made anew', async () => {
+    const before = await clusterAsRead();
+    const profiles = profilesOf(before).map((profile) => ({ ...profile, orchestratorVersion: '1.34' }));
+    const answer = await azure.put(CLUSTER_1, AKS_VERSION, {
+      ...before,
+      properties: { ...propertiesOf(before), kubernetesVersion: '1.34', agentPoolProfiles: profiles },
+    });
+    expect(profilesOf(answer.body)[0]).toMatchObject({
+      provisioningState: 'Upgrading',
+      currentOrchestratorVersion: '1.33.5',
+    });
+    azure.finishOperations();
+    expect(profilesOf(await clusterAsRead())[0]).toMatchObject({
+      orchestratorVersion: '1.34',
+      currentOrchestratorVersion: '1.34.2',
+    });
+  });
+
   it('takes new tags by PATCH, one by one', async () => {
     const answer = await azure.send('PATCH', CLUSTER_1, {
       version: AKS_VERSION,
@@ -228,6 +246,12 @@ describe('a managed cluster', () => {
       body: change({ dnsPrefix: 'demo-aks01-dns', kubernetesVersion: '1.31' }),
       code: 'OperationNotAllowed',
     },
+    {
+      reason: 'a version two minor versions ahead',
+      path: CLUSTER_1,
+      body: change({ dnsPrefix: 'demo-aks01-dns', kubernetesVersion: '1.35' }),
+      code: 'OperationNotAllowed',
+    },
   ];
   it.each(refused)('is refused with $reason', async ({ path, body: sent, code }) => {
     const answer = await azure.put(path, AKS_VERSION, sent);
@@ -242,6 +266,30 @@ describe('a managed cluster', () => {
     expect((await azure.get(POOL_1, AKS_VERSION)).status).toBe(404);
     const group = `/subscriptions/${SUBSCRIPTION}/resourceGroups/MC_demo_aks01_demo-aks01_eastus`;
     expect((await azure.get(group, RESOURCES_VERSION)).status).toBe(404);
+  });
+});
+
+describe('the versions that new clusters can run', () => {
+  const versions = (location: string) =>
+    azure.get(
+      `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerService/locations/${location}/kubernetesVersions`,
+      AKS_VERSION,
+    );
+
+  it('are listed by region, each minor version with its patch and where that leads', async () => {
+    const { status, body: offer } = await versions('eastus');
+    expect(status).toBe(200);
+    expect(offer.values).toContainEqual({
+      version: '1.33',
+      capabilities: { supportPlan: ['KubernetesOfficial', 'AKSLongTermSupport'] },
+      isDefault: true,
+      isPreview: false,
+      patchVersions: { '1.33.5': { upgrades: ['1.34.2'] } },
+    });
+  });
+
+  it('are not known of a region that is none', async () => {
+    expect((await versions('moon')).status).toBe(400);
   });
 });
 

@@ -17,6 +17,7 @@ import {
   poolCores,
   poolDiffers,
   poolProperties,
+  poolUpgrade,
   validatePoolName,
 } from './agent-pool.body.js';
 import { AGENT_POOL_TYPE } from './core-usage.js';
@@ -116,7 +117,7 @@ function planPut(request: WriteRequest): WritePlan {
     ],
     removes: pools.removes,
     groups: existing === undefined ? [{ name: group, location, managedBy: id.toString() }] : [],
-    merges: [{ id, patch: { properties: hostNames(id, body) } }],
+    merges: [{ id, patch: { properties: hostNames(id, body) } }, ...pools.merges],
   };
 }
 
@@ -132,18 +133,23 @@ function updateState(existing: StoredResource, properties: JsonObject): string {
   return before === properties.currentKubernetesVersion ? 'Updating' : 'Upgrading';
 }
 
+interface PlannedPools {
+  writes: PlannedWrite[];
+  removes: { id: ArmId; state: string }[];
+  merges: { id: ArmId; patch: JsonObject }[];
+  additionalCores: number;
+}
+
 /** A PUT without `agentPoolProfiles` leaves the pools alone; one with them makes, changes and removes. */
-function planPools(
-  { id, requested, existing, world }: WriteRequest,
-  cluster: JsonObject,
-): { writes: PlannedWrite[]; removes: { id: ArmId; state: string }[]; additionalCores: number } {
+function planPools({ id, requested, existing, world }: WriteRequest, cluster: JsonObject): PlannedPools {
   const sent = objectAt(requested, 'properties').agentPoolProfiles;
   if (sent === undefined) {
     if (existing === undefined) throw missingParameter('agentPoolProfiles');
-    return { writes: [], removes: [], additionalCores: 0 };
+    return { writes: [], removes: [], merges: [], additionalCores: 0 };
   }
   const present = new Map(world.children(id.canonical, AGENT_POOL_TYPE).map((pool) => [pool.name, pool]));
-  const result = { writes: [] as PlannedWrite[], removes: [] as { id: ArmId; state: string }[], additionalCores: 0 };
+  const result: PlannedPools = { writes: [], removes: [], merges: [], additionalCores: 0 };
+  const surroundings = surroundingsOf(cluster);
   const seen = new Set<string>();
   let systemPools = 0;
   for (const profile of objectsAt(objectAt(requested, 'properties'), 'agentPoolProfiles')) {
@@ -153,12 +159,15 @@ function planPools(
     seen.add(name);
     const pool = present.get(name);
     const before = pool === undefined ? undefined : objectAt(pool.body, 'properties');
-    const after = poolProperties(name, omit(profile, ['name']), before, surroundingsOf(cluster));
+    const after = poolProperties(name, omit(profile, ['name']), before, surroundings);
     if (after.mode === 'System') systemPools++;
     result.additionalCores += poolCores(after) - (before === undefined ? 0 : poolCores(before));
     if (before !== undefined && !poolDiffers(before, after)) continue;
     const state = before === undefined ? 'Creating' : poolChangeState(before, after);
-    result.writes.push({ id: id.child('agentPools', name), body: { properties: after }, state });
+    const poolId = id.child('agentPools', name);
+    result.writes.push({ id: poolId, body: { properties: after }, state });
+    const upgrade = poolUpgrade(name, after, surroundings.kubernetesVersion);
+    if (upgrade !== undefined) result.merges.push({ id: poolId, patch: upgrade });
   }
   if (systemPools === 0) throw aksError(400, 'InvalidParameter', 'There has to be at least one system agent pool.');
   for (const [name, pool] of present) {

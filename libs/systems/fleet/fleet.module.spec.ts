@@ -54,6 +54,14 @@ it('the modules give the systems over one Azure and one Kube, without contacting
   ]);
   expect(systems.flatMap((system) => system.operations.map((operation) => operation.type))).toEqual([
     'aks.nodePool.scale',
+    'aks.nodePool.create',
+    'aks.nodePool.upgrade',
+    'aks.nodePool.delete',
+    'aks.cluster.create',
+    'aks.cluster.start',
+    'aks.cluster.stop',
+    'aks.cluster.upgrade',
+    'aks.cluster.delete',
     'fleet.create',
     'fleet.delete',
     'fleet.member.join',

@@ -1,7 +1,8 @@
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { KubernetesId } from '#libs/kernel/kubernetes-id.js';
 import type { KubeCall } from '#libs/kube/cluster-access.js';
-import type { ClusterClient, WatchTurn } from '#libs/kube/cluster-client.js';
+import type { ClusterClient, ListOptions, WatchTurn } from '#libs/kube/cluster-client.js';
+import { isFleetHub, isReservedOnHub } from '#libs/kube/manifest/fleet-hub.js';
 import type { Kube } from '#libs/kube/kube.js';
 import type { ApiResource, KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import type { WatchContext, WatchedCluster } from '../contract/cluster-watcher.js';
@@ -38,11 +39,17 @@ export class KubernetesClient {
     namespace: string,
     type: KubernetesType,
     call: KubeCall,
-    labelSelector?: string,
+    selection: Pick<ListOptions, 'labelSelector' | 'fieldSelector'> = {},
   ): AsyncGenerator<KubernetesObject, void, void> {
     const client = await this.kube.clusterOf(clusterUid);
-    const options = { namespace, ...(labelSelector === undefined ? {} : { labelSelector }) };
+    const options = { namespace, ...selection };
     for await (const page of client.list(await resourceOf(client, type, call), options, call)) yield* page.items;
+  }
+
+  /** Whether the cluster is the hub of a fleet, and keeps what is in the namespace for its members. */
+  async isHeldOnHub({ clusterUid, namespace = '' }: KubernetesId, call: KubeCall): Promise<boolean> {
+    if (isReservedOnHub(namespace)) return false;
+    return isFleetHub(await this.kube.clusterOf(clusterUid), call);
   }
 
   /** The pods that a node carries, also those that have ended. */

@@ -89,6 +89,13 @@ describeSystem('kubernetes', {
       input: { workload: workloadReference.workload.id },
       references: workloadReference,
     },
+    'kubernetes.workload.patch': {
+      input: {
+        workload: workloadReference.workload.id,
+        patch: '{"spec":{"template":{"spec":{"nodeSelector":{"type":"virtual-kubelet"}}}}}',
+      },
+      references: workloadReference,
+    },
     'kubernetes.node.taint': {
       input: { node: nodeReference.node.id, key: 'dedicated', value: 'web', effect: 'NoSchedule' },
       references: nodeReference,

@@ -5,6 +5,7 @@ import { KUBE } from '#libs/kube/kube.module.js';
 import { CLUSTER_DIRECTORY, type ClusterDirectory } from '../contract/cluster-directory.js';
 import type { System } from '../contract/system.js';
 import { PodAdvisor } from './advice/pod.advisor.js';
+import { WorkloadAdvisor } from './advice/workload.advisor.js';
 import { KubernetesClient } from './kubernetes.client.js';
 import { kubernetesKinds } from './kubernetes.kinds.js';
 import { createKubernetesOperations } from './kubernetes.operations.js';
@@ -13,13 +14,14 @@ import { KubernetesWatcher } from './kubernetes.watcher.js';
 
 /** Contacts nothing: what it returns does so when it is used. */
 export function createKubernetesSystem(kube: Kube, options: KubernetesOptions, clock: Clock = systemClock): System {
+  const client = new KubernetesClient(kube);
   return {
     name: 'kubernetes',
     kinds: kubernetesKinds,
     collectors: [],
     watchers: [new KubernetesWatcher(kube, options, clock)],
     operations: createKubernetesOperations(kube),
-    advisors: [new PodAdvisor(new KubernetesClient(kube))],
+    advisors: [new PodAdvisor(client), new WorkloadAdvisor(client)],
   };
 }
 

@@ -6,6 +6,7 @@ import { cordonNode, taintNode, uncordonNode, untaintNode } from './node.operati
 import { deleteObject } from './object-delete.operations.js';
 import { createRegistrySecret } from './registry-secret.operations.js';
 import { createStorageClass } from './storage-class.operations.js';
+import { patchWorkload } from './workload-patch.operations.js';
 import { restartWorkload, scaleWorkload } from './workload.operations.js';
 
 /** Every change that Pilothouse can make inside clusters. */
@@ -15,6 +16,7 @@ export function createKubernetesOperations(kube: Kube): OperationDefinition[] {
     deleteObject(kube),
     scaleWorkload(kube),
     restartWorkload(kube),
+    patchWorkload(kube),
     taintNode(kube),
     untaintNode(kube),
     cordonNode(kube),

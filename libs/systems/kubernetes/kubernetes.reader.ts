@@ -107,7 +107,9 @@ export class KubernetesReader {
     if (slices === undefined || !this.options.streams.includes(slices.name) || namespace === undefined)
       return undefined;
     const selector = `${SERVICE_NAME_LABEL}=${name}`;
-    const found = await whereAllowed(this.client.listIn(clusterUid, namespace, slices.type, call, selector));
+    const found = await whereAllowed(
+      this.client.listIn(clusterUid, namespace, slices.type, call, { labelSelector: selector }),
+    );
     return found === undefined ? undefined : gathered(found.map(endpointsOf));
   }
 

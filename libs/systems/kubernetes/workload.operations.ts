@@ -44,7 +44,8 @@ const scaleInput = z.strictObject({
 });
 type ScaleInput = z.output<typeof scaleInput>;
 
-const commonFindings = {
+/** What every change of a workload looks at first. */
+export const commonFindings = {
   WORKLOAD_NOT_FOUND: 'The workload is not there.',
   WORKLOAD_DELETING: 'The workload is being deleted.',
   HELD_ON_HUB:
@@ -113,7 +114,7 @@ async function preflightScale(kube: Kube, context: OperationContext<ScaleInput>)
   return findings;
 }
 
-async function judgeCommon(
+export async function judgeCommon(
   located: ClusterObject,
   object: KubernetesObject,
   subresource: string | undefined,
@@ -331,7 +332,10 @@ function restartedAtOf(object: JsonObject): string | null {
   return rawText(object, 'spec', 'template', 'metadata', 'annotations', RESTARTED_AT);
 }
 
-async function runRollout(kube: Kube, context: StepContext<RestartInput>): Promise<StepOutcome> {
+export async function runRollout(
+  kube: Kube,
+  context: StepContext<{ waitForAvailable: boolean }>,
+): Promise<StepOutcome> {
   if (!context.input.waitForAvailable) return { outcome: 'done', message: NOT_WAITED_FOR };
   const located = await locate(kube, context);
   const object = await located.readPresent();
@@ -351,7 +355,7 @@ async function runRollout(kube: Kube, context: StepContext<RestartInput>): Promi
 }
 
 /** What is still to be done until every pod is new and available; null when nothing is. */
-function missingOfRollout(object: KubernetesObject): string | null {
+export function missingOfRollout(object: KubernetesObject): string | null {
   if (!isTakenUp(object)) return 'Its controller has not taken up the change yet.';
   const rollout = rolloutOf(object);
   const { desired, available } = replicasOf(object);
@@ -375,7 +379,7 @@ async function verifyRestart(kube: Kube, context: OperationContext<RestartInput>
   return { verdict: 'reached', result, observations: [], absent: [] };
 }
 
-async function isHeld(located: ClusterObject, object: KubernetesObject, call: KubeCall): Promise<boolean> {
+export async function isHeld(located: ClusterObject, object: KubernetesObject, call: KubeCall): Promise<boolean> {
   const isHub = await isFleetHub(located.client, call);
   return isHub && isHeldOnHub(object, located.id.namespace ?? '');
 }
@@ -429,11 +433,14 @@ function planOf(context: Pick<OperationContext<unknown>, 'references'>, path: st
   return { workload: id.canonical, difference };
 }
 
-function locate(kube: Kube, context: Pick<OperationContext<unknown>, 'references'> & KubeCall): Promise<ClusterObject> {
+export function locate(
+  kube: Kube,
+  context: Pick<OperationContext<unknown>, 'references'> & KubeCall,
+): Promise<ClusterObject> {
   return ClusterObject.locate(kube, workloadIdOf(context.references), context);
 }
 
-function targetOf(references: Readonly<Record<string, ResourceTarget>>) {
+export function targetOf(references: Readonly<Record<string, ResourceTarget>>) {
   const { canonical } = workloadIdOf(references);
   return { id: canonical, kind: workloadKind.name, lock: canonical };
 }

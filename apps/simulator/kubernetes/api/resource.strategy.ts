@@ -2,6 +2,7 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import { isJsonObject } from '#libs/kernel/json.js';
 import type { ObjectStore } from './object.store.js';
 import { admitPod, qualityOfService } from './pod.admission.js';
+import { refuseOverQuota } from './quota.admission.js';
 import { hasSubresource, type ServedResource } from './served.resource.js';
 import { allocateService } from './service.allocation.js';
 
@@ -23,6 +24,7 @@ export function prepareForCreate(resource: ServedResource, object: JsonObject, s
       return { ...object, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } };
     case 'pods': {
       const admitted = admitPod(object, store);
+      refuseOverQuota(admitted, store);
       return { ...admitted, status: { phase: 'Pending', qosClass: qualityOfService(admitted) } };
     }
     case 'services':

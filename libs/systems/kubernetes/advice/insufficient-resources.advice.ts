@@ -1,8 +1,9 @@
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { Advice, AdviceRemedy, KnownObject } from '../../contract/advice.js';
-import { rawFlag, rawInteger, rawObjects, rawText, rawTextRecord } from '../../contract/raw-reader.js';
+import { rawFlag, rawInteger, rawText } from '../../contract/raw-reader.js';
 import { conditionsOf, findCondition } from '../condition.properties.js';
 import { nodeKind } from '../node.kind.js';
+import { MOST_NODES, labelMisses, untoleratedTaints } from './scheduling.rules.js';
 import { podRequests, type ResourceAmounts } from '../pod-requests.js';
 
 export const INSUFFICIENT_RESOURCES_CODES = {
@@ -11,8 +12,6 @@ export const INSUFFICIENT_RESOURCES_CODES = {
 } as const satisfies Record<string, string>;
 
 const INSUFFICIENT = /Insufficient (cpu|memory)|Too many pods/i;
-/** The nodes that are told of one by one, those that come closest first. */
-const MOST_NODES = 50;
 /** The operation that makes a pool larger, by the kind of the pool. */
 const SCALE_OPERATIONS: Readonly<Record<string, string>> = {
   AgentPool: 'aks.nodePool.scale',
@@ -124,26 +123,12 @@ function amounts(given: { cpuMillicores: number | null; memoryBytes: number | nu
 
 /** What keeps the pod off the node whatever it has to give, in a word and a name. */
 function exclusionOf(node: JsonObject, pod: JsonObject): string | null {
-  const labels = rawTextRecord(node, 'metadata', 'labels');
-  const selector = Object.entries(rawTextRecord(pod, 'spec', 'nodeSelector')).find(
-    ([key, value]) => labels[key] !== value,
-  );
-  if (selector !== undefined) return `nodeSelector ${selector[0]}=${selector[1]}`;
-  const tolerations = rawObjects(pod, 'spec', 'tolerations');
-  const taint = rawObjects(node, 'spec', 'taints').find(
-    (each) => rawText(each, 'effect') !== 'PreferNoSchedule' && !tolerations.some((one) => tolerates(one, each)),
-  );
+  const [miss] = labelMisses(pod, node);
+  if (miss?.from === 'nodeSelector') return `nodeSelector ${miss.key}=${miss.values.join()}`;
+  if (miss !== undefined) return `affinity ${miss.key}`;
+  const [taint] = untoleratedTaints(pod, node);
   if (taint !== undefined) return `taint ${rawText(taint, 'key')}`;
   return rawFlag(node, 'spec', 'unschedulable') === true ? 'cordon' : null;
-}
-
-function tolerates(toleration: JsonObject, taint: JsonObject): boolean {
-  const key = rawText(toleration, 'key');
-  const effect = rawText(toleration, 'effect');
-  if (effect !== null && effect !== rawText(taint, 'effect')) return false;
-  const exists = rawText(toleration, 'operator') === 'Exists';
-  if (key === null) return exists;
-  return key === rawText(taint, 'key') && (exists || rawText(toleration, 'value') === rawText(taint, 'value'));
 }
 
 function byShortage(left: NodeFit, right: NodeFit): number {

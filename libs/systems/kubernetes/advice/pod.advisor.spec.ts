@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#libs/kernel/json.js';
-import { FakeKube } from '#libs/testing/fake-kube.js';
+import { FakeKube, fakeRefusal } from '#libs/testing/fake-kube.js';
 import { csiDriver, node, pod, storageClass, watchedCluster } from '#libs/testing/kubernetes-samples.js';
 import type { KnownObject } from '../../contract/advice.js';
 import { KubernetesClient } from '../kubernetes.client.js';
@@ -17,8 +17,11 @@ function podKnown(properties: JsonObject): KnownObject {
   return known('Pod', 'web-1', properties, `kubernetes://${uid}/core/Pod/web/web-1`);
 }
 
-function world(cached: Record<string, KnownObject[]>) {
+const PLACEMENT = { group: 'placement.kubernetes-fleet.io', kind: 'ClusterResourcePlacement' };
+
+function world(cached: Record<string, KnownObject[]>, onHub = false) {
   const kube = new FakeKube();
+  if (!onHub) kube.cluster(uid).withdraw(PLACEMENT);
   const asked: string[] = [];
   const context = {
     signal: new AbortController().signal,
@@ -96,7 +99,85 @@ describe('the advisor of pods', () => {
     });
     expect(await advise(podKnown(waiting))).toMatchObject([{ code: 'NODES_TOO_FULL' }]);
     expect(asked).toContain('ProvisionedAgentPool');
-    expect(kube.requests).toEqual([]);
+    // But for the question whether the cluster is a hub, which is answered by what is known of its types.
+    expect(kube.requests.filter(({ verb }) => verb !== 'find')).toEqual([]);
+  });
+
+  const unplaced = pod('web-1', {
+    status: {
+      phase: 'Pending',
+      conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: 'no nodes available' }],
+      containerStatuses: [],
+    },
+  });
+
+  it('says of a pod on a hub that it is held by design', async () => {
+    expect(await world({}, true).advise(podKnown(unplaced))).toMatchObject([{ code: 'HELD_ON_HUB', severity: 'info' }]);
+    expect(await world({}).advise(podKnown(unplaced))).toEqual([]);
+  });
+
+  it('says what the cache tells while the cluster does not answer', async () => {
+    const { cluster, advise } = world({
+      Node: [known('Node', 'node-1', { ...node('node-1'), requested: { cpuMillicores: 1900, memoryBytes: 0 } })],
+    });
+    cluster.refuse({ verb: 'find' }, fakeRefusal('KUBERNETES_UNAVAILABLE', 'down', 'no answer'));
+    const waiting = pod('web-1', {
+      spec: { nodeSelector: { gpu: 'yes' } },
+      status: {
+        phase: 'Pending',
+        conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1' }],
+        containerStatuses: [],
+      },
+    });
+    expect(await advise(podKnown(waiting))).toMatchObject([{ code: 'NODE_SELECTOR_MATCHES_NO_NODE' }]);
+  });
+
+  it('reads the events of a pod without an image, and the names of the secrets beside it', async () => {
+    const { cluster, advise } = world({});
+    const image = 'registry.example.com/web:1';
+    cluster.add(
+      {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { name: 'web-1.1', namespace: 'web' },
+        involvedObject: { kind: 'Pod', name: 'web-1', namespace: 'web' },
+        message: `Failed to pull image "${image}": 401 Unauthorized`,
+        type: 'Warning',
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        type: 'kubernetes.io/dockerconfigjson',
+        metadata: { name: 'regcred', namespace: 'web' },
+      },
+    );
+    const without = pod('web-1', {
+      spec: { containers: [{ name: 'web', image }] },
+      status: {
+        containerStatuses: [{ name: 'web', state: { waiting: { reason: 'ImagePullBackOff', message: 'Back-off' } } }],
+      },
+    });
+    expect(await advise(podKnown(without))).toMatchObject([
+      {
+        code: 'IMAGE_PULL_UNAUTHORIZED',
+        evidence: { secretsInNamespace: ['regcred'] },
+        remedies: [{ operations: [{ type: 'kubernetes.workload.patch' }] }, {}],
+      },
+    ]);
+  });
+
+  it('gives advice without events where it may not see them', async () => {
+    const { cluster, advise } = world({});
+    cluster.refuse({ verb: 'list' }, fakeRefusal('KUBERNETES_FORBIDDEN', 'Forbidden', 'cannot list'));
+    const without = pod('web-1', {
+      spec: { containers: [{ name: 'web', image: 'a' }] },
+      status: {
+        containerStatuses: [{ name: 'web', state: { waiting: { reason: 'ErrImagePull', message: 'denied' } } }],
+      },
+    });
+    expect(await advise(podKnown(without))).toMatchObject([
+      { code: 'IMAGE_PULL_UNAUTHORIZED', evidence: { secretsInNamespace: null } },
+    ]);
   });
 
   it('asks nobody about a pod that is well', async () => {

@@ -1,3 +1,4 @@
+import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
 import type { KubeCall } from '#libs/kube/cluster-access.js';
@@ -8,42 +9,136 @@ import type { KubernetesClient } from '../kubernetes.client.js';
 import { nodeKind } from '../node.kind.js';
 import { podKind, workloadOf } from '../pod.kind.js';
 import { storageClassKind } from '../storage-class.kind.js';
+import { CRASH_LOOP_CODES, crashLoopAdvice } from './crash-loop.advice.js';
+import { eventsOf, messagesOf, warningsOf } from './event.reader.js';
+import { HELD_ON_HUB_CODES, heldOnHubAdvice } from './held-on-hub.advice.js';
+import { isHeldOnHub } from './hub.reader.js';
+import { IMAGE_PULL_CODES, imagePullAdvice, lacksImage } from './image-pull.advice.js';
 import {
   INSUFFICIENT_RESOURCES_CODES,
   POOL_KINDS,
   insufficientResourcesAdvice,
   lacksResources,
 } from './insufficient-resources.advice.js';
+import { NODE_SELECTOR_CODES, nodeSelectorAdvice } from './node-selector.advice.js';
 import {
   NON_ROOT_VOLUME_CODES,
   mayBeDeniedItsVolumes,
   nonRootVolumeAdvice,
   type MountedClaim,
 } from './non-root-volume.advice.js';
+import { PROVIDER_FAILED_CODES, providerFailedAdvice } from './provider-failed.advice.js';
+import { unschedulableMessage } from './scheduling.rules.js';
+import {
+  UNBOUND_CLAIM_CODES,
+  claimNamesOf,
+  unboundClaimAdvice,
+  waitsForClaims,
+  type NamedClaim,
+} from './unbound-claim.advice.js';
+import { UNTOLERATED_TAINT_CODES, untoleratedTaintAdvice } from './untolerated-taint.advice.js';
+import { VIRTUAL_NODE_TAINT_CODES, virtualNodeTaintAdvice } from './virtual-node-taint.advice.js';
 
-/** Gathers what the rules about pods have to know: mostly from the cache, claims and volumes from the cluster. */
+const REGISTRY_SECRET = 'kubernetes.io/dockerconfigjson';
+
+/** Gathers what the rules about pods have to know: mostly from the cache, claims, volumes and events from the cluster. */
 export class PodAdvisor implements Advisor {
   readonly kind = podKind.name;
-  readonly codes = { ...NON_ROOT_VOLUME_CODES, ...INSUFFICIENT_RESOURCES_CODES };
+  readonly codes = {
+    ...HELD_ON_HUB_CODES,
+    ...NODE_SELECTOR_CODES,
+    ...VIRTUAL_NODE_TAINT_CODES,
+    ...UNTOLERATED_TAINT_CODES,
+    ...INSUFFICIENT_RESOURCES_CODES,
+    ...UNBOUND_CLAIM_CODES,
+    ...PROVIDER_FAILED_CODES,
+    ...IMAGE_PULL_CODES,
+    ...NON_ROOT_VOLUME_CODES,
+    ...CRASH_LOOP_CODES,
+  };
 
   constructor(private readonly client: KubernetesClient) {}
 
   async advise(object: KnownObject, context: AdviceContext): Promise<Advice[]> {
     const pod = object.properties;
     const id = KubernetesId.parse(object.id);
-    const advice: Advice[] = [];
+    if (unschedulableMessage(pod) !== undefined) {
+      const held = heldOnHubAdvice(await isHeldOnHub(this.client, id, context), id.namespace);
+      if (held.length > 0) return held;
+      return this.#withoutPlace(pod, id, context);
+    }
+    const workload = workloadOf(pod, id.clusterUid, id.namespace);
+    const place = { pod, cluster: id.clusterUid, namespace: id.namespace ?? '', workload };
+    const advice = [...providerFailedAdvice(place), ...(await this.#withoutImage(pod, id, context))];
+    const denied = mayBeDeniedItsVolumes(pod)
+      ? nonRootVolumeAdvice({ ...place, claims: await this.#mountedClaims(pod, id, context) })
+      : [];
+    // What the volume explains needs no second explanation.
+    const explained = new Set(denied.map(({ evidence }) => evidence.container));
+    const crashes = crashLoopAdvice(pod).filter(({ evidence }) => !explained.has(evidence.container));
+    return [...advice, ...denied, ...crashes];
+  }
+
+  async #withoutPlace(pod: JsonObject, id: KubernetesId, context: AdviceContext): Promise<Advice[]> {
+    const workload = workloadOf(pod, id.clusterUid, id.namespace);
+    const nodes = await context.inCluster(nodeKind.name);
+    const situation = { pod, workload, nodes };
+    const advice = [
+      ...nodeSelectorAdvice(situation),
+      ...virtualNodeTaintAdvice(situation),
+      ...untoleratedTaintAdvice(situation),
+    ];
     if (lacksResources(pod)) {
-      const [nodes, ...pools] = await Promise.all(
-        [nodeKind.name, ...POOL_KINDS].map((kind) => context.inCluster(kind)),
-      );
-      advice.push(...insufficientResourcesAdvice({ pod, nodes: nodes ?? [], pools: pools.flat() }));
+      const pools = await Promise.all(POOL_KINDS.map((kind) => context.inCluster(kind)));
+      advice.push(...insufficientResourcesAdvice({ pod, nodes, pools: pools.flat() }));
     }
-    if (mayBeDeniedItsVolumes(pod)) {
-      const claims = await this.#mountedClaims(pod, id, context);
-      const workload = workloadOf(pod, id.clusterUid, id.namespace);
-      advice.push(...nonRootVolumeAdvice({ pod, cluster: id.clusterUid, workload, claims }));
+    if (waitsForClaims(pod)) {
+      const classes = await context.inCluster(storageClassKind.name);
+      const claims = await Promise.all(claimNamesOf(pod).map((name) => this.#namedClaim(id, name, context)));
+      const namespace = id.namespace ?? '';
+      advice.push(...unboundClaimAdvice({ pod, cluster: id.clusterUid, namespace, claims, classes }));
     }
-    return advice;
+    // What keeps the pod from every node comes before what would let it onto another one.
+    return advice.sort((left, right) => Number(left.severity === 'info') - Number(right.severity === 'info'));
+  }
+
+  async #withoutImage(pod: JsonObject, id: KubernetesId, context: AdviceContext): Promise<Advice[]> {
+    if (!lacksImage(pod)) return [];
+    const [events, registrySecrets] = await Promise.all([
+      eventsOf(this.client, id, context),
+      this.#registrySecrets(id, context),
+    ]);
+    const workload = workloadOf(pod, id.clusterUid, id.namespace);
+    return imagePullAdvice({ pod, workload, eventMessages: messagesOf(events), registrySecrets });
+  }
+
+  /** The names alone: what is in them is not looked at. Undefined where they may not be seen. */
+  async #registrySecrets(id: KubernetesId, context: AdviceContext): Promise<string[] | undefined> {
+    const names: string[] = [];
+    const options = { fieldSelector: `type=${REGISTRY_SECRET}` };
+    try {
+      const secret = { group: '', kind: 'Secret' };
+      for await (const { metadata } of this.client.listIn(
+        id.clusterUid,
+        id.namespace ?? '',
+        secret,
+        context,
+        options,
+      )) {
+        names.push(metadata.name);
+      }
+    } catch (error) {
+      if (!(error instanceof ControlError) || error.code !== 'KUBERNETES_FORBIDDEN') throw error;
+      return undefined;
+    }
+    return names.sort();
+  }
+
+  async #namedClaim(pod: KubernetesId, name: string, context: AdviceContext): Promise<NamedClaim> {
+    const claim = await this.#read(pod, 'PersistentVolumeClaim', name, context);
+    if (claim === undefined || rawText(claim, 'status', 'phase') === 'Bound') return { name, claim, warning: null };
+    const id = claimId(pod, name);
+    return { name, claim, warning: warningsOf(await eventsOf(this.client, id, context)).at(-1) ?? null };
   }
 
   async #mountedClaims(pod: JsonObject, podId: KubernetesId, context: AdviceContext): Promise<MountedClaim[]> {
@@ -81,7 +176,15 @@ export class PodAdvisor implements Advisor {
     name: string,
     call: KubeCall,
   ): Promise<JsonObject | undefined> {
-    const namespace = kind === 'PersistentVolumeClaim' ? pod.namespace : undefined;
-    return this.client.get(KubernetesId.of({ clusterUid: pod.clusterUid, group: '', kind, namespace, name }), call);
+    const { clusterUid } = pod;
+    const id =
+      kind === 'PersistentVolumeClaim'
+        ? claimId(pod, name)
+        : KubernetesId.of({ clusterUid, group: '', kind, namespace: undefined, name });
+    return this.client.get(id, call);
   }
+}
+
+function claimId({ clusterUid, namespace }: KubernetesId, name: string): KubernetesId {
+  return KubernetesId.of({ clusterUid, group: '', kind: 'PersistentVolumeClaim', namespace, name });
 }

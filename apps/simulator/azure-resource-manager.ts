@@ -108,8 +108,8 @@ export class AzureResourceManager {
       case 'feature':
         return this.providers.feature(request, route);
       case 'usages':
-        this.#registered(route.subscriptionId, 'Microsoft.Compute');
-        return this.usages.usages(route.subscriptionId, route.location);
+        this.#registered(route.subscriptionId, route.namespace);
+        return this.usages.usages(route);
       case 'permissions':
         if (route.group !== undefined) this.#group(route.subscriptionId, route.group);
         return this.permissions.at(route.scope, request.principal);

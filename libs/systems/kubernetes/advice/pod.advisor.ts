@@ -3,10 +3,11 @@ import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
 import type { KubeCall } from '#libs/kube/cluster-access.js';
 import type { Advice, AdviceContext, Advisor, KnownObject } from '../../contract/advice.js';
 import { rawObjects, rawText } from '../../contract/raw-reader.js';
+import { workloadOf } from '../../contract/pod-workload.js';
 import { csiDriverKind } from '../csi-driver.kind.js';
 import type { KubernetesClient } from '../kubernetes.client.js';
 import { nodeKind } from '../node.kind.js';
-import { podKind, workloadOf } from '../pod.kind.js';
+import { podKind } from '../pod.kind.js';
 import { storageClassKind } from '../storage-class.kind.js';
 import {
   INSUFFICIENT_RESOURCES_CODES,

@@ -22,8 +22,13 @@ const READ_ONLY: Readonly<Record<string, readonly string[]>> = {
     'properties.maxAgentPools',
     'properties.resourceUID',
     'properties.status',
+    'properties.oidcIssuerProfile.issuerURL',
+    'properties.networkProfile.loadBalancerProfile.effectiveOutboundIPs',
+    'properties.networkProfile.natGatewayProfile.effectiveOutboundIPs',
     'identity.principalId',
     'identity.tenantId',
+    // Answers write it in another case than requests have to.
+    'type',
   ],
   'microsoft.containerservice/fleets': [
     'eTag',

@@ -8,7 +8,7 @@ import type { System } from '#libs/systems/contract/system.js';
 import { targetOf } from '#libs/systems/contract/system.contract-suite.js';
 import { createVirtualNodesSystem } from '#libs/systems/virtual-nodes/virtual-nodes.module.js';
 import { CLUSTER_ID, SUBSCRIPTION, clusterBody, poolProperties } from './aks-samples.js';
-import { FakeArm } from './fake-arm.js';
+import { FakeArm, refusal } from './fake-arm.js';
 import { FakeKube } from './fake-kube.js';
 import { watchedCluster } from './kubernetes-samples.js';
 import { playOperation } from './operation-play.js';
@@ -181,14 +181,15 @@ export class VirtualNodesWorld {
     this.arm.set(NODE_GROUP, { id: NODE_GROUP, name: 'MC', location: 'eastus', managedBy: CLUSTER_ID });
     this.setProvider('Registered', ['East US']);
     this.setUsage(1, 100);
-    this.arm.answer('GET', /\/permissions$/i, () => ({
-      status: 200,
-      body: { value: [{ actions: this.mayAssign ? ['*'] : ['*/read'], notActions: [] }] },
-    }));
+    this.arm.answer('GET', /\/permissions$/i, () =>
+      this.mayAssign === 'unknown'
+        ? refusal(403, 'AuthorizationFailed', 'Nobody may read this.')
+        : { status: 200, body: { value: [{ actions: this.mayAssign ? ['*'] : ['*/read'], notActions: [] }] } },
+    );
   }
 
   /** Whether the identity of Pilothouse may assign roles. */
-  mayAssign = true;
+  mayAssign: boolean | 'unknown' = true;
 
   setCluster(properties: JsonObject, pool: JsonObject = {}): void {
     this.arm.set(CLUSTER_ID, clusterBody(properties, [{ name: 'nodepool1', ...poolProperties(pool) }]));
@@ -236,8 +237,10 @@ export class VirtualNodesWorld {
     return playOperation(operations, type, input, references);
   }
 
+  /** @param input null leaves a field out */
   enable(input: JsonObject = {}) {
-    const wanted = { cluster: CLUSTER_ID, subnetName: 'aci', subnetPrefix: '10.225.0.0/24', ...input };
+    const all: JsonObject = { cluster: CLUSTER_ID, subnetName: 'aci', subnetPrefix: '10.225.0.0/24', ...input };
+    const wanted: JsonObject = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
     return this.play('virtualNodes.enable', wanted, { cluster: targetOf(CLUSTER_ID, 'ManagedCluster') });
   }
 

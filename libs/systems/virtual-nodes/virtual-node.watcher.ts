@@ -35,7 +35,7 @@ import { VIRTUAL_NODE_GROUP } from './virtual-nodes.types.js';
 const NODE = { group: '', kind: 'Node' };
 const POD = { group: '', kind: 'Pod' };
 /** How often a cluster with virtual nodes is read again: which workloads have pods there is nothing that its node tells. */
-const READ_AGAIN_MS = 15_000;
+const READ_AGAIN_MS = 5_000;
 
 export interface VirtualNodeWatcherParts {
   client: VirtualNodesClient;

@@ -51,6 +51,7 @@ import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { FLEET_SYSTEM, FleetModule } from '#libs/systems/fleet/fleet.module.js';
 import { STREAM_NAMES, type KubernetesSelection } from '#libs/systems/kubernetes/kubernetes.options.js';
 import { KUBERNETES_SYSTEM, KubernetesModule } from '#libs/systems/kubernetes/kubernetes.module.js';
+import { VIRTUAL_NODES_SYSTEM, VirtualNodesModule } from '#libs/systems/virtual-nodes/virtual-nodes.module.js';
 import { entities, migrations } from '#migrations/schema.js';
 import { ClusterDirectoryModule } from './cluster-directory.module.js';
 import { createHouseKube, probeWith } from './house-kube.js';
@@ -92,6 +93,7 @@ export class HouseModule {
         AzureSystemModule,
         FleetModule,
         ClusterDirectoryModule,
+        VirtualNodesModule,
         KubernetesModule.register({ useFactory: () => selectionOf(configuration) }),
       ],
       providers: [
@@ -133,6 +135,7 @@ export class HouseModule {
             ARC_SYSTEM,
             AKS_HCI_SYSTEM,
             APP_SERVICE_SYSTEM,
+            VIRTUAL_NODES_SYSTEM,
           ],
           useFactory: (...systems: System[]) => new SystemRegistry(systems),
         },

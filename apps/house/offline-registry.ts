@@ -11,6 +11,7 @@ import { SystemRegistry } from '#libs/systems/contract/system-registry.js';
 import { createFleetSystem } from '#libs/systems/fleet/fleet.module.js';
 import { createKubernetesSystem } from '#libs/systems/kubernetes/kubernetes.module.js';
 import { STREAM_NAMES } from '#libs/systems/kubernetes/kubernetes.options.js';
+import { createVirtualNodesSystem } from '#libs/systems/virtual-nodes/virtual-nodes.module.js';
 
 /** All systems as they are defined, connected to nothing: what documents and schemas are generated from. */
 export function offlineRegistry(): SystemRegistry {
@@ -29,5 +30,6 @@ export function offlineRegistry(): SystemRegistry {
     createArcSystem(azure, kube),
     createAksHciSystem(azure),
     createAppServiceSystem(azure, kube),
+    createVirtualNodesSystem(azure, kube, nothing),
   ]);
 }

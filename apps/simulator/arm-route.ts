@@ -1,5 +1,9 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 
+/** Who tells how much of a region's quota is used. */
+export const USAGE_PROVIDERS = ['Microsoft.Compute', 'Microsoft.ContainerInstance'] as const;
+export type UsageProvider = (typeof USAGE_PROVIDERS)[number];
+
 /** What a path asks for, before anything is known about whether it exists. */
 export type ArmRoute =
   | { kind: 'tenants' }
@@ -16,7 +20,7 @@ export type ArmRoute =
   | { kind: 'feature'; subscriptionId: string; namespace: string; feature: string; action?: string }
   | { kind: 'operation'; subscriptionId: string; operationId: string; answer: 'status' | 'result' }
   | { kind: 'group-operation'; subscriptionId: string; token: string }
-  | { kind: 'usages'; subscriptionId: string; location: string }
+  | { kind: 'usages'; subscriptionId: string; namespace: UsageProvider; location: string }
   | { kind: 'kubernetes-versions'; subscriptionId: string; location: string }
   | { kind: 'graph' }
   /** What the caller may do at a scope. */
@@ -107,8 +111,9 @@ function providerRoute(
     if (lower[6] === 'operationresults')
       return { kind: 'operation', subscriptionId, operationId: tail[3], answer: 'result' };
   }
-  if (tail.length === 3 && tail[1] !== undefined && lower[3] === 'microsoft.compute' && lower[6] === 'usages') {
-    return { kind: 'usages', subscriptionId, location: tail[1] };
+  const counting = USAGE_PROVIDERS.find((provider) => provider.toLowerCase() === lower[3]);
+  if (tail.length === 3 && tail[1] !== undefined && counting !== undefined && lower[6] === 'usages') {
+    return { kind: 'usages', subscriptionId, namespace: counting, location: tail[1] };
   }
   if (
     tail.length === 3 &&

@@ -34,6 +34,8 @@ const COMPUTE_VERSIONS = [
   '2024-11-01',
   '2025-04-01',
 ];
+/** Of Microsoft.Compute and of Microsoft.ContainerInstance. */
+const USAGE_VERSIONS = [...COMPUTE_VERSIONS, '2021-09-01', '2022-09-01', '2023-05-01'];
 const PERMISSION_VERSIONS = ['2015-07-01', '2018-01-01-preview', '2018-07-01', '2022-04-01'];
 const GRAPH_VERSIONS = ['2021-03-01', '2022-10-01', '2024-04-01'];
 
@@ -49,7 +51,7 @@ export const PLATFORM_VERSIONS = {
   provider: RESOURCE_VERSIONS,
   features: FEATURE_VERSIONS,
   feature: FEATURE_VERSIONS,
-  usages: COMPUTE_VERSIONS,
+  usages: USAGE_VERSIONS,
   'kubernetes-versions': AKS_API_VERSIONS,
   permissions: PERMISSION_VERSIONS,
   graph: GRAPH_VERSIONS,

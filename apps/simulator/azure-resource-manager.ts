@@ -109,8 +109,8 @@ export class AzureResourceManager {
       case 'feature':
         return this.providers.feature(request, route);
       case 'usages':
-        this.#registered(route.subscriptionId, 'Microsoft.Compute');
-        return this.usages.usages(route.subscriptionId, route.location);
+        this.#registered(route.subscriptionId, route.namespace);
+        return this.usages.usages(route);
       case 'kubernetes-versions':
         this.#registered(route.subscriptionId, 'Microsoft.ContainerService');
         return kubernetesVersions(route.location);

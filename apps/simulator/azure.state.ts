@@ -145,6 +145,9 @@ export class AzureState {
       },
       // What stands in an estate was made long ago: nobody asks its clusters for leave.
       cluster: (key) => (this.#loading ? undefined : this.clusters?.reach(key.toLowerCase())),
+      containerGroupLimit: () => this.settings.containerGroupLimit,
+      offersContainerInstances: (location) =>
+        !this.settings.regionsWithoutContainerInstances.some((region) => canonicalLocation(region) === location),
       retiredExtensionTypes: () => this.settings.retiredExtensionTypes,
     };
   }

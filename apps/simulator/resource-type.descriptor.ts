@@ -24,6 +24,10 @@ export interface ResourceWorld {
   certificateAuthority(): string;
   /** A cluster as resource providers reach it through its agents; undefined when there is none, or it is out of reach. */
   cluster(key: string): ReachedCluster | undefined;
+  /** How many container groups a region of a subscription may have (a setting). */
+  containerGroupLimit(): number;
+  /** Whether Container Instances are offered in the region, named in lower case without spaces (a setting). */
+  offersContainerInstances(location: string): boolean;
   /** Extension types that cannot be installed any more (a setting). */
   retiredExtensionTypes(): readonly string[];
 }

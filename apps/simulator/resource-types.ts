@@ -7,6 +7,7 @@ import { clusterExtensionType } from './types/cluster-extension.type.js';
 import { connectedClusterType } from './types/connected-cluster.type.js';
 import { connectedEnvironmentType } from './types/connected-environment.type.js';
 import { containerAppType } from './types/container-app.type.js';
+import { containerGroupType } from './types/container-group.type.js';
 import { customLocationType, enabledResourceTypeType } from './types/custom-location.type.js';
 import { fleetMemberType } from './types/fleet-member.type.js';
 import { fleetType } from './types/fleet.type.js';
@@ -44,6 +45,7 @@ export const RESOURCE_TYPES: readonly ResourceTypeDescriptor[] = [
   subnetType,
   virtualNetworkPeeringType,
   roleAssignmentType,
+  containerGroupType,
   kubeEnvironmentType,
   appServicePlanType,
   webAppType,

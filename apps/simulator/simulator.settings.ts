@@ -42,6 +42,14 @@ export const settingsSchema = z.strictObject({
   retiredExtensionTypes: z
     .array(z.string())
     .describe('Extension types of Azure Arc that cannot be installed any more; those that are there stay.'),
+  containerGroupLimit: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .describe('How many container groups a region of a subscription may have.'),
+  regionsWithoutContainerInstances: z
+    .array(z.string())
+    .describe('Regions in which Azure Container Instances are not offered.'),
   throttleScale: z.number().min(0).describe("Multiplies Azure's documented rate limits; 0 takes all of them away."),
 });
 
@@ -61,5 +69,7 @@ export const DEFAULT_SETTINGS: SimulatorSettings = {
   clusterAccess: 'everyone',
   hubAccess: 'assigned',
   retiredExtensionTypes: [],
+  containerGroupLimit: 1000,
+  regionsWithoutContainerInstances: [],
   throttleScale: 1,
 };

@@ -109,6 +109,16 @@ const READ_ONLY: Readonly<Record<string, readonly string[]>> = {
       'usageState',
     ].map((name) => `properties.${name}`),
   ],
+  'microsoft.network/virtualnetworks/subnets': [
+    'etag',
+    'properties.provisioningState',
+    'properties.ipConfigurations',
+    'properties.ipConfigurationProfiles',
+    'properties.serviceAssociationLinks',
+    'properties.resourceNavigationLinks',
+    'properties.privateEndpoints',
+    'properties.purpose',
+  ],
   'microsoft.app/connectedenvironments': [
     'properties.provisioningState',
     'properties.defaultDomain',

@@ -3,6 +3,8 @@ import { ArmError } from '../arm-error.js';
 import type { ArmAnswer, ArmRequest } from '../arm-request.js';
 import { FEATURES } from '../arm.platform.js';
 import type { AzureState } from '../azure.state.js';
+import type { ResourceTypeDescriptor } from '../resource-type.descriptor.js';
+import { CONTAINER_GROUP_TYPE } from '../types/container-group.type.js';
 import { LOCATIONS } from '../resource-type.registry.js';
 
 /** Always there, in every subscription. */
@@ -106,13 +108,19 @@ export class ProviderHandler {
     return this.state.providers.state(subscriptionId, namespace, this.state.now);
   }
 
+  #locationsOf({ type }: ResourceTypeDescriptor): string[] {
+    const { world } = this.state;
+    return [...LOCATIONS]
+      .filter(([name]) => type !== CONTAINER_GROUP_TYPE || world.offersContainerInstances(name))
+      .map(([, shown]) => shown);
+  }
+
   #render(subscriptionId: string | undefined, namespace: string): JsonObject {
-    const locations = [...LOCATIONS.values()];
     const resourceTypes = this.state.registry.ofNamespace(namespace).map((descriptor) => {
       const apiVersions = descriptor.apiVersions.toReversed();
       return {
         resourceType: descriptor.type.slice(namespace.length + 1),
-        locations,
+        locations: this.#locationsOf(descriptor),
         apiVersions,
         defaultApiVersion: apiVersions.find((version) => !version.endsWith('-preview')) ?? null,
         capabilities: descriptor.tracked ? 'CrossResourceGroupResourceMove, SupportsTags, SupportsLocation' : 'None',

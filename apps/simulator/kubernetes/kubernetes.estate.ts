@@ -13,7 +13,9 @@ import { AGENT_POOL_TYPE } from '../types/core-usage.js';
 import { customLocationsPrincipal } from '../types/custom-location.type.js';
 import { FLEET_MEMBER_TYPE, FLEET_TYPE } from '../types/fleet.family.js';
 import { HCI_POOL_TYPE, INSTANCE_TYPE } from '../types/hci.family.js';
-import { NETWORK_TYPE, PEERING_TYPE } from '../types/network.family.js';
+import { NETWORK_TYPE, PEERING_TYPE, SUBNET_TYPE } from '../types/network.family.js';
+import { ROLE_ASSIGNMENT_TYPE } from '../types/role-assignment.type.js';
+import { aciDelegation } from '../types/subnet.delegation.js';
 import { nodeResourceGroup } from '../types/managed-cluster.body.js';
 import { KubernetesApi } from './api/kubernetes.api.js';
 import { KubernetesCluster } from './api/kubernetes.cluster.js';
@@ -36,6 +38,7 @@ import {
   initialFeatures,
   simulationOf,
 } from './connected-cluster.view.js';
+import { ContainerInstances } from './container-instances.js';
 import { ClusterRuntime } from './controllers/cluster.runtime.js';
 import { controllerOptions } from './controllers/controller.options.js';
 import type { ClusterControllerOptions, ImageFault, LoadBalancerRequest } from './controllers/controller.options.js';
@@ -55,6 +58,8 @@ import {
   nodePoolOf,
   poolsOf,
 } from './managed-cluster.view.js';
+import { followAddon, followEarlyConnector, isVirtualNode } from './virtual-node.objects.js';
+import { earlyConnectorOf, virtualNodePlan } from './virtual-node.view.js';
 import { seedWorkloads } from './workload.seed.js';
 
 /** ARM types whose changes clusters and fleets follow. */
@@ -71,6 +76,8 @@ const FOLLOWED = new Set(
     CUSTOM_LOCATION_TYPE,
     INSTANCE_TYPE,
     HCI_POOL_TYPE,
+    SUBNET_TYPE,
+    ROLE_ASSIGNMENT_TYPE,
     ...APP_SERVICE_TYPES,
   ].map((type) => type.toLowerCase()),
 );
@@ -95,6 +102,8 @@ export interface LiveCluster {
   readonly imageFaults: ImageFault[];
   /** Whether the agents of Azure Arc were installed, by the host or before anybody looked. */
   agentsInstalled: boolean;
+  /** What its virtual nodes run their pods on. */
+  readonly containerInstances: ContainerInstances | undefined;
   readonly life: { kind: 'cluster'; runtime: ClusterRuntime; pools: string } | { kind: 'hub'; runtime: FleetRuntime };
 }
 
@@ -260,8 +269,15 @@ export class KubernetesEstate {
   #wakeCluster(record: StoredResource): LiveCluster {
     const imageFaults: ImageFault[] = [];
     const made = this.#make(record, undefined);
-    const runtime = new ClusterRuntime(made.cluster, this.#controllerOptions(record, imageFaults));
-    const live = this.#register(record, made, imageFaults, { kind: 'cluster', runtime, pools: '' });
+    const containerInstances = record.type === CLUSTER_TYPE ? this.#containerInstancesOf(record) : undefined;
+    const options = this.#controllerOptions(record, imageFaults);
+    const runtime = new ClusterRuntime(made.cluster, {
+      ...options,
+      ...(containerInstances === undefined
+        ? {}
+        : { containerGroups: containerInstances, runsPodsElsewhere: isVirtualNode }),
+    });
+    const live = this.#register(record, made, imageFaults, { kind: 'cluster', runtime, pools: '' }, containerInstances);
     this.#setPools(live, record);
     const { workloads } = this.options.state;
     const features = record.type === CONNECTED_TYPE ? initialFeatures(record, this.options.state.world) : undefined;
@@ -304,6 +320,7 @@ export class KubernetesEstate {
     { cluster }: { cluster: KubernetesCluster },
     imageFaults: ImageFault[],
     life: LiveCluster['life'],
+    containerInstances?: ContainerInstances,
   ): LiveCluster {
     const api = new KubernetesApi(cluster);
     const live: LiveCluster = {
@@ -316,17 +333,22 @@ export class KubernetesEstate {
       wished: { state: 'up' },
       imageFaults,
       agentsInstalled: false,
+      containerInstances,
       life,
     };
     this.#live.set(record.key, live);
     return live;
   }
 
+  #containerInstancesOf(record: StoredResource): ContainerInstances {
+    const { state, engine } = this.options;
+    return new ContainerInstances(state, engine, record.key, nodeGroupOf(record));
+  }
+
   #controllerOptions(record: StoredResource, imageFaults: readonly ImageFault[]): ClusterControllerOptions {
     const { world, workloads } = this.options.state;
     const isConnected = record.type === CONNECTED_TYPE;
     const addresses = isConnected ? OWN_ADDRESSES : addressesOf(record, world);
-    const properties = objectAt(record.body, 'properties');
     const location = textAt(record.body, 'location') ?? '';
     return controllerOptions({
       loop: this.#loop,
@@ -334,7 +356,7 @@ export class KubernetesEstate {
       location,
       subscriptionId: record.subscriptionId,
       resourceGroup: record.resourceGroup ?? '',
-      nodeResourceGroup: textAt(properties, 'nodeResourceGroup') ?? nodeResourceGroup(ArmId.parse(record.id), location),
+      nodeResourceGroup: nodeGroupOf(record),
       kubernetesVersion: versionOf(record, world),
       podAddresses: addresses.pods,
       nodeAddresses: addresses.nodes,
@@ -345,7 +367,9 @@ export class KubernetesEstate {
     });
   }
 
-  #observe({ before, after }: ResourceChange): void {
+  #observe(change: ResourceChange): void {
+    const { before, after } = change;
+    for (const live of this.#live.values()) live.containerInstances?.observe(change);
     const record = after ?? before;
     if (record === undefined || !FOLLOWED.has(record.type)) return;
     if (isCluster(record) && (before === undefined || after === undefined)) this.#keysByUid = undefined;
@@ -414,6 +438,7 @@ export class KubernetesEstate {
       if (live.life.kind === 'cluster') {
         this.#setPools(live, record);
         this.#followHost(live, record);
+        this.#followVirtualNodes(live, record);
         if (record.type === CONNECTED_TYPE) {
           followArc(record, live.cluster.objects, world);
           followAppService(record, live.cluster.objects, world);
@@ -426,6 +451,16 @@ export class KubernetesEstate {
       const fleet = record === undefined ? undefined : fleetOfHub(record, world);
       if (live.life.kind === 'hub' && fleet !== undefined) this.#setMembers(live.life.runtime, fleet);
     }
+  }
+
+  #followVirtualNodes(live: LiveCluster, record: StoredResource): void {
+    if (live.containerInstances === undefined) return;
+    const { state, engine } = this.options;
+    const { objects } = live.cluster;
+    const plan = virtualNodePlan(record, state.world);
+    if (plan?.connector === 'running' && plan.mustDelegate) delegate(plan.subnetId, state, engine);
+    followAddon(objects, plan, state.clock.now());
+    followEarlyConnector(objects, earlyConnectorOf(record), state.clock.now());
   }
 
   /** The host installs the agents once it has made the machines. */
@@ -540,6 +575,20 @@ export class KubernetesEstate {
 function beyondWhatWasLost(snapshot: JsonObject): JsonObject {
   const { version } = snapshot;
   return typeof version === 'number' ? { ...snapshot, version: version + SKIPPED_VERSIONS } : snapshot;
+}
+
+function nodeGroupOf(cluster: StoredResource): string {
+  const location = textAt(cluster.body, 'location') ?? '';
+  const named = textAt(objectAt(cluster.body, 'properties'), 'nodeResourceGroup');
+  return named ?? nodeResourceGroup(ArmId.parse(cluster.id), location);
+}
+
+/** The connector gives its subnet to Container Instances by itself where nobody has. */
+function delegate(subnetId: string, state: AzureState, engine: ResourceEngine): void {
+  const subnet = state.world.get(subnetId);
+  if (subnet === undefined) return;
+  const properties = { ...objectAt(subnet.body, 'properties'), delegations: [aciDelegation()] };
+  engine.write(ArmId.parse(subnet.id), { ...subnet.body, properties }, 'aciconnectorlinux', state.now);
 }
 
 /** A member that is still joining is not there yet; one that leaves is gone; one that failed stays as it was. */

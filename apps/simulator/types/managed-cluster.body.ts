@@ -7,6 +7,7 @@ import { deterministicSuffix, deterministicUuid } from '../deterministic-id.js';
 import { objectAt, objectsAt, omit, pick, textAt } from '../json-merge.js';
 import { valueAt } from '../json-path.js';
 import type { WriteRequest } from '../resource-type.descriptor.js';
+import { checkedAddons } from './aci-connector.addon.js';
 import { unmarshalError } from './agent-pool.body.js';
 import { aksError, missingParameter, propertyChangeNotAllowed } from './aks.errors.js';
 import { DEFAULT_KUBERNETES_VERSION, minorOf, runningKubernetesVersion, upgradesFrom } from './kubernetes-version.js';
@@ -77,6 +78,7 @@ export function clusterBody({ id, requested, existing, world }: WriteRequest): J
     networkProfile: networkProfile(id, requested, objectAt(before, 'networkProfile')),
   };
   if (properties.servicePrincipalProfile === undefined) properties.servicePrincipalProfile = { clientId: 'msi' };
+  Object.assign(properties, checkedAddons(id, properties));
   if (properties.identityProfile === undefined) {
     properties.identityProfile = {
       kubeletidentity: kubeletIdentity(id, textAt(properties, 'nodeResourceGroup') ?? ''),

@@ -1,11 +1,12 @@
 import type { JsonObject } from '#libs/kernel/json.js';
 import * as z from 'zod';
 import { ArmError } from '../arm-error.js';
-import { objectAt, omit, textAt } from '../json-merge.js';
+import { numberAt, objectAt, omit, textAt } from '../json-merge.js';
 import type { StoredResource } from '../resource.store.js';
 import type { ResourceTypeDescriptor, ResourceWorld, WritePlan, WriteRequest } from '../resource-type.descriptor.js';
 import { contains, overlap } from './address-range.js';
 import { AGENT_POOL_TYPE } from './core-usage.js';
+import { ACI_DELEGATION, delegationsOf } from './subnet.delegation.js';
 import { parseRequest } from './fleet.family.js';
 import {
   NETWORK_API_VERSIONS,
@@ -18,6 +19,8 @@ import {
 } from './network.family.js';
 
 const NAME_LENGTH = 80;
+/** Named here as text: the type of container groups builds on this one. */
+const GROUP_TYPE = ACI_DELEGATION;
 
 const subnetSchema = z.looseObject({
   properties: z
@@ -59,6 +62,7 @@ export const subnetType: ResourceTypeDescriptor = {
     return { writes: [{ id, body: subnet.body, state: 'Deleting' }], removes: [{ id, state: 'Deleting' }] };
   },
   conflict: networkConflict,
+  present: (subnet, world) => ({ ...subnet.body, properties: subnetProperties(subnet, world) }),
 };
 
 /** The body of a subnet after a PUT of it, or of the network that it is in. */
@@ -110,16 +114,51 @@ export function checkSubnetRanges(
   }
 }
 
-/** A pool of a cluster keeps its subnet; the wording is the provider's for addresses in use. */
+/** Pools and container groups keep their subnet; the wording is the provider's for addresses in use. */
 export function refuseSubnetInUse(subnet: StoredResource, world: ResourceWorld): void {
-  const pool = world.referring(AGENT_POOL_TYPE, subnet.key)[0];
-  if (pool === undefined) return;
+  const user = world.referring(AGENT_POOL_TYPE, subnet.key)[0] ?? world.referring(GROUP_TYPE, subnet.key)[0];
+  if (user === undefined) return;
   throw new ArmError(
     400,
     'InUseSubnetCannotBeDeleted',
-    `Subnet ${subnet.name} is in use by ${pool.id} and cannot be deleted. In order to delete the subnet, delete all the ` +
+    `Subnet ${subnet.name} is in use by ${user.id} and cannot be deleted. In order to delete the subnet, delete all the ` +
       'resources within the subnet. See aka.ms/deletesubnet.',
   );
+}
+
+/** Who uses a subnet decides what it may be delegated to. @throws ArmError */
+function refuseDelegation(before: StoredResource, after: JsonObject, world: ResourceWorld): void {
+  const [had, has] = [delegationsOf(before.body), delegationsOf(after)];
+  if (had.join() === has.join()) return;
+  const user = world.referring(AGENT_POOL_TYPE, before.key)[0] ?? world.referring(GROUP_TYPE, before.key)[0];
+  if (user === undefined) return;
+  throw new ArmError(
+    400,
+    'SubnetDelegationsCannotChangeWhenSubnetUsedByResource',
+    `Delegations of subnet ${before.id} cannot be changed from [${had.join(', ')}] to [${has.join(', ')}] because it is being ` +
+      `used by the resource ${user.id}.`,
+  );
+}
+
+/** What has an address in the subnet, as the provider lists it. */
+function ipConfigurationsOf(subnet: StoredResource, world: ResourceWorld): JsonObject[] {
+  const groups = world.referring(GROUP_TYPE, subnet.key).map((group) => ({ id: `${group.id}/ipConfigurations/eth0` }));
+  const nodes = world.referring(AGENT_POOL_TYPE, subnet.key).flatMap((pool) => {
+    const count = numberAt(objectAt(pool.body, 'properties'), 'count') ?? 0;
+    return Array.from({ length: count }, (_, index) => ({
+      id: `${pool.id}/virtualMachines/${index}/ipConfigurations/ipconfig1`,
+    }));
+  });
+  return [...nodes, ...groups];
+}
+
+/** The properties of a subnet with what is seen of its users. */
+export function subnetProperties(subnet: StoredResource, world: ResourceWorld): JsonObject {
+  const ipConfigurations = ipConfigurationsOf(subnet, world);
+  return {
+    ...objectAt(subnet.body, 'properties'),
+    ...(ipConfigurations.length === 0 ? {} : { ipConfigurations }),
+  };
 }
 
 export function prefixesOf(subnet: JsonObject): string[] {
@@ -133,6 +172,7 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
   const network = world.get(id.parent ?? '');
   if (network === undefined) throw new TypeError(`The subnet ${id.toString()} has no network`);
   const body = subnetBody(omit(requested, ['location', 'tags']));
+  if (existing !== undefined) refuseDelegation(existing, body, world);
   const others = world
     .children(network.key, SUBNET_TYPE)
     .filter((other) => other.key !== id.canonical)

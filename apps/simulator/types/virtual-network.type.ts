@@ -25,7 +25,7 @@ import {
   networkEtag,
   validateNetworkName,
 } from './network.family.js';
-import { checkSubnetRanges, refuseSubnetInUse, subnetBody, subnetType } from './subnet.type.js';
+import { checkSubnetRanges, refuseSubnetInUse, subnetBody, subnetProperties, subnetType } from './subnet.type.js';
 import { peeringBody, peeringProperties, virtualNetworkPeeringType } from './virtual-network-peering.type.js';
 
 const NAME_LENGTH = 64;
@@ -81,7 +81,7 @@ export const virtualNetworkType: ResourceTypeDescriptor = {
 function present(network: StoredResource, world: ResourceWorld): JsonObject {
   const subnets = world
     .children(network.key, SUBNET_TYPE)
-    .map((subnet) => inlineChild(subnet, SUBNET_TYPE, objectAt(subnet.body, 'properties')));
+    .map((subnet) => inlineChild(subnet, SUBNET_TYPE, subnetProperties(subnet, world)));
   const peerings = world
     .children(network.key, PEERING_TYPE)
     .map((peering) => inlineChild(peering, PEERING_TYPE, peeringProperties(peering, world)));

@@ -1,4 +1,5 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
+import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmClient, ArmReading, ArmWriteAnswer } from '#libs/azure/arm.client.js';
 import { armApiVersion } from '#libs/azure/arm-api-versions.js';
 import type { Azure } from '#libs/azure/azure.js';
@@ -7,12 +8,25 @@ import type { AzureCallContext } from '#libs/azure/azure.options.js';
 const FEATURE_TYPE = 'Microsoft.Features/providers/features';
 const PROVIDER_TYPE = 'Microsoft.Resources/providers';
 
-/** The calls about subscriptions themselves: preview features and resource providers, and their registration. */
+/** The calls about what belongs to no one system: features and providers of subscriptions, subnets, role assignments. */
 export class AzureClient {
   readonly arm: ArmClient;
 
   constructor(azure: Pick<Azure, 'arm'>) {
     this.arm = azure.arm;
+  }
+
+  /** Of any type that has an API version. */
+  get(id: ArmId, context: AzureCallContext): Promise<ArmReading> {
+    return this.arm.get(id, armApiVersion(id.type), context);
+  }
+
+  put(id: ArmId, body: JsonObject, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    return this.arm.put(id, armApiVersion(id.type), body, context);
+  }
+
+  delete(id: ArmId, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    return this.arm.delete(id, armApiVersion(id.type), context);
   }
 
   getFeature(feature: string, context: AzureCallContext): Promise<ArmReading> {

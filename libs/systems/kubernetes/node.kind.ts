@@ -16,7 +16,7 @@ import { clusterRelation } from './cluster.relation.js';
 import { condition, conditionsOf, findCondition, isDeleting, wordsOf, type Condition } from './condition.properties.js';
 import type { ResourceAmounts } from './pod-requests.js';
 import { quantityMillis, quantityValue } from './resource-quantity.js';
-import { VIRTUAL_NODE_NATURES, virtualNatureOf } from './virtual-node.js';
+import { VIRTUAL_NODE_NATURES, virtualNatureOf } from '../contract/virtual-nature.js';
 
 /** What the pods of a node request together. */
 export interface NodeRequests extends ResourceAmounts {

@@ -25,7 +25,7 @@ import { kubernetesKinds } from './kubernetes.kinds.js';
 import { CLUSTER_KINDS, referencedCluster } from './kubernetes-reference.js';
 import { namespaceKind } from './namespace.kind.js';
 import { nodeKind } from './node.kind.js';
-import { virtualNatureOf } from './virtual-node.js';
+import { virtualNatureOf } from '../contract/virtual-nature.js';
 
 const IDENTIFY_STEP = 'identify';
 const PAUSE_SECONDS = 3;

@@ -1,17 +1,13 @@
 import { z } from 'zod';
 import { type Json, type JsonObject } from '#libs/kernel/json.js';
 import type { KindDefinition } from '../contract/kind-definition.js';
-import {
-  groupOf,
-  kubernetesIdOf,
-  kubernetesObservation,
-  type KubernetesReading,
-} from '../contract/kubernetes-observation.js';
+import { kubernetesIdOf, kubernetesObservation, type KubernetesReading } from '../contract/kubernetes-observation.js';
+import { namedObject } from '../contract/named-object.js';
 import type { Observation, RelationClaim } from '../contract/observation.js';
+import { ownerOf, workloadOf } from '../contract/pod-workload.js';
 import { boundedSum, rawFlag, rawInteger, rawMember, rawObject, rawObjects, rawText } from '../contract/raw-reader.js';
 import { clusterRelation } from './cluster.relation.js';
 import { condition, conditionsOf, findCondition } from './condition.properties.js';
-import { namedObject } from './named-object.js';
 import { podHealth, troubleOf } from './pod.health.js';
 import { podRequests } from './pod-requests.js';
 import { containerFields, containersOf, toleration, tolerationsOf } from './pod-spec.properties.js';
@@ -151,38 +147,7 @@ export function observePod(object: JsonObject, reading: KubernetesReading): Obse
   return kubernetesObservation(object, reading, { kind: podKind.name, health: podHealth(object), relations });
 }
 
-/** The canonical id of the workload that a pod belongs to. */
-export function workloadOf(pod: JsonObject, clusterUid: string, namespace: string | undefined): string | undefined {
-  const owner = ownerOf(pod);
-  const name = rawText(owner, 'name');
-  if (name === null || groupOf(rawText(owner, 'apiVersion') ?? '') !== 'apps') return undefined;
-  const kind = rawText(owner, 'kind');
-  switch (kind) {
-    case 'ReplicaSet': {
-      // A Deployment names its ReplicaSets after itself and the hash that it puts on their pods.
-      const suffix = `-${rawText(pod, 'metadata', 'labels', 'pod-template-hash')}`;
-      if (!name.endsWith(suffix)) return undefined;
-      return namedObject({
-        clusterUid,
-        group: 'apps',
-        kind: 'Deployment',
-        namespace,
-        name: name.slice(0, -suffix.length),
-      });
-    }
-    case 'StatefulSet':
-    case 'DaemonSet':
-      return namedObject({ clusterUid, group: 'apps', kind, namespace, name });
-    default:
-      return undefined;
-  }
-}
-
 function nodeOf(pod: JsonObject, clusterUid: string): string | undefined {
   const name = rawText(pod, 'spec', 'nodeName');
   return name === null ? undefined : namedObject({ clusterUid, group: '', kind: 'Node', namespace: undefined, name });
-}
-
-function ownerOf(pod: JsonObject): JsonObject | undefined {
-  return rawObjects(pod, 'metadata', 'ownerReferences').find((owner) => rawFlag(owner, 'controller') === true);
 }

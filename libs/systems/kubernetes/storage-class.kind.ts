@@ -7,7 +7,7 @@ import { rawFlag, rawText, rawTextRecord, rawTexts } from '../contract/raw-reade
 import { clusterRelation } from './cluster.relation.js';
 import { isDeleting } from './condition.properties.js';
 import { csiDriverKind } from './csi-driver.kind.js';
-import { namedObject } from './named-object.js';
+import { namedObject } from '../contract/named-object.js';
 
 export const STORAGE_GROUP = 'storage.k8s.io';
 export const DEFAULT_CLASS_ANNOTATION = 'storageclass.kubernetes.io/is-default-class';

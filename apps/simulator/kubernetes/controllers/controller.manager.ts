@@ -14,6 +14,7 @@ import { ReplicaSetController } from './replica-set.controller.js';
 import { Scheduler } from './scheduler.js';
 import { ServiceController } from './service.controller.js';
 import { StatefulSetController } from './stateful-set.controller.js';
+import { VirtualKubelet } from './virtual-kubelet.js';
 import { VolumeController } from './volume.controller.js';
 
 /** The running controllers of one cluster. */
@@ -54,6 +55,7 @@ export function startClusterControllers(
     new EndpointController(context),
     new Scheduler(context),
     new Kubelet(context),
+    ...(options.containerGroups === undefined ? [] : [new VirtualKubelet(context, options.containerGroups)]),
   ]);
 }
 

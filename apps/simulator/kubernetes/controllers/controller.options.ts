@@ -1,3 +1,4 @@
+import type { ContainerGroupPort } from './container-group.port.js';
 import type { ClusterNode } from './kubernetes.types.js';
 import type { WorkLoop } from './work.loop.js';
 
@@ -43,6 +44,8 @@ export interface ClusterControllerOptions {
   imageFaults: readonly ImageFault[];
   /** Nodes of which something else runs the pods (a virtual node on container groups). */
   runsPodsElsewhere(node: ClusterNode): boolean;
+  /** What the virtual nodes of the cluster run their pods on; undefined where it can have none. */
+  containerGroups?: ContainerGroupPort;
   /** `warnings` leaves out the many events that say all is well: for very large estates. */
   events: 'all' | 'warnings';
   /** Of the control plane: `1.33.5`. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from '#libs/kernel/json.js';
-import { rawObjects, rawText, rawTextRecord } from '../contract/raw-reader.js';
+import { rawObjects, rawText, rawTextRecord } from './raw-reader.js';
 
 export const VIRTUAL_NODE_NATURES = ['none', 'aci-connector-addon', 'virtual-kubelet', 'virtual-nodes'] as const;
 

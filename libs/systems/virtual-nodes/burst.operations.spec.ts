@@ -1,0 +1,272 @@
+import { describe, expect, it } from '@jest/globals';
+import type { JsonObject } from '#libs/kernel/json.js';
+import { fakeRefusal } from '#libs/testing/fake-kube.js';
+import {
+  VIRTUAL_NODE,
+  VirtualNodesWorld,
+  WORKLOAD_ID,
+  podOnVirtualNode,
+  virtualNode,
+  workloadOf,
+} from '#libs/testing/virtual-nodes-world.js';
+import { contextOf } from '../contract/system.contract-suite.js';
+import { placement } from './burst.operations.js';
+
+const DEPLOYMENT = { group: 'apps', kind: 'Deployment' };
+const EARLY = 'virtual-kubelet-aci-connector-linux-westus';
+/** As it is when it asks for the virtual node. */
+const PLACED: JsonObject = {
+  nodeSelector: { type: 'virtual-kubelet', 'kubernetes.io/os': 'linux' },
+  tolerations: [{ key: 'virtual-kubelet.io/provider', operator: 'Exists' }],
+};
+const SIZED = { resources: { requests: { cpu: '1' } } };
+const container = (more: JsonObject, image = 'example.com/web:1'): JsonObject => ({
+  containers: [{ name: 'web', image, ...SIZED, ...more }],
+});
+
+function switchedOn(spec: JsonObject = {}): VirtualNodesWorld {
+  const world = new VirtualNodesWorld();
+  world.switchOn();
+  world.cluster.add(workloadOf(spec));
+  return world;
+}
+
+interface Row {
+  code: string;
+  reason: string;
+  spec?: JsonObject;
+  input?: JsonObject;
+  workload?: string;
+  arrange?: (world: VirtualNodesWorld) => void;
+}
+
+const ROWS: Row[] = [
+  {
+    code: 'error VOLUME_UNSUPPORTED',
+    reason: 'a disk',
+    spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] },
+  },
+  {
+    code: 'error INIT_CONTAINERS_UNSUPPORTED',
+    reason: 'with resources',
+    spec: { initContainers: [{ name: 'init', image: 'busybox', ...SIZED }] },
+  },
+  {
+    code: 'warning INIT_CONTAINERS_UNSUPPORTED',
+    reason: 'plain ones run on the newer provider',
+    spec: { initContainers: [{ name: 'init', image: 'busybox' }] },
+  },
+  {
+    code: 'error HOST_PORTS_UNSUPPORTED',
+    reason: 'there is no host',
+    spec: container({ ports: [{ containerPort: 80, hostPort: 80 }] }),
+  },
+  { code: 'error HOST_NETWORK_UNSUPPORTED', reason: 'there is no host', spec: { hostNetwork: true } },
+  { code: 'error HOST_ALIASES_UNSUPPORTED', reason: 'names of its own', spec: { hostAliases: [{ ip: '1.2.3.4' }] } },
+  {
+    code: 'error LIFECYCLE_HOOKS_UNSUPPORTED',
+    reason: 'something to do before the end',
+    spec: container({ lifecycle: { preStop: { exec: { command: ['sleep'] } } } }),
+  },
+  {
+    code: 'error STARTUP_PROBES_UNSUPPORTED',
+    reason: 'it starts slowly',
+    spec: container({ startupProbe: { httpGet: { port: 80 } } }),
+  },
+  {
+    code: 'error ARGUMENTS_WITHOUT_COMMAND',
+    reason: 'the entry point of the image',
+    spec: container({ args: ['-v'] }),
+  },
+  {
+    code: 'error PULL_SECRET_MISSING',
+    reason: 'a private registry',
+    spec: container({}, 'shop.azurecr.io/web:1'),
+  },
+  { code: 'info SIZE_BY_DEFAULT', reason: 'it asks for nothing', spec: container({ resources: {} }) },
+  {
+    code: 'error WORKLOAD_NOT_FOUND',
+    reason: 'it was deleted',
+    arrange: (world) => world.cluster.remove(DEPLOYMENT, 'default', 'web'),
+  },
+  {
+    code: 'error WORKLOAD_TYPE_UNSUPPORTED',
+    reason: 'one pod per machine',
+    workload: WORKLOAD_ID.replace('Deployment', 'DaemonSet'),
+    arrange: (world) => world.cluster.add(workloadOf({}, 'DaemonSet')),
+  },
+  { code: 'error VIRTUAL_NODE_NOT_FOUND', reason: 'another name', input: { virtualNode: 'other' } },
+  {
+    code: 'error VIRTUAL_NODE_NOT_READY',
+    reason: 'its connector is down',
+    arrange: (world) => world.cluster.add(virtualNode(undefined, { ready: 'Unknown' })),
+  },
+  { code: 'error SELECTOR_CONFLICT', reason: 'it wants disks', spec: { nodeSelector: { disk: 'ssd' } } },
+  {
+    code: 'warning PUBLIC_ADDRESSES',
+    reason: 'the early connector',
+    input: { virtualNode: EARLY },
+    arrange: (world) =>
+      world.cluster.add(virtualNode(EARLY, { taints: [{ key: 'azure.com/aci', effect: 'NoSchedule' }] })),
+  },
+  {
+    code: 'warning SHORT_SERVICE_NAMES',
+    reason: 'a database by its bare name',
+    spec: container({ env: [{ name: 'DB', value: 'mssql-deployment:1433' }] }),
+    arrange: (world) =>
+      world.cluster.add({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'mssql-deployment', namespace: 'default' },
+      }),
+  },
+  {
+    code: 'error ACCESS_DENIED',
+    reason: 'a reader',
+    arrange: (world) => {
+      world.cluster.mayI = () => Promise.resolve({ allowed: false, reason: 'no' });
+    },
+  },
+  {
+    code: 'info PLACED_ALREADY',
+    reason: 'it is as it should be',
+    spec: PLACED,
+  },
+];
+
+describe('what is checked before a workload bursts', () => {
+  it.each(ROWS)('$code: $reason', async ({ code, spec, input, workload, arrange }) => {
+    const world = switchedOn(spec);
+    arrange?.(world);
+    expect(await world.burst(input, workload).codes()).toContain(code);
+    expect(world.kube.writes()).toEqual([]);
+  });
+
+  it('has a row for each finding', () => {
+    const codes = new Set(ROWS.map(({ code }) => code.split(' ')[1]));
+    expect([...codes].sort()).toEqual(Object.keys(switchedOn().burst().operation.findings).sort());
+  });
+
+  it('finds nothing against a plain workload', async () => {
+    expect(await switchedOn().burst().codes()).toEqual([]);
+  });
+
+  it('says nothing of service names where it may not see services', async () => {
+    const world = switchedOn(container({ env: [{ name: 'DB', value: 'db' }] }));
+    world.cluster.refuse({ verb: 'list', kind: 'Service' }, fakeRefusal('KUBERNETES_FORBIDDEN', 'Forbidden', 'no'));
+    expect(await world.burst().codes()).toEqual([]);
+  });
+});
+
+describe('what is added so that pods go to a virtual node', () => {
+  const provider = { key: 'virtual-kubelet.io/provider', operator: 'Exists', effect: 'NoSchedule' };
+  const selector = { type: 'virtual-kubelet', 'kubernetes.io/os': 'linux' };
+
+  it.each([
+    { reason: 'everything', spec: {}, expected: { nodeSelector: selector, tolerations: [provider] } },
+    {
+      reason: 'beside what is there',
+      spec: { nodeSelector: { type: 'virtual-kubelet' }, tolerations: [{ key: 'gpu', operator: 'Exists' }] },
+      expected: {
+        nodeSelector: { 'kubernetes.io/os': 'linux' },
+        tolerations: [{ key: 'gpu', operator: 'Exists' }, provider],
+      },
+    },
+    {
+      reason: 'the taint of another connector is not this one',
+      spec: { nodeSelector: selector, tolerations: [{ key: 'azure.com/aci', effect: 'NoSchedule' }] },
+      expected: { tolerations: [{ key: 'azure.com/aci', effect: 'NoSchedule' }, provider] },
+    },
+    {
+      reason: 'nothing where all taints are tolerated',
+      spec: { nodeSelector: selector, tolerations: [{ operator: 'Exists' }] },
+      expected: undefined,
+    },
+    {
+      reason: 'nothing where the value fits as well',
+      spec: { nodeSelector: selector, tolerations: [{ key: 'virtual-kubelet.io/provider', value: 'azure' }] },
+      expected: undefined,
+    },
+  ])('$reason', ({ spec, expected }) => {
+    expect(placement(spec, virtualNode())).toEqual(expected);
+  });
+
+  it('is the old taint for the early connector', () => {
+    const early = virtualNode(EARLY, { taints: [{ key: 'azure.com/aci', effect: 'NoSchedule' }] });
+    expect(placement({ nodeSelector: selector }, early)).toEqual({
+      tolerations: [{ key: 'azure.com/aci', operator: 'Exists', effect: 'NoSchedule' }],
+    });
+  });
+});
+
+describe('the steps of a burst', () => {
+  /** After the workload was placed. */
+  function settling(world: VirtualNodesWorld, input: JsonObject = {}) {
+    const { operation } = world.burst(input);
+    const { references } = world.burst(input).context();
+    const parsed = operation.input.parse({ workload: WORKLOAD_ID, ...input });
+    const context = { ...contextOf(operation, parsed, references), outputs: { place: { virtualNode: VIRTUAL_NODE } } };
+    const settle = operation.steps.find(({ name }) => name === 'settle')!;
+    return {
+      run: () => settle.run({ ...context, resumeToken: undefined, attempt: 1 }),
+      verify: () => operation.verify(context),
+    };
+  }
+
+  it('changes the template and the number in one write, and only once', async () => {
+    const world = switchedOn();
+    const play = world.burst({ replicas: 3 });
+    expect(await play.step('place')).toMatchObject({ outcome: 'done', output: { virtualNode: VIRTUAL_NODE } });
+    expect(world.cluster.object(DEPLOYMENT, 'default', 'web')).toMatchObject({
+      spec: {
+        replicas: 3,
+        template: { spec: { nodeSelector: { type: 'virtual-kubelet' }, containers: [{ name: 'web' }] } },
+      },
+    });
+    expect((await play.step('place')).outcome).toBe('done');
+    expect(world.kube.writes()).toHaveLength(1);
+  });
+
+  it('prefers the virtual node of the add-on', async () => {
+    const world = switchedOn();
+    world.cluster.add(virtualNode(EARLY, { taints: [{ key: 'azure.com/aci', effect: 'NoSchedule' }] }));
+    expect(await world.burst().step('place')).toMatchObject({ output: { virtualNode: VIRTUAL_NODE } });
+  });
+
+  it('waits until every pod is ready on the virtual node', async () => {
+    const world = switchedOn(PLACED);
+    expect((await settling(world).run()).outcome).toBe('wait');
+    world.cluster.add(podOnVirtualNode('web-0', { conditions: [{ type: 'Ready', status: 'False' }] }));
+    expect((await settling(world).run()).outcome).toBe('wait');
+    world.cluster.add(podOnVirtualNode('web-0'));
+    expect((await settling(world).run()).outcome).toBe('done');
+    expect(await settling(world).verify()).toMatchObject({ verdict: 'reached', result: { readyOnVirtualNode: 1 } });
+  });
+
+  it.each([
+    { code: 'InaccessibleImage', remedy: 'pull secret' },
+    { code: 'ContainerGroupQuotaReached', remedy: 'quota' },
+    { code: 'ContainerLimitGreaterThanContainerGroupTotalRequest', remedy: 'limits' },
+    { code: 'SubnetIsFull', remedy: 'larger subnet' },
+    { code: 'ServiceUnavailable', remedy: 'less CPU' },
+    { code: 'SomethingNew', remedy: 'what Azure names' },
+  ])('ends with what Azure has refused: $code', async ({ code, remedy }) => {
+    const world = switchedOn();
+    const message = `api call to Azure Container Instances failed: ${code}: words`;
+    world.cluster.add(
+      podOnVirtualNode('web-0', { phase: 'Pending', reason: 'ProviderFailed', message, conditions: [] }),
+    );
+    await expect(settling(world).run()).rejects.toMatchObject({
+      code: 'VERIFICATION_FAILED',
+      externalCode: code,
+      remedy: expect.stringContaining(remedy),
+    });
+  });
+
+  it('does not wait where nobody wants it, and misses what others have changed', async () => {
+    const world = switchedOn();
+    expect((await settling(world, { waitForAvailable: false }).run()).outcome).toBe('done');
+    expect(await settling(world, { waitForAvailable: false }).verify()).toMatchObject({ verdict: 'missed' });
+    expect(await settling(world, { replicas: 7 }).verify()).toMatchObject({ verdict: 'missed' });
+  });
+});

@@ -1,0 +1,117 @@
+import type { ArmId } from '#libs/kernel/arm-id.js';
+import { ControlError } from '#libs/kernel/control-error.js';
+import type { JsonObject } from '#libs/kernel/json.js';
+import type { KubeCall } from '#libs/kube/cluster-access.js';
+import type { ClusterClient, ListOptions } from '#libs/kube/cluster-client.js';
+import type { ApiResource, KubernetesObject } from '#libs/kube/kubernetes-object.js';
+import type { FindingReporter } from '../contract/finding-reporter.js';
+import { provisioningPhase } from '../contract/provisioning-state.js';
+import { rawText } from '../contract/raw-reader.js';
+import { virtualNatureOf } from '../contract/virtual-nature.js';
+import type { VirtualNodesParts } from './virtual-nodes.parts.js';
+
+export const NODE = { group: '', kind: 'Node' };
+export const POD = { group: '', kind: 'Pod' };
+
+/** How often a refused write is tried anew at once when others were faster. */
+const MOST_TRIES = 5;
+
+export const clusterFindings = {
+  CLUSTER_NOT_FOUND: 'Azure does not know the cluster.',
+  HUB_CLUSTER_READ_ONLY: 'The cluster is the hub of a fleet: Azure denies changes to it.',
+  CLUSTER_STOPPED: 'The cluster is stopped.',
+  CLUSTER_FAILED: 'The last operation on the cluster has failed; the change may fail for the same reason.',
+  CLUSTER_BUSY: 'Another operation runs on the cluster; the change waits until it has ended.',
+} as const satisfies Record<string, string>;
+
+/** What keeps AKS from changing the cluster now. */
+export function judgeCluster(cluster: JsonObject, say: FindingReporter<keyof typeof clusterFindings>): void {
+  const nodeResourceGroup = rawText(cluster, 'properties', 'nodeResourceGroup');
+  if (/^MC_FL_/i.test(nodeResourceGroup ?? '')) say('HUB_CLUSTER_READ_ONLY', 'error', { nodeResourceGroup });
+  const powerState = rawText(cluster, 'properties', 'powerState', 'code');
+  if (powerState === 'Stopped') say('CLUSTER_STOPPED', 'error', { powerState }, 'Start the cluster first.');
+  const provisioningState = rawText(cluster, 'properties', 'provisioningState');
+  const phase = provisioningPhase(provisioningState);
+  if (phase === 'failed') say('CLUSTER_FAILED', 'warning', { provisioningState });
+  if (phase === 'moving') say('CLUSTER_BUSY', 'warning', { provisioningState });
+}
+
+export function kubernetesOf({ kube }: VirtualNodesParts, cluster: ArmId): ClusterClient {
+  return kube.cluster({ uid: cluster.uid, id: cluster.toString(), kind: 'ManagedCluster' });
+}
+
+/** All objects of a type; none where the cluster does not serve it. */
+export async function listObjects(
+  client: ClusterClient,
+  type: { group: string; kind: string },
+  options: ListOptions,
+  call: KubeCall,
+): Promise<KubernetesObject[]> {
+  const resource = await client.findResource(type, call);
+  if (resource === undefined) return [];
+  let objects: KubernetesObject[] = [];
+  for await (const page of client.list(resource, options, call)) {
+    objects = page.restarted ? [...page.items] : [...objects, ...page.items];
+  }
+  return objects;
+}
+
+/** undefined also where the cluster does not serve the type. */
+export async function readObject(
+  client: ClusterClient,
+  type: { group: string; kind: string },
+  namespace: string | undefined,
+  name: string,
+  call: KubeCall,
+): Promise<KubernetesObject | undefined> {
+  const resource = await client.findResource(type, call);
+  return resource === undefined ? undefined : client.get(resource, namespace, name, call);
+}
+
+/** The nodes of a cluster that are no machines. */
+export async function virtualNodesOf(client: ClusterClient, call: KubeCall): Promise<KubernetesObject[]> {
+  const nodes = await listObjects(client, NODE, {}, call);
+  return nodes.filter((node) => virtualNatureOf(node).nature !== 'none');
+}
+
+export function podsOn(client: ClusterClient, node: string, call: KubeCall): Promise<KubernetesObject[]> {
+  return listObjects(client, POD, { fieldSelector: `spec.nodeName=${node}` }, call);
+}
+
+/** What a refusal to look says, where it is one of access or reach; rethrown, else. */
+export function outOfReach(error: unknown): ControlError {
+  if (error instanceof ControlError && /^(CLUSTER_ACCESS_MISSING|KUBERNETES_)/.test(error.code)) return error;
+  throw error;
+}
+
+/**
+ * Changes what others may be changing at the same time: looks, decides, and writes only if nothing has changed since.
+ * @param decide what to merge into the object; undefined where it is as wanted.
+ * @throws ControlError KUBERNETES_NOT_FOUND
+ */
+export async function mergeInto(
+  client: ClusterClient,
+  resource: ApiResource,
+  namespace: string | undefined,
+  name: string,
+  decide: (object: KubernetesObject) => JsonObject | undefined,
+  call: KubeCall,
+): Promise<'made' | 'none' | 'busy'> {
+  for (let attempt = 1; attempt <= MOST_TRIES; attempt++) {
+    const object = await client.get(resource, namespace, name, call);
+    if (object === undefined) {
+      throw new ControlError('KUBERNETES_NOT_FOUND', `The ${resource.kind} ${name} is not there any more.`);
+    }
+    const wanted = decide(object);
+    if (wanted === undefined) return 'none';
+    const { resourceVersion } = object.metadata;
+    const patch = resourceVersion === undefined ? wanted : { ...wanted, metadata: { resourceVersion } };
+    try {
+      await client.patch(resource, namespace, name, { type: 'merge', patch }, {}, call);
+      return 'made';
+    } catch (error) {
+      if (!(error instanceof ControlError) || error.code !== 'KUBERNETES_CONFLICT') throw error;
+    }
+  }
+  return 'busy';
+}

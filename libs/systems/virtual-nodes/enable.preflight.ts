@@ -1,0 +1,321 @@
+import { type ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
+import { ControlError } from '#libs/kernel/control-error.js';
+import type { JsonObject } from '#libs/kernel/json.js';
+import { BUILT_IN_ROLES, findAssignment, mayAssignRoles } from '#libs/azure/role-assignments.js';
+import { parseAddressRange, prefixFault, usableAddresses } from '#libs/azure/subnet-space.js';
+import type { Finding } from '../contract/finding.js';
+import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
+import type { OperationContext } from '../contract/operation-definition.js';
+import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
+import { virtualNatureOf } from '../contract/virtual-nature.js';
+import { ADDON_NODE, connectorOf, type AciConnector } from './aci-connector.js';
+import {
+  clusterFindings,
+  judgeCluster,
+  kubernetesOf,
+  listObjects,
+  outOfReach,
+  virtualNodesOf,
+} from './cluster.reading.js';
+import type { EnableInput } from './enable.input.js';
+import { clusterIdOf } from './enable.input.js';
+import { describeSubnet, prefixesOf } from './network.kinds.js';
+import { avoidsVirtualNodes, judgePodSpec, podFindings, toleratesAll } from './pod.limits.js';
+import type { VirtualNodesParts } from './virtual-nodes.parts.js';
+import { ACI_DELEGATION, CONTAINER_GROUP_TYPE } from './virtual-nodes.types.js';
+
+const PROVIDER = 'Microsoft.ContainerInstance';
+/** With fewer a burst ends before it has begun. */
+const LEAST_ADDRESSES = 8;
+/** Any of them lets the connector use the subnet. */
+export const SUFFICIENT_ROLES = [BUILT_IN_ROLES.NetworkContributor, BUILT_IN_ROLES.Contributor, BUILT_IN_ROLES.Owner];
+/** The taint that the node of the add-on will have. */
+const ADDON_TAINT = { key: 'virtual-kubelet.io/provider', value: 'azure', effect: 'NoSchedule' };
+
+export const enableFindings = {
+  ...clusterFindings,
+  NETWORK_PLUGIN_UNSUPPORTED: 'Virtual nodes need Azure CNI: this cluster has another network plug-in.',
+  NETWORK_OVERLAY_UNSUPPORTED:
+    'Virtual nodes need pods with addresses of the virtual network: this cluster has an overlay.',
+  NETWORK_DUAL_STACK_UNSUPPORTED: 'Virtual nodes know IPv4 only.',
+  NETWORK_NOT_OWN: 'AKS manages the network of the nodes itself: there is no network that a subnet could be added to.',
+  AUTHORIZED_RANGES_SET:
+    'The API server takes requests from certain addresses only, and that of the virtual node is not known beforehand.',
+  SUBNET_PREFIX_NEEDED: 'The subnet is not there, and nobody has said which addresses it is to have.',
+  SUBNET_PREFIX_INVALID: 'The address range is no IPv4 range, or lies outside of the network.',
+  SUBNET_PREFIX_TAKEN: 'The address range overlaps with another subnet of the network.',
+  SUBNET_PREFIX_DIFFERS: 'The subnet is there with another address range.',
+  SUBNET_TOO_SMALL: 'The subnet has too few free addresses: every pod on the virtual node takes one.',
+  SUBNET_DELEGATED_ELSEWHERE: 'The subnet is delegated to another service.',
+  SUBNET_IN_USE: 'The subnet is used by something else, and cannot be delegated to Container Instances.',
+  SUBNET_ROUTE_TABLE: 'The subnet has a route table, with which it cannot be delegated to Container Instances.',
+  SUBNET_NOT_DELEGATED: 'The subnet is not delegated to Container Instances yet, and will be.',
+  PROVIDER_NOT_REGISTERED: 'The subscription is not registered for Container Instances.',
+  REGION_UNSUPPORTED: 'Container Instances are not offered in the region of the cluster.',
+  QUOTA_EXHAUSTED: 'The subscription has used up its container groups in the region.',
+  QUOTA_UNKNOWN: 'The quota of container groups could not be read.',
+  IDENTITY_UNKNOWN:
+    'The cluster has a service principal, whose object id Azure Resource Manager does not tell: it has to be given.',
+  IDENTITY_LACKS_ROLE: 'The identity of the connector has no role on the subnet yet, and will get one.',
+  ASSIGNMENT_NOT_ALLOWED: 'The identity of Pilothouse may not assign roles on the network.',
+  PERMISSIONS_UNKNOWN: 'It could not be read whether the identity of Pilothouse may assign roles.',
+  DAEMON_SETS_AFFECTED:
+    'DaemonSets tolerate every taint: their pods would be placed on the virtual node, which cannot run them.',
+  HOST_PORTS_AFFECTED: 'Workloads that tolerate the virtual node use ports of their hosts, which it does not have.',
+  INIT_CONTAINERS_AFFECTED: 'Workloads that tolerate the virtual node have init containers, which it may not run.',
+  CLUSTER_UNREACHABLE: 'The Kubernetes API of the cluster could not be asked what its workloads need.',
+  EARLY_CONNECTOR_PRESENT:
+    'The cluster has a virtual node of the early connector, whose pods have public addresses; the add-on does not replace it.',
+  ADDON_ENABLED: 'The add-on is on with this subnet already.',
+  ADDON_ON_OTHER_SUBNET: 'The add-on is on with another subnet.',
+} as const satisfies Record<string, string>;
+
+type Say = FindingReporter<keyof typeof enableFindings>;
+
+export async function preflightEnable(
+  parts: VirtualNodesParts,
+  context: OperationContext<EnableInput>,
+): Promise<Finding[]> {
+  const cluster = clusterIdOf(context.references);
+  const findings: Finding[] = [];
+  const say = findingReporter(enableFindings, findings);
+  const reading = await parts.client.get(cluster, context);
+  if (reading.state === 'missing') {
+    say('CLUSTER_NOT_FOUND', 'error', { cluster: cluster.toString() });
+    return findings;
+  }
+  judgeCluster(reading.body, say);
+  judgeNetworkProfile(reading.body, say);
+  const connector = connectorOf(reading.body);
+  judgeAddon(connector, context.input.subnetName, say);
+  if (connector.network === undefined) {
+    say('NETWORK_NOT_OWN', 'error', { pools: rawObjects(reading.body, 'properties', 'agentPoolProfiles').length });
+  } else {
+    await judgeSubnet(parts, connector.network, context, say);
+    await judgeIdentity(parts, connector, connector.network, context, say);
+  }
+  await judgeRegion(parts, cluster, rawText(reading.body, 'location'), context, say);
+  await judgeWorkloads(parts, cluster, context, say);
+  return findings;
+}
+
+function judgeNetworkProfile(cluster: JsonObject, say: Say): void {
+  const profile = rawObject(cluster, 'properties', 'networkProfile') ?? {};
+  const remedy =
+    'Make a new cluster with Azure CNI and pods in the subnet: the plug-in of a cluster cannot be changed to it.';
+  const networkPlugin = rawText(profile, 'networkPlugin');
+  const networkPluginMode = rawText(profile, 'networkPluginMode');
+  if (networkPlugin?.toLowerCase() !== 'azure') say('NETWORK_PLUGIN_UNSUPPORTED', 'error', { networkPlugin }, remedy);
+  else if (networkPluginMode?.toLowerCase() === 'overlay') {
+    say('NETWORK_OVERLAY_UNSUPPORTED', 'error', { networkPluginMode }, remedy);
+  }
+  const ipFamilies = rawTexts(profile, 'ipFamilies');
+  if (ipFamilies.some((family) => family !== 'IPv4')) say('NETWORK_DUAL_STACK_UNSUPPORTED', 'error', { ipFamilies });
+  const ranges = rawTexts(cluster, 'properties', 'apiServerAccessProfile', 'authorizedIPRanges');
+  if (ranges.length > 0)
+    say('AUTHORIZED_RANGES_SET', 'error', { ranges }, 'Use a private cluster, or lift the restriction.');
+}
+
+function judgeAddon({ enabled, subnetName }: AciConnector, wanted: string, say: Say): void {
+  if (!enabled) return;
+  if (subnetName?.toLowerCase() === wanted.toLowerCase()) say('ADDON_ENABLED', 'info', { subnetName });
+  else say('ADDON_ON_OTHER_SUBNET', 'error', { subnetName, wanted }, 'Switch it off first (virtualNodes.disable).');
+}
+
+async function judgeSubnet(
+  parts: VirtualNodesParts,
+  network: ArmId,
+  context: OperationContext<EnableInput>,
+  say: Say,
+): Promise<void> {
+  const { subnetName, subnetPrefix } = context.input;
+  const reading = await parts.client.get(network, context);
+  const body: JsonObject = reading.state === 'missing' ? {} : reading.body;
+  const subnets = rawObjects(body, 'properties', 'subnets');
+  const subnet = subnets.find((each) => rawText(each, 'name')?.toLowerCase() === subnetName.toLowerCase());
+  if (subnet !== undefined) {
+    judgePresentSubnet(rawObject(subnet, 'properties') ?? {}, subnetPrefix, say);
+    return;
+  }
+  if (subnetPrefix === undefined) {
+    say('SUBNET_PREFIX_NEEDED', 'error', { subnetName }, 'Give subnetPrefix, such as 10.0.2.0/24.');
+    return;
+  }
+  const space = rawTexts(body, 'properties', 'addressSpace', 'addressPrefixes');
+  const others = subnets.map((each) => ({
+    name: rawText(each, 'name') ?? '',
+    prefixes: prefixesOf(rawObject(each, 'properties') ?? {}),
+  }));
+  const fault = prefixFault(subnetPrefix, space, others);
+  if (fault?.fault === 'overlap') {
+    say('SUBNET_PREFIX_TAKEN', 'error', { subnetPrefix, subnet: fault.subnet, taken: fault.prefix });
+  } else if (fault !== undefined) say('SUBNET_PREFIX_INVALID', 'error', { subnetPrefix, space });
+  const range = parseAddressRange(subnetPrefix);
+  if (range !== undefined) judgeSize(usableAddresses(range), say);
+}
+
+function judgePresentSubnet(properties: JsonObject, wantedPrefix: string | undefined, say: Say): void {
+  const { addressPrefixes, delegations, freeAddresses, usedAddresses, routeTableId } = describeSubnet(properties);
+  if (wantedPrefix !== undefined && !addressPrefixes.includes(wantedPrefix)) {
+    say(
+      'SUBNET_PREFIX_DIFFERS',
+      'error',
+      { addressPrefixes, wanted: wantedPrefix },
+      'Leave subnetPrefix out, or use another name.',
+    );
+  }
+  const foreign = delegations.filter((service) => service.toLowerCase() !== ACI_DELEGATION.toLowerCase());
+  if (foreign.length > 0) say('SUBNET_DELEGATED_ELSEWHERE', 'error', { delegations }, 'Use another subnet.');
+  else if (delegations.length === 0) {
+    if (usedAddresses > 0) say('SUBNET_IN_USE', 'error', { usedAddresses }, 'Use a subnet of its own.');
+    else say('SUBNET_NOT_DELEGATED', 'info', { delegation: ACI_DELEGATION });
+    if (routeTableId !== null) say('SUBNET_ROUTE_TABLE', 'error', { routeTableId }, 'Use a subnet without one.');
+  }
+  if (freeAddresses !== null) judgeSize(freeAddresses, say);
+}
+
+function judgeSize(freeAddresses: number, say: Say): void {
+  if (freeAddresses >= LEAST_ADDRESSES) return;
+  say(
+    'SUBNET_TOO_SMALL',
+    'error',
+    { freeAddresses, leastAddresses: LEAST_ADDRESSES },
+    'Use a larger range, such as a /24.',
+  );
+}
+
+/** Whether who the connector acts as can use the subnet, or can be let. */
+async function judgeIdentity(
+  parts: VirtualNodesParts,
+  connector: AciConnector,
+  network: ArmId,
+  context: OperationContext<EnableInput>,
+  say: Say,
+): Promise<void> {
+  const principalId = principalOf(connector, context.input);
+  if (principalId === undefined && connector.identity === 'service-principal') {
+    const remedy = `Give principalId: the object id that Entra ID has for the application ${connector.clientId ?? ''}.`;
+    say('IDENTITY_UNKNOWN', 'error', { clientId: connector.clientId }, remedy);
+    return;
+  }
+  const subnet = network.child('subnets', context.input.subnetName);
+  if (principalId !== undefined) {
+    const { arm } = parts.client;
+    const found = await findAssignment(arm, { scope: subnet, principalId }, SUFFICIENT_ROLES, context);
+    if (found !== undefined) return;
+  }
+  say('IDENTITY_LACKS_ROLE', 'info', {
+    principalId: principalId ?? null,
+    role: 'NetworkContributor',
+    scope: subnet.toString(),
+  });
+  // The subnet need not be there yet: what may be done on the network may be done on it.
+  const allowed = await mayAssignRoles(parts.client.arm, network, context);
+  if (allowed instanceof ControlError) {
+    say('PERMISSIONS_UNKNOWN', 'info', { code: allowed.externalCode ?? allowed.code });
+  } else if (!allowed) {
+    const remedy =
+      'Have an owner of the network give the connector the role Network Contributor on the subnet, or let Pilothouse do so.';
+    say('ASSIGNMENT_NOT_ALLOWED', 'error', { network: network.toString() }, remedy);
+  }
+}
+
+/** The object id of whoever the connector acts as; that of a managed identity is known once the add-on is on. */
+export function principalOf(connector: AciConnector, input: EnableInput): string | undefined {
+  return connector.identity === 'managed' ? (connector.identityObjectId ?? undefined) : input.principalId;
+}
+
+async function judgeRegion(
+  parts: VirtualNodesParts,
+  cluster: ArmId,
+  location: string | null,
+  context: OperationContext<EnableInput>,
+  say: Say,
+): Promise<void> {
+  const subscriptionId = cluster.subscriptionId ?? '';
+  const region = canonicalLocation(location ?? '');
+  const provider = await parts.client.getProvider(subscriptionId, PROVIDER, context);
+  const state = provider.state === 'missing' ? null : rawText(provider.body, 'registrationState');
+  if (state?.toLowerCase() !== 'registered') {
+    say('PROVIDER_NOT_REGISTERED', 'error', { provider: PROVIDER, state }, `Register ${PROVIDER} in the subscription.`);
+    return;
+  }
+  const types = provider.state === 'missing' ? [] : rawObjects(provider.body, 'resourceTypes');
+  const groups = types.find((type) => rawText(type, 'resourceType') === CONTAINER_GROUP_TYPE.split('/')[1]);
+  const locations = rawTexts(groups, 'locations').map(canonicalLocation);
+  if (!locations.includes(region)) {
+    say('REGION_UNSUPPORTED', 'error', { region }, 'Use a cluster in a region that has Container Instances.');
+    return;
+  }
+  await judgeQuota(parts, subscriptionId, region, context, say);
+}
+
+async function judgeQuota(
+  parts: VirtualNodesParts,
+  subscriptionId: string,
+  region: string,
+  context: OperationContext<EnableInput>,
+  say: Say,
+): Promise<void> {
+  try {
+    for await (const page of parts.client.listUsages(subscriptionId, region, context)) {
+      const groups = page.items.find((usage) => rawText(usage, 'name', 'value') === 'ContainerGroups');
+      const { currentValue: used, limit } = groups ?? {};
+      if (typeof used === 'number' && typeof limit === 'number' && used >= limit) {
+        say(
+          'QUOTA_EXHAUSTED',
+          'warning',
+          { region, used, limit },
+          'Ask for a higher quota, or remove container groups.',
+        );
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    say('QUOTA_UNKNOWN', 'info', { region, code: error.externalCode ?? error.code });
+  }
+}
+
+/** What runs in the cluster and would be placed on the virtual node although it cannot run there. */
+async function judgeWorkloads(
+  parts: VirtualNodesParts,
+  cluster: ArmId,
+  context: OperationContext<EnableInput>,
+  say: Say,
+): Promise<void> {
+  try {
+    const client = kubernetesOf(parts, cluster);
+    const nodes = await virtualNodesOf(client, context);
+    const early = nodes.find((node) => virtualNatureOf(node).nature === 'virtual-kubelet');
+    if (early !== undefined && early.metadata.name !== ADDON_NODE) {
+      const remedy = 'Move its pods to the virtual node of the add-on, and remove the early connector.';
+      say('EARLY_CONNECTOR_PRESENT', 'warning', { node: early.metadata.name }, remedy);
+    }
+    const affected: Record<'daemonSets' | 'hostPorts' | 'initContainers', string[]> = {
+      daemonSets: [],
+      hostPorts: [],
+      initContainers: [],
+    };
+    for (const kind of ['DaemonSet', 'Deployment', 'StatefulSet']) {
+      for (const workload of await listObjects(client, { group: 'apps', kind }, {}, context)) {
+        const spec = rawObject(workload, 'spec', 'template', 'spec') ?? {};
+        if (!toleratesAll(spec, [ADDON_TAINT]) || avoidsVirtualNodes(spec)) continue;
+        const name = `${workload.metadata.namespace ?? ''}/${workload.metadata.name}`;
+        if (kind === 'DaemonSet') affected.daemonSets.push(name);
+        const found: Finding[] = [];
+        judgePodSpec(spec, findingReporter(podFindings, found));
+        const codes = found.map(({ code }) => code);
+        if (codes.includes('HOST_PORTS_UNSUPPORTED')) affected.hostPorts.push(name);
+        if (codes.includes('INIT_CONTAINERS_UNSUPPORTED')) affected.initContainers.push(name);
+      }
+    }
+    const remedy = 'Keep them away: require nodes whose label type is not virtual-kubelet.';
+    const { daemonSets, hostPorts, initContainers } = affected;
+    if (daemonSets.length > 0) say('DAEMON_SETS_AFFECTED', 'warning', { workloads: daemonSets }, remedy);
+    if (hostPorts.length > 0) say('HOST_PORTS_AFFECTED', 'warning', { workloads: hostPorts }, remedy);
+    if (initContainers.length > 0) say('INIT_CONTAINERS_AFFECTED', 'warning', { workloads: initContainers }, remedy);
+  } catch (error) {
+    const problem = outOfReach(error);
+    say('CLUSTER_UNREACHABLE', 'info', { code: problem.code });
+  }
+}

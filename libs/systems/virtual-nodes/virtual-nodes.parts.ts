@@ -1,0 +1,8 @@
+import type { Kube } from '#libs/kube/kube.js';
+import type { VirtualNodesClient } from './virtual-nodes.client.js';
+
+/** What the operations work with. */
+export interface VirtualNodesParts {
+  client: VirtualNodesClient;
+  kube: Kube;
+}

@@ -1,0 +1,162 @@
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Stack, type Answer } from './stack.js';
+
+const ESTATE = path.resolve(import.meta.dirname, '../../apps/simulator/estates/scenario-d.estate.json');
+const SUBSCRIPTION = '5a7c0e8b-3f1d-4c62-9b0e-7d2f6a41c8e3';
+const CLUSTER = `/subscriptions/${SUBSCRIPTION}/resourceGroups/demo-vk/providers/Microsoft.ContainerService/managedClusters/demo-vk`;
+const NODE = 'virtual-kubelet-aci-connector-linux-westus';
+const OLD_TOLERATION = '{ key: azure.com/aci, effect: NoSchedule }';
+
+const helloworld = (name: string, replicas: number, hostName: string, toleration: string): string => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${name}, namespace: default }
+spec:
+  replicas: ${replicas}
+  selector: { matchLabels: { app: ${name} } }
+  template:
+    metadata: { labels: { app: ${name} } }
+    spec:
+      nodeSelector: { kubernetes.io/hostname: ${hostName} }
+      tolerations: [${toleration}]
+      containers: [{ name: ${name}, image: microsoft/aci-helloworld, ports: [{ containerPort: 80 }] }]
+`;
+const SERVICE = `
+apiVersion: v1
+kind: Service
+metadata: { name: aci-helloworld, namespace: default }
+spec: { type: LoadBalancer, selector: { app: aci-helloworld }, ports: [{ port: 80 }] }
+`;
+
+/** The connector of before the add-on: pods with public addresses, and pods that stay Pending. */
+describe('scenario D', () => {
+  let stack: Stack;
+
+  beforeAll(async () => {
+    stack = await Stack.start({ SIMULATOR_ESTATE: ESTATE });
+  }, 120_000);
+
+  afterAll(() => stack.stop(), 60_000);
+
+  async function ended(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
+    const accepted = await stack.startOperation(type, input);
+    expect(accepted).toMatchObject({ status: 202 });
+    return stack.endOf(accepted.body.id);
+  }
+
+  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
+    const operation = await ended(type, input);
+    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
+    return operation;
+  }
+
+  async function asks(query: string): Promise<Answer['body']> {
+    const { body } = await stack.graphql(query);
+    expect(body.errors).toBeUndefined();
+    return body.data;
+  }
+
+  it('1: sees three machines and the virtual node with its old taint', async () => {
+    const nodes = await stack.until('four nodes', async () => {
+      const { body } = await stack.api('/v1/nodes?limit=50');
+      return body.items.length === 4 ? body.items : undefined;
+    });
+    const natures = nodes.map(({ properties }: Answer['body']) => properties.virtual.nature).sort();
+    expect(natures).toEqual(['none', 'none', 'none', 'virtual-kubelet']);
+    const node = await stack.until('the virtual node', async () => {
+      const { body } = await stack.api('/v1/virtual-nodes');
+      return body.items[0];
+    });
+    expect(node).toMatchObject({
+      name: NODE,
+      properties: {
+        nature: 'virtual-kubelet',
+        ready: true,
+        exposesPods: true,
+        subnetId: null,
+        taints: [{ key: 'azure.com/aci', effect: 'NoSchedule' }],
+      },
+    });
+  });
+
+  it('2: shows the three container groups of its pods, each with a public address that is flagged', async () => {
+    await does('kubernetes.manifest.apply', {
+      cluster: CLUSTER,
+      manifest: `${helloworld('aci-helloworld', 3, NODE, OLD_TOLERATION)}---${SERVICE}`,
+    });
+    const pods = await stack.until('three pods with their container groups', async () => {
+      const data = await asks(`{
+        workloads(filter: { name: "aci-helloworld" }) {
+          nodes { pods { name podIp containerGroup {
+            name resourceGroup state exposure ipAddress cpuCores memoryGb orphan health healthReason virtualNode { name } } } }
+        }
+      }`);
+      const found = data.workloads.nodes[0]?.pods ?? [];
+      const isSettled = found.every(({ containerGroup }: Answer['body']) => containerGroup?.state === 'Running');
+      return found.length === 3 && isSettled ? found : undefined;
+    });
+    for (const { name, podIp, containerGroup } of pods) {
+      expect(containerGroup).toEqual({
+        name: `default-${name}`,
+        resourceGroup: expect.stringMatching(/^MC_demo-vk_demo-vk_westus$/i),
+        state: 'Running',
+        exposure: 'Public',
+        ipAddress: podIp,
+        cpuCores: 1,
+        memoryGb: 1.5,
+        orphan: false,
+        health: 'Degraded',
+        healthReason: expect.stringContaining('public'),
+        virtualNode: { name: NODE },
+      });
+    }
+    const { body } = await stack.api('/v1/services?q=aci-helloworld&maxAge=5');
+    expect(body.items[0].properties.type).toBe('LoadBalancer');
+  });
+
+  it.each([
+    {
+      name: 'wrong-toleration',
+      host: NODE,
+      toleration: '{ key: virtual-kubelet.io/provider, operator: Exists }',
+      said: 'untolerated taint {azure.com/aci: }',
+    },
+    { name: 'wrong-selector', host: 'virtual-node-aci-linux', toleration: OLD_TOLERATION, said: 'affinity/selector' },
+  ])('3: mends a pod that stays Pending: $name', async ({ name, host, toleration, said }) => {
+    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: helloworld(name, 1, host, toleration) });
+    const pod = await stack.until('the pod that nothing takes', async () => {
+      const { body } = await stack.api(`/v1/pods?tag.app=${name}&namespace=default`);
+      return body.items.find((item: Answer['body']) => item.properties.reason === 'Unschedulable');
+    });
+    expect(pod.properties.message).toContain(said);
+    const workload = await stack.until('its workload', async () => {
+      const { body } = await stack.api(`/v1/workloads?q=${name}&namespace=default`);
+      return body.items[0];
+    });
+    const burst = await ended('virtualNodes.workload.burst', { workload: workload.uid });
+    const codes = burst.findings.map(({ code }: Answer['body']) => code);
+    expect(codes).toContain('PUBLIC_ADDRESSES');
+    if (host === NODE) {
+      expect(burst).toMatchObject({ status: 'Succeeded', result: { readyOnVirtualNode: 1 } });
+      return;
+    }
+    expect(burst).toMatchObject({ status: 'Failed', error: { code: 'PREFLIGHT_FAILED' } });
+    const conflict = burst.findings.find(({ code }: Answer['body']) => code === 'SELECTOR_CONFLICT');
+    expect(conflict.evidence).toEqual({ selector: { 'kubernetes.io/hostname': host }, virtualNode: NODE });
+  });
+
+  it('does not take the add-on for a way out on a network that cannot carry it', async () => {
+    const refused = await ended('virtualNodes.enable', {
+      cluster: CLUSTER,
+      subnetName: 'virtual',
+      subnetPrefix: '10.1.0.0/24',
+    });
+    const of = (severity: string): string[] =>
+      refused.findings
+        .filter((finding: Answer['body']) => finding.severity === severity)
+        .map(({ code }: Answer['body']) => code);
+    expect(of('error')).toEqual(['NETWORK_PLUGIN_UNSUPPORTED', 'NETWORK_NOT_OWN']);
+    expect(of('warning')).toEqual(['EARLY_CONNECTOR_PRESENT']);
+  });
+});

@@ -1,0 +1,312 @@
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Stack, type Answer } from './stack.js';
+
+const ESTATE = path.resolve(import.meta.dirname, '../../apps/simulator/estates/scenario-e.estate.json');
+const SUBSCRIPTION = '5a7c0e8b-3f1d-4c62-9b0e-7d2f6a41c8e3';
+const GROUP = `/subscriptions/${SUBSCRIPTION}/resourceGroups/netcoresample/providers`;
+const clusterId = (name: string): string => `${GROUP}/Microsoft.ContainerService/managedClusters/${name}`;
+const CLUSTER = clusterId('netcoresampleaks');
+const NETWORK = `${GROUP}/Microsoft.Network/virtualNetworks/netcoresampleaksvnet`;
+const SUBNET = `${NETWORK}/subnets/aksvirtualsubnet`;
+const NODE = 'virtual-node-aci-linux';
+const REGISTRY = 'core3.azurecr.io';
+
+/** @param spec of the pods, beside their container */
+const webApp = (name: string, image: string, spec = ''): string => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${name}, namespace: default }
+spec:
+  replicas: 1
+  selector: { matchLabels: { app: ${name} } }
+  template:
+    metadata: { labels: { app: ${name} } }
+    spec:
+      ${spec}
+      containers: [{ name: web, image: '${image}', resources: { requests: { cpu: 500m, memory: 1G } } }]
+`;
+const ON_VIRTUAL_NODE = `nodeSelector: { type: virtual-kubelet }
+      tolerations: [{ key: virtual-kubelet.io/provider, operator: Exists }]`;
+
+/** The virtual nodes add-on from its subnet to three pods on it and back, with what goes wrong on the way. */
+describe('scenario E', () => {
+  let stack: Stack;
+
+  beforeAll(async () => {
+    stack = await Stack.start({ SIMULATOR_ESTATE: ESTATE, ENCRYPTION_KEYS: randomBytes(32).toString('base64') });
+  }, 120_000);
+
+  afterAll(() => stack.stop(), 60_000);
+
+  async function ended(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
+    const accepted = await stack.startOperation(type, input);
+    expect(accepted).toMatchObject({ status: 202 });
+    return stack.endOf(accepted.body.id);
+  }
+
+  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
+    const operation = await ended(type, input);
+    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
+    return operation;
+  }
+
+  const codes = ({ findings }: Answer['body'], severity: string): string[] =>
+    findings.filter((finding: Answer['body']) => finding.severity === severity).map(({ code }: Answer['body']) => code);
+
+  async function asks(query: string): Promise<Answer['body']> {
+    const { body } = await stack.graphql(query);
+    expect(body.errors).toBeUndefined();
+    return body.data;
+  }
+
+  /** A workload by its name, once the cache has it. */
+  async function workload(name: string): Promise<Answer['body']> {
+    return stack.until(`the workload ${name}`, async () => {
+      const { body } = await stack.api(`/v1/workloads?q=${name}&namespace=default`);
+      return body.items.find((item: Answer['body']) => item.name === name);
+    });
+  }
+
+  async function groupsOf(name: string): Promise<Answer['body'][]> {
+    const { body } = await stack.api(`/v1/container-groups?q=default-${name}&limit=50&maxAge=1`);
+    return body.items;
+  }
+
+  async function runningGroups(name: string, count: number): Promise<Answer['body'][]> {
+    return stack.until(`${count} container groups of ${name}`, async () => {
+      const groups = await groupsOf(name);
+      const isRunning = groups.every(
+        ({ properties }) => properties.state === 'Running' && properties.podState === 'Present',
+      );
+      return groups.length === count && isRunning ? groups : undefined;
+    });
+  }
+
+  it('refuses a cluster whose network cannot carry virtual nodes, and an early start without addresses', async () => {
+    const overlay = await ended('virtualNodes.enable', { cluster: clusterId('overlayaks'), subnetName: 's' });
+    expect(overlay).toMatchObject({ status: 'Failed', error: { code: 'PREFLIGHT_FAILED' } });
+    expect(codes(overlay, 'error')).toEqual(['NETWORK_OVERLAY_UNSUPPORTED', 'NETWORK_NOT_OWN']);
+    const bare = await ended('virtualNodes.enable', { cluster: CLUSTER, subnetName: 'aksvirtualsubnet' });
+    expect(codes(bare, 'error')).toEqual(['SUBNET_PREFIX_NEEDED']);
+    const principal = await ended('virtualNodes.enable', {
+      cluster: clusterId('principalaks'),
+      subnetName: 'aksvirtualsubnet',
+      subnetPrefix: '10.0.2.0/24',
+    });
+    expect(codes(principal, 'error')).toEqual(['IDENTITY_UNKNOWN']);
+  });
+
+  it('1: makes the subnet, the add-on, the role and the node', async () => {
+    const operation = await does('virtualNodes.enable', {
+      cluster: CLUSTER,
+      subnetName: 'aksvirtualsubnet',
+      subnetPrefix: '10.0.2.0/24',
+    });
+    expect(codes(operation, 'info')).toContain('IDENTITY_LACKS_ROLE');
+    expect(operation.result).toMatchObject({ subnet: expect.stringMatching(/aksvirtualsubnet$/) });
+    const node = await stack.until('the virtual node', async () => {
+      const { managedClusters } = await asks(`{
+        managedClusters(filter: { name: "netcoresampleaks" }) {
+          nodes { virtualNodes { name health nature ready taints { key effect } exposesPods
+            subnet { name addressPrefixes delegations freeAddresses } } }
+        }
+      }`);
+      const [found] = managedClusters.nodes[0]?.virtualNodes ?? [];
+      return found?.ready === true && found.subnet?.delegations.length > 0 ? found : undefined;
+    });
+    expect(node).toEqual({
+      name: NODE,
+      health: 'Healthy',
+      nature: 'aci-connector-addon',
+      ready: true,
+      taints: [{ key: 'virtual-kubelet.io/provider', effect: 'NoSchedule' }],
+      exposesPods: false,
+      subnet: {
+        name: 'aksvirtualsubnet',
+        addressPrefixes: ['10.0.2.0/24'],
+        delegations: ['Microsoft.ContainerInstance/containerGroups'],
+        freeAddresses: 251,
+      },
+    });
+    const { items } = (await stack.api('/v1/role-assignments?limit=50&maxAge=1')).body;
+    expect(items.map(({ properties }: Answer['body']) => properties)).toContainEqual(
+      expect.objectContaining({
+        roleName: 'NetworkContributor',
+        scope: expect.stringMatching(/aksvirtualsubnet$/),
+        principalId: operation.result.principalId,
+      }),
+    );
+    const again = await does('virtualNodes.enable', { cluster: CLUSTER, subnetName: 'aksvirtualsubnet' });
+    expect(codes(again, 'info')).toEqual(['ADDON_ENABLED']);
+  });
+
+  it('2: scales the node pool to 1 and takes a taint off its node', async () => {
+    await does('aks.nodePool.scale', { nodePool: `${CLUSTER}/agentPools/nodepool1`, count: 1 });
+    const node = await stack.until('the one node', async () => {
+      const { body } = await stack.api(`/v1/nodes?cluster=${encodeURIComponent(CLUSTER)}&limit=50`);
+      const machines = body.items.filter((item: Answer['body']) => item.properties.virtual.nature === 'none');
+      const [first, second] = machines;
+      return second === undefined ? first : undefined;
+    });
+    await does('kubernetes.node.taint', { node: node.uid, key: 'kind', effect: 'NoSchedule' });
+    await does('kubernetes.node.untaint', { node: node.uid, key: 'kind', effect: 'NoSchedule' });
+  });
+
+  it('3: runs a workload with a pull secret there, and three pods of it', async () => {
+    await does('kubernetes.registrySecret.create', {
+      cluster: CLUSTER,
+      namespace: 'default',
+      name: 'regcred',
+      server: REGISTRY,
+      username: 'puller',
+      password: 'hidden-from-everybody',
+    });
+    const manifest = webApp(
+      'core3webapp',
+      `${REGISTRY}/core3webapp:1`,
+      `imagePullSecrets: [{ name: regcred }]\n      ${ON_VIRTUAL_NODE}`,
+    );
+    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    await runningGroups('core3webapp', 1);
+    await does('virtualNodes.workload.burst', { workload: (await workload('core3webapp')).uid, replicas: 3 });
+    const groups = await runningGroups('core3webapp', 3);
+    for (const { properties, clusterUid } of groups) {
+      expect(properties).toMatchObject({
+        exposure: 'Private',
+        orphan: false,
+        cpuCores: 0.5,
+        memoryGb: 1,
+        nodeName: NODE,
+      });
+      expect(clusterUid).not.toBeNull();
+    }
+    const { workloads } = await stack.until('the workload to be seen on the virtual node', async () => {
+      const data = await asks(`{
+        workloads(filter: { name: "core3webapp" }) {
+          nodes { virtualNodes { name podCount } pods { name containerGroup { name ipAddress virtualNode { name } subnet { name } } } }
+        }
+      }`);
+      const [found] = data.workloads.nodes;
+      return found?.virtualNodes.some(({ podCount }: Answer['body']) => podCount === 3) ? data : undefined;
+    });
+    const [seen] = workloads.nodes;
+    expect(seen.virtualNodes).toEqual([{ name: NODE, podCount: 3 }]);
+    expect(seen.pods).toHaveLength(3);
+    for (const pod of seen.pods) {
+      expect(pod.containerGroup).toEqual({
+        name: `default-${pod.name}`,
+        ipAddress: expect.stringMatching(/^10\.0\.2\.\d+$/),
+        virtualNode: { name: NODE },
+        subnet: { name: 'aksvirtualsubnet' },
+      });
+    }
+  });
+
+  it('4: says what the provider cannot run before it changes anything', async () => {
+    const manifest = webApp('fragile', `${REGISTRY}/fragile:1`).replace(
+      'containers: [{ name: web',
+      'initContainers: [{ name: init, image: busybox, resources: { requests: { cpu: 10m } } }]\n      containers: [{ args: [x], name: web, ports: [{ containerPort: 80, hostPort: 8080 }]',
+    );
+    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    const refused = await ended('virtualNodes.workload.burst', { workload: (await workload('fragile')).uid });
+    expect(codes(refused, 'error').sort()).toEqual([
+      'ARGUMENTS_WITHOUT_COMMAND',
+      'HOST_PORTS_UNSUPPORTED',
+      'INIT_CONTAINERS_UNSUPPORTED',
+      'PULL_SECRET_MISSING',
+    ]);
+    expect((await workload('fragile')).properties.nodeSelector).toEqual({});
+  });
+
+  it('fails with the words of Azure where it refuses a container group', async () => {
+    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: webApp('greedy', 'example.com/greedy:1') });
+    const greedy = await workload('greedy');
+    await stack.simulator('/settings', { method: 'POST', body: { containerGroupLimit: 3 } });
+    const failed = await ended('virtualNodes.workload.burst', { workload: greedy.uid });
+    await stack.simulator('/settings', { method: 'POST', body: { containerGroupLimit: 1000 } });
+    expect(failed).toMatchObject({
+      status: 'Failed',
+      error: { code: 'VERIFICATION_FAILED', externalCode: 'ContainerGroupQuotaReached' },
+    });
+    expect(failed.error.remedy).toContain('quota');
+    const pod = await stack.until('the pod that was refused', async () => {
+      const { body } = await stack.api('/v1/pods?tag.app=greedy&namespace=default');
+      return body.items.find((item: Answer['body']) => item.properties.reason === 'ProviderFailed');
+    });
+    await does('kubernetes.object.delete', {
+      cluster: CLUSTER,
+      apiVersion: 'v1',
+      kind: 'Pod',
+      namespace: 'default',
+      name: pod.name,
+    });
+    await runningGroups('greedy', 1);
+  });
+
+  it('finds a container group whose pod is gone', async () => {
+    const nodeGroup = `/subscriptions/${SUBSCRIPTION}/resourceGroups/MC_netcoresample_netcoresampleaks_eastus`;
+    const name = 'default-forgotten-0';
+    const body = {
+      location: 'eastus',
+      tags: {
+        PodName: 'forgotten-0',
+        Namespace: 'default',
+        NodeName: NODE,
+        UID: '00000000-0000-4000-8000-000000000009',
+      },
+      properties: {
+        osType: 'Linux',
+        containers: [
+          { name: 'a', properties: { image: 'example.com/a:1', resources: { requests: { cpu: 2, memoryInGB: 4 } } } },
+        ],
+        subnetIds: [{ id: SUBNET }],
+      },
+    };
+    const route = `${nodeGroup}/providers/Microsoft.ContainerInstance/containerGroups/${name}?api-version=2023-05-01`;
+    expect((await stack.azure(route, { method: 'PUT', body })).status).toBe(201);
+    const orphan = await stack.until('the orphan', async () => {
+      const { items } = (await stack.api('/v1/container-groups?health=Degraded&maxAge=1')).body;
+      return items.find((item: Answer['body']) => item.properties.orphan);
+    });
+    expect(orphan).toMatchObject({ name, properties: { podState: 'Gone', podName: 'forgotten-0', cpuCores: 2 } });
+  });
+
+  it('stops what runs there before it takes the virtual node away, and says so', async () => {
+    const operation = await does('virtualNodes.disable', { cluster: CLUSTER });
+    expect(codes(operation, 'warning').sort()).toEqual([
+      'CONTAINER_GROUPS_LEFT',
+      'PODS_WILL_STOP',
+      'WORKLOADS_WILL_WAIT',
+    ]);
+    expect(operation.result.containerGroupsLeft).toEqual([expect.stringMatching(/default-forgotten-0$/)]);
+    await stack.until('everything but the orphan to be gone', async () => {
+      const { items } = (await stack.api('/v1/container-groups?limit=50&maxAge=1')).body;
+      const nodes = (await stack.api('/v1/virtual-nodes')).body;
+      return items.length === 1 && nodes.items.length === 0 ? true : undefined;
+    });
+  });
+
+  it('makes a subnet and gives and takes a role by themselves', async () => {
+    const network = await stack.until('the network', async () => {
+      const { body } = await stack.api('/v1/virtual-networks?q=netcoresampleaksvnet');
+      return body.items[0];
+    });
+    const made = await does('azure.subnet.create', { network: network.uid, name: 'spare', prefix: '10.0.8.0/24' });
+    const taken = await ended('azure.subnet.create', { network: network.uid, name: 'other', prefix: '10.0.8.0/25' });
+    expect(codes(taken, 'error')).toEqual(['PREFIX_OVERLAPS']);
+    const principalId = '00000000-0000-4000-8000-00000000000a';
+    const grant = {
+      scope: made.result.subnet,
+      role: 'NetworkContributor',
+      principalId,
+      principalType: 'ServicePrincipal',
+    };
+    const { result } = await does('azure.roleAssignment.create', grant);
+    expect(codes(await does('azure.roleAssignment.create', grant), 'info')).toEqual(['ROLE_ASSIGNED_ALREADY']);
+    await does('azure.roleAssignment.delete', { assignment: result.assignment });
+    const reading = await stack.azure(`${result.assignment}?api-version=2022-04-01`);
+    expect(reading.status).toBe(404);
+  });
+});

@@ -1,7 +1,7 @@
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { Advice, AdviceRemedy, KnownObject } from '../../contract/advice.js';
 import { rawObjects, rawText } from '../../contract/raw-reader.js';
-import { virtualNatureOf } from '../virtual-node.js';
+import { virtualNatureOf } from '../../contract/virtual-nature.js';
 import type { PlacementSituation } from './node-selector.advice.js';
 import {
   MOST_NODES,

@@ -173,7 +173,20 @@ describe('FleetHubWatcher.watch', () => {
       return listed === 2;
     });
     expect(names(batches)).toEqual(['listed', `page ${SERVICE}`, 'listed']);
-    expect(pauses[0]?.milliseconds).toBe(60_000);
+    expect(pauses[0]?.milliseconds).toBe(4_000);
+  });
+
+  it('looks again ever more rarely where the agents do not come', async () => {
+    const { kube, watcher, pauses } = world();
+    kube.cluster(CLUSTER_1).withdraw(MCS);
+    let listed = 0;
+    await watchUntil(watcher, CLUSTER_1, 'multiclusterservices', call, () => {
+      const index = listed++;
+      setImmediate(() => pauses[index]?.end());
+      return listed === 7;
+    });
+    const waited = pauses.slice(0, 6).map(({ milliseconds }) => milliseconds / 1_000);
+    expect(waited).toEqual([4, 8, 16, 32, 60, 60]);
   });
 
   it('looks again at once when somebody wants to be sure', async () => {

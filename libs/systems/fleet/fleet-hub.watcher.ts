@@ -37,6 +37,8 @@ import { SERVICE_IMPORT, observeServiceImport, serviceImportKind } from './servi
 
 /** When a cluster that does not serve a type is asked again: the type comes with the agents of Fleet. */
 const LOOK_AGAIN_MS = 60_000;
+/** And soon at first: what has just joined gets the agents any moment. Longer than a reading of what is served is kept. */
+const FIRST_LOOK_AGAIN_MS = 4_000;
 /** How often all members are read again: an agent that has died changes nothing that a watch could tell of. */
 const READ_AGAIN_MS = 180_000;
 
@@ -142,14 +144,16 @@ export class FleetHubWatcher implements ClusterWatcher {
     const observed = TYPES[stream];
     if (observed === undefined) throw new TypeError(`The watcher ${this.name} has no stream ${stream}`);
     const client = this.parts.kube.cluster({ uid: cluster.uid, id: cluster.id, kind: cluster.kind });
+    let pauseMs = FIRST_LOOK_AGAIN_MS;
     while (!context.signal.aborted) {
       const askedAt = new Date();
       const resource = await client.findResource(observed.type, context);
       if (resource === undefined) {
         yield { batch: 'listed', askedAt };
       } else {
-        const relistRequested = (signal: AbortSignal): Promise<void> =>
-          observed.ages ? this.#untilWanted(context, signal, READ_AGAIN_MS) : context.relistRequested(signal);
+        const relistRequested = async (signal: AbortSignal): Promise<void> => {
+          await (observed.ages ? this.#untilWanted(context, signal, READ_AGAIN_MS) : context.relistRequested(signal));
+        };
         try {
           for await (const turn of client.watch(resource, { relistRequested }, context)) {
             yield* this.#batches(turn, observed, cluster, context);
@@ -160,18 +164,21 @@ export class FleetHubWatcher implements ClusterWatcher {
         }
       }
       if (isAborted(context.signal)) return;
-      await this.#untilWanted(context, context.signal, LOOK_AGAIN_MS);
+      const isWanted = await this.#untilWanted(context, context.signal, pauseMs);
+      pauseMs = isWanted || resource !== undefined ? FIRST_LOOK_AGAIN_MS : Math.min(pauseMs * 2, LOOK_AGAIN_MS);
     }
   }
 
-  /** Until somebody wants certainty, the time is over, or the watch ends. */
-  async #untilWanted(context: WatchContext, signal: AbortSignal, milliseconds: number): Promise<void> {
+  /** Until somebody wants certainty (then true), the time is over, or the watch ends. */
+  async #untilWanted(context: WatchContext, signal: AbortSignal, milliseconds: number): Promise<boolean> {
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
     try {
-      await Promise.race([context.relistRequested(either), this.#pause(milliseconds, either)]);
+      const wanted = context.relistRequested(either).then(() => true);
+      return await Promise.race([wanted, this.#pause(milliseconds, either).then(() => false)]);
     } catch (error) {
       if (!isAborted(signal)) throw error;
+      return false;
     } finally {
       over.abort();
     }

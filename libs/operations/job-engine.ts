@@ -65,6 +65,9 @@ export class JobEngine {
   #beats = 0;
   #lapsesTold = 0;
   #beat: Promise<void> = Promise.resolve();
+  /** Jobs that this process works on, and those that it had taken without working on them at the last look. */
+  readonly #worksOn = new Set<string>();
+  #idleBefore: ReadonlySet<string> = new Set();
 
   constructor(
     private readonly database: Database,
@@ -132,16 +135,40 @@ export class JobEngine {
         if (level === 'error') this.log.error(message, { ...meta });
       }),
       taskList: {
-        [RUN_OPERATION_TASK]: async (payload) => {
-          const { operationId } = payloadSchema.parse(payload);
-          await this.runner.run(operationId, await this.#turnSignal());
-        },
-        [ADVANCE_SET_TASK]: async (payload) => {
-          await this.sets.advance(setPayloadSchema.parse(payload).setId);
-        },
+        [RUN_OPERATION_TASK]: (payload, { job }) =>
+          this.#working(job.id, async () => {
+            const { operationId } = payloadSchema.parse(payload);
+            await this.runner.run(operationId, await this.#turnSignal());
+          }),
+        [ADVANCE_SET_TASK]: (payload, { job }) =>
+          this.#working(job.id, () => this.sets.advance(setPayloadSchema.parse(payload).setId)),
       },
     });
     return this.#runner;
+  }
+
+  async #working(jobId: string, work: () => Promise<void>): Promise<void> {
+    this.#worksOn.add(jobId);
+    try {
+      await work();
+    } finally {
+      this.#worksOn.delete(jobId);
+    }
+  }
+
+  /**
+   * The job engine writes down that a job has ended without making sure of it: where the database was away just then, the job
+   * stays taken by this worker, which is alive, and nobody would ever work on it again.
+   */
+  async #giveBackForgotten(poolId: string): Promise<void> {
+    const taken = await this.#jobs.findTakenBy(this.database, poolId);
+    const idle = taken.filter((id) => !this.#worksOn.has(id));
+    // Seen twice, since one that has just ended is being written down.
+    const forgotten = idle.filter((id) => this.#idleBefore.has(id));
+    this.#idleBefore = new Set(idle);
+    if (forgotten.length === 0) return;
+    const jobs = await this.#jobs.giveBack(this.database, poolId, forgotten);
+    this.log.info('Jobs whose end was not written down are given back', { jobs });
   }
 
   /** graphile-worker gives up when the database goes away while it ends a job; the next attempt finds it back. */
@@ -192,6 +219,7 @@ export class JobEngine {
     if (silent.length > 0) this.log.info('Took over the jobs of workers that fell silent', { pools: silent });
     this.#beats += 1;
     if (this.#beats % SWEEP_EVERY_BEATS !== 0) return;
+    await this.#giveBackForgotten(this.#poolId);
     const failed = await this.#jobs.retryFailed(this.database, FAILED_SECONDS);
     if (failed > 0) this.log.info('Jobs that failed are tried again', { jobs: failed });
     for (const operationId of await this.operations.findAbandoned(ABANDONED_SECONDS, 100)) {

@@ -61,6 +61,27 @@ export class JobQueueRepository {
     return rowCount;
   }
 
+  /** The ids of the jobs that a worker has taken. */
+  async findTakenBy(sql: Sql, poolId: string): Promise<string[]> {
+    const { rows } = await sql.query<{ id: string }>(`SELECT id FROM graphile_worker.jobs WHERE locked_by = $1`, [
+      poolId,
+    ]);
+    return rows.map((row) => row.id);
+  }
+
+  /**
+   * Gives jobs back that a worker has taken and does not work on: the job engine does so for all jobs of a worker only.
+   * @returns how many.
+   */
+  async giveBack(sql: Sql, poolId: string, jobIds: readonly string[]): Promise<number> {
+    const { rowCount } = await sql.query(
+      `UPDATE graphile_worker._private_jobs SET locked_at = NULL, locked_by = NULL, run_at = least(run_at, now())
+       WHERE locked_by = $1 AND id = ANY ($2::bigint[])`,
+      [poolId, jobIds],
+    );
+    return rowCount;
+  }
+
   /** How many jobs wait, are for later and are taken, and the age of the oldest that waits in seconds: for the metrics. */
   async measureBacklog(sql: Sql): Promise<JobBacklog> {
     const { rows } = await sql.query<JobBacklog>(

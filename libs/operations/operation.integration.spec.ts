@@ -887,6 +887,30 @@ describe('operations', () => {
     });
   });
 
+  it('whose worker has forgotten them are given back, and those of others are not', async () => {
+    const [mine, forgotten, others] = [await accept(), await accept(), await accept()];
+    const take = (id: string, pool: string) =>
+      test.database.query(
+        `UPDATE graphile_worker._private_jobs SET locked_at = now(), locked_by = $2, attempts = 1 WHERE key = 'operation:' || $1`,
+        [id, pool],
+      );
+    await take(mine.id, 'pool-a');
+    const [works] = await jobs.findTakenBy(test.database, 'pool-a');
+    await take(forgotten.id, 'pool-a');
+    await take(others.id, 'pool-b');
+    const idle = (await jobs.findTakenBy(test.database, 'pool-a')).filter((id) => id !== works);
+    expect(
+      await jobs.giveBack(test.database, 'pool-a', [...idle, ...(await jobs.findTakenBy(test.database, 'pool-b'))]),
+    ).toBe(1);
+    const { rows } = await test.database.query<{ key: string }>(
+      `SELECT key FROM graphile_worker.jobs WHERE locked_by IS NULL AND run_at <= now() AND key = ANY ($1)`,
+      [[mine.id, forgotten.id, others.id].map((id) => `operation:${id}`)],
+    );
+    expect(rows).toEqual([{ key: `operation:${forgotten.id}` }]);
+    await test.database.query(`SELECT graphile_worker.force_unlock_workers(ARRAY['pool-a', 'pool-b'])`);
+    await test.database.query(`SELECT graphile_worker.complete_jobs(array_agg(id)) FROM graphile_worker.jobs`);
+  });
+
   it('that nobody looks after are found', async () => {
     world.answers = [waiting('t')];
     const operation = await accept();

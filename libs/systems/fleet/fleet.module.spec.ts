@@ -83,6 +83,9 @@ it('the modules give the systems over one Azure and one Kube, without contacting
     'fleet.multiClusterService.apply',
     'fleet.workload.deploy',
     'azure.feature.register',
+    'azure.subnet.create',
+    'azure.roleAssignment.create',
+    'azure.roleAssignment.delete',
   ]);
   expect(kube.requests).toEqual([]);
   await house.close();

@@ -1,6 +1,7 @@
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmPage } from './arm.client.js';
+import { saysUnregistered } from './arm-error.classifier.js';
 import type { GraphOutcome, GraphPage } from './resource-graph.client.js';
 
 export interface DiscoveredPage {
@@ -53,4 +54,16 @@ export async function* discover(sources: DiscoverySources): AsyncGenerator<Disco
     if (!(error instanceof ControlError) || !seen) throw error;
     return { state: 'partial', problem: error };
   }
+}
+
+/** A resource provider that is not registered in the subscription has nothing there: its list is empty, and complete. */
+export async function* whereRegistered(
+  pages: AsyncGenerator<ArmPage, undefined, void>,
+): AsyncGenerator<ArmPage, undefined, void> {
+  try {
+    yield* pages;
+  } catch (error) {
+    if (!(error instanceof ControlError) || !saysUnregistered(error)) throw error;
+  }
+  return undefined;
 }

@@ -1,8 +1,8 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import type { ArmPage } from '#libs/azure/arm.client.js';
-import { saysAbsent, saysUnregistered } from '#libs/azure/arm-error.classifier.js';
+import { saysAbsent } from '#libs/azure/arm-error.classifier.js';
+import { whereRegistered } from '#libs/azure/discovery.js';
 import { armIdOf } from '../contract/arm-observation.js';
 import type {
   CollectContext,
@@ -15,6 +15,7 @@ import type { Observation } from '../contract/observation.js';
 import { mapPage } from '../contract/observation-batch.js';
 import { rawText } from '../contract/raw-reader.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
+import { subscriptionOf, subscriptionScopes } from '../contract/subscription-scope.js';
 import type { AksHciClient } from './aks-hci.client.js';
 import {
   PROVISIONED_CLUSTER_TYPE,
@@ -37,24 +38,17 @@ export class AksHciCollector implements Collector {
   constructor(private readonly client: AksHciClient) {}
 
   scopes(subscriptionIds: readonly string[]): CollectionScope[] {
-    return subscriptionIds.map((subscriptionId) => ({
-      key: `${this.name}:${subscriptionId.toLowerCase()}`,
-      collector: this.name,
-      kinds: this.kinds,
-      subscriptionId: subscriptionId.toLowerCase(),
-      clusterUid: null,
-    }));
+    return subscriptionScopes(this, subscriptionIds);
   }
 
   async *collect(
     scope: CollectionScope,
     context: CollectContext,
   ): AsyncGenerator<Observation[], CollectionOutcome, void> {
-    const { subscriptionId } = scope;
-    if (subscriptionId === null) throw new TypeError(`The scope ${scope.key} has no subscription`);
+    const subscriptionId = subscriptionOf(scope);
     let problem: ControlError | undefined;
     const unseen: string[] = [];
-    for await (const { items } of this.#connectedClusters(subscriptionId, context)) {
+    for await (const { items } of whereRegistered(this.client.listConnectedClusters(subscriptionId, context))) {
       for (const item of items) {
         if (!isOfHost(item)) continue;
         try {
@@ -70,14 +64,6 @@ export class AksHciCollector implements Collector {
     }
     if (problem === undefined) return { state: 'complete' };
     return { state: 'partial', problem, missing: `What Azure made below the connected clusters ${unseen.join(', ')}.` };
-  }
-
-  async *#connectedClusters(subscriptionId: string, context: CollectContext): AsyncGenerator<ArmPage, void, void> {
-    try {
-      yield* this.client.listConnectedClusters(subscriptionId, context);
-    } catch (error) {
-      if (!(error instanceof ControlError) || !saysUnregistered(error)) throw error;
-    }
   }
 
   async #below(

@@ -10,7 +10,9 @@ import type {
 } from '../contract/collector.js';
 import type { Observation } from '../contract/observation.js';
 import { mapPage } from '../contract/observation-batch.js';
+import { collectionOutcome, observePages } from '../contract/observed-pages.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
+import { subscriptionOf, subscriptionScopes } from '../contract/subscription-scope.js';
 import type { AksClient } from './aks.client.js';
 import {
   AGENT_POOL_TYPE,
@@ -28,38 +30,25 @@ export class AksCollector implements Collector {
   constructor(private readonly client: AksClient) {}
 
   scopes(subscriptionIds: readonly string[]): CollectionScope[] {
-    return subscriptionIds.map((subscriptionId) => ({
-      key: `${this.name}:${subscriptionId.toLowerCase()}`,
-      collector: this.name,
-      kinds: this.kinds,
-      subscriptionId: subscriptionId.toLowerCase(),
-      clusterUid: null,
-    }));
+    return subscriptionScopes(this, subscriptionIds);
   }
 
   async *collect(
     scope: CollectionScope,
     context: CollectContext,
   ): AsyncGenerator<Observation[], CollectionOutcome, void> {
-    const { subscriptionId } = scope;
-    if (subscriptionId === null) throw new TypeError(`The scope ${scope.key} has no subscription`);
+    const subscriptionId = subscriptionOf(scope);
     const pages = discover({
       graph: () => this.client.discoverClusters(subscriptionId, context),
       arm: () => this.client.listClusters(subscriptionId, context),
     });
-    let unreadable: ControlError | undefined;
-    for (;;) {
-      const next = await pages.next();
-      if (next.done === true) {
-        const problem = next.value.state === 'partial' ? next.value.problem : unreadable;
-        if (problem === undefined) return { state: 'complete' };
-        return { state: 'partial', problem, missing: `Some AKS clusters of the subscription ${subscriptionId}.` };
-      }
-      const { items, observedAt, source } = next.value;
-      const { batches, problem } = mapPage(items, (item) => observeManagedCluster(item, { observedAt, source }));
-      unreadable ??= problem;
-      yield* batches;
-    }
+    return collectionOutcome(
+      yield* observePages(
+        pages,
+        (items, reading) => mapPage(items, (item) => observeManagedCluster(item, reading)),
+        `Some AKS clusters of the subscription ${subscriptionId}.`,
+      ),
+    );
   }
 
   async observe(target: ResourceTarget, context: CollectContext): Promise<ObservationResult> {

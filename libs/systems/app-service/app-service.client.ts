@@ -1,11 +1,10 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
-import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import { saysUnregistered } from '#libs/azure/arm-error.classifier.js';
 import type { ArmClient, ArmPage, ArmReading, ArmWriteAnswer } from '#libs/azure/arm.client.js';
 import { armApiVersion } from '#libs/azure/arm-api-versions.js';
 import type { Azure } from '#libs/azure/azure.js';
 import type { AzureCallContext } from '#libs/azure/azure.options.js';
+import { whereRegistered } from '#libs/azure/discovery.js';
 import { changedBody } from '#libs/azure/raw-change.js';
 import type { GraphOutcome, GraphPage } from '#libs/azure/resource-graph.client.js';
 import { HOST_NAME_BINDING_TYPE, WEB_APP_CONFIG_TYPE, WEB_APP_TYPE } from './app-service.kinds.js';
@@ -62,14 +61,8 @@ export class AppServiceClient {
   }
 
   /** What lies in a subscription, in a resource group, or on a resource. */
-  async *listIn(scope: ArmId, type: string, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
-    try {
-      yield* this.arm.list(`${scope.toString()}/providers/${type}`, armApiVersion(type), context);
-    } catch (error) {
-      // A provider that is not registered in the subscription has nothing there.
-      if (!(error instanceof ControlError) || !saysUnregistered(error)) throw error;
-    }
-    return undefined;
+  listIn(scope: ArmId, type: string, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
+    return whereRegistered(this.arm.list(`${scope.toString()}/providers/${type}`, armApiVersion(type), context));
   }
 
   put(id: ArmId, body: JsonObject, context: AzureCallContext): Promise<ArmWriteAnswer> {

@@ -15,8 +15,9 @@ import type {
   ObservationResult,
 } from '../contract/collector.js';
 import type { Observation } from '../contract/observation.js';
-import { mapPage } from '../contract/observation-batch.js';
+import { collectionOutcome, lookIntoPage, observePages } from '../contract/observed-pages.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
+import { subscriptionOf, subscriptionScopes } from '../contract/subscription-scope.js';
 import type { AppServiceClient } from './app-service.client.js';
 import {
   CERTIFICATE_TYPE,
@@ -71,50 +72,28 @@ export class AppServiceCollector implements Collector {
   ) {}
 
   scopes(subscriptionIds: readonly string[]): CollectionScope[] {
-    return subscriptionIds.map((subscriptionId) => ({
-      key: `${this.name}:${subscriptionId.toLowerCase()}`,
-      collector: this.name,
-      kinds: this.kinds,
-      subscriptionId: subscriptionId.toLowerCase(),
-      clusterUid: null,
-    }));
+    return subscriptionScopes(this, subscriptionIds);
   }
 
   async *collect(
     scope: CollectionScope,
     context: CollectContext,
   ): AsyncGenerator<Observation[], CollectionOutcome, void> {
-    const { subscriptionId } = scope;
-    if (subscriptionId === null) throw new TypeError(`The scope ${scope.key} has no subscription`);
+    const subscriptionId = subscriptionOf(scope);
     const places = new PlaceReader(this.client, this.kube, context);
     const unseen: string[] = [];
     const pages = discover({
       graph: () => this.client.discover(LISTED, subscriptionId, context),
       arm: () => this.#listAll(subscriptionId, unseen, context),
     });
-    let unreadable: ControlError | undefined;
-    for (;;) {
-      const next = await pages.next();
-      if (next.done === true) {
-        const problem = next.value.state === 'partial' ? next.value.problem : unreadable;
-        if (problem === undefined) return { state: 'complete' };
-        const what = unseen.length === 0 ? 'objects of App Service and Container Apps' : unseen.join(', ');
-        return { state: 'partial', problem, missing: `Some ${what} of the subscription ${subscriptionId}.` };
-      }
-      const { items, observedAt, source } = next.value;
-      const known = new Map<JsonObject, Observation[]>();
-      for (let start = 0; start < items.length; start += AT_ONCE) {
-        const part = items.slice(start, start + AT_ONCE);
-        const observed = await Promise.all(
-          part.map((item) => this.#tryObserve(item, { observedAt, source }, places, context)),
-        );
-        for (const [index, result] of observed.entries()) {
-          if (result instanceof ControlError) unreadable ??= result;
-          else known.set(part[index]!, result);
-        }
-      }
-      yield* mapPage([...known.keys()], (item) => known.get(item) ?? []).batches;
-    }
+    const shortfall = yield* observePages(
+      pages,
+      (items, reading) => lookIntoPage(items, AT_ONCE, (item) => this.#observeListed(item, reading, places, context)),
+      `Some objects of App Service and Container Apps of the subscription ${subscriptionId}.`,
+    );
+    if (shortfall === undefined || unseen.length === 0) return collectionOutcome(shortfall);
+    const missing = `Some ${unseen.join(', ')} of the subscription ${subscriptionId}.`;
+    return collectionOutcome({ ...shortfall, missing });
   }
 
   /** One list per type; a type whose list fails is noted and the others are still read. */
@@ -138,19 +117,18 @@ export class AppServiceCollector implements Collector {
     return problem;
   }
 
-  /** A problem with one object leaves that object out, and no other. */
-  async #tryObserve(
+  async #observeListed(
     item: JsonObject,
     reading: Reading,
     places: PlaceReader,
     context: CollectContext,
-  ): Promise<Observation[] | ControlError> {
+  ): Promise<Observation[]> {
     try {
       return await this.#observeBody(item, reading, places, context);
     } catch (error) {
-      if (!(error instanceof ControlError)) throw error;
       // Deleted since it was listed: nothing is missing.
-      return saysAbsent(error) ? [] : error;
+      if (error instanceof ControlError && saysAbsent(error)) return [];
+      throw error;
     }
   }
 

@@ -1,9 +1,8 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
-import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmPage } from '#libs/azure/arm.client.js';
 import { saysAbsent, saysUnregistered } from '#libs/azure/arm-error.classifier.js';
-import { discover, type DiscoveredPage, type DiscoveryOutcome } from '#libs/azure/discovery.js';
+import { discover, whereRegistered } from '#libs/azure/discovery.js';
 import type {
   CollectContext,
   CollectionOutcome,
@@ -13,16 +12,12 @@ import type {
 } from '../contract/collector.js';
 import type { Observation } from '../contract/observation.js';
 import { mapPage } from '../contract/observation-batch.js';
+import { collectionOutcome, furtherPart, observePages, type Shortfall } from '../contract/observed-pages.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
+import { subscriptionOf, subscriptionScopes } from '../contract/subscription-scope.js';
 import { CHILD_TYPES, TRACKED_TYPES, type ArcClient } from './arc.client.js';
 import { arcKinds, isArcId, observeArcObject } from './arc.kinds.js';
 import { connectedClusterKind } from './connected-cluster.kind.js';
-
-/** What one part of a run could not see. */
-interface Shortfall {
-  problem: ControlError;
-  missing: string;
-}
 
 /** Connected clusters and custom locations, then what lies in each cluster. */
 export class ArcCollector implements Collector {
@@ -32,39 +27,31 @@ export class ArcCollector implements Collector {
   constructor(private readonly client: ArcClient) {}
 
   scopes(subscriptionIds: readonly string[]): CollectionScope[] {
-    return subscriptionIds.map((subscriptionId) => ({
-      key: `${this.name}:${subscriptionId.toLowerCase()}`,
-      collector: this.name,
-      kinds: this.kinds,
-      subscriptionId: subscriptionId.toLowerCase(),
-      clusterUid: null,
-    }));
+    return subscriptionScopes(this, subscriptionIds);
   }
 
   async *collect(
     scope: CollectionScope,
     context: CollectContext,
   ): AsyncGenerator<Observation[], CollectionOutcome, void> {
-    const { subscriptionId } = scope;
-    if (subscriptionId === null) throw new TypeError(`The scope ${scope.key} has no subscription`);
+    const subscriptionId = subscriptionOf(scope);
     const clusters = new Map<string, ArmId>();
     const tracked = yield* observePages(
       discover({
         graph: () => this.client.discoverTracked(subscriptionId, context),
         arm: () => this.#listTracked(subscriptionId, context),
       }),
-      (observation) => {
-        if (observation.kind === connectedClusterKind.name) {
-          clusters.set(observation.canonicalId, ArmId.parse(observation.id));
+      (items, reading) => {
+        const page = mapPage(items, (item) => observeArcObject(item, reading));
+        for (const { kind, canonicalId, id } of page.batches.flat()) {
+          if (kind === connectedClusterKind.name) clusters.set(canonicalId, ArmId.parse(id));
         }
+        return page;
       },
       `Some connected clusters and custom locations of the subscription ${subscriptionId}.`,
     );
     const children = yield* this.#children(subscriptionId, clusters, context);
-    const shortfalls = [tracked, children].filter((shortfall) => shortfall !== undefined);
-    const first = shortfalls[0];
-    if (first === undefined) return { state: 'complete' };
-    return { state: 'partial', problem: first.problem, missing: shortfalls.map(({ missing }) => missing).join(' ') };
+    return collectionOutcome(tracked, children);
   }
 
   async *#children(
@@ -78,28 +65,20 @@ export class ArcCollector implements Collector {
       arm: () => this.#listChildrenOf(clusters, unseen, context),
     });
     const missing = `Some extensions and Flux configurations of the subscription ${subscriptionId}.`;
-    try {
-      const shortfall = yield* observePages(pages, () => undefined, missing);
-      if (shortfall === undefined || unseen.size === 0) return shortfall;
-      return { ...shortfall, missing: `The extensions and Flux configurations of ${[...unseen].join(', ')}.` };
-    } catch (error) {
-      if (!(error instanceof ControlError)) throw error;
-      // The clusters were seen: what is known must not be thrown away with what is not.
-      return { problem: error, missing };
-    }
+    const shortfall = yield* furtherPart(
+      observePages(pages, (items, reading) => mapPage(items, (item) => observeArcObject(item, reading)), missing),
+      missing,
+    );
+    if (shortfall === undefined || unseen.size === 0) return shortfall;
+    return { ...shortfall, missing: `The extensions and Flux configurations of ${[...unseen].join(', ')}.` };
   }
 
-  /** A provider that is not registered has nothing: that is no shortfall. */
   async *#listTracked(
     subscriptionId: string,
     context: CollectContext,
   ): AsyncGenerator<ArmPage, ControlError | undefined, void> {
     for (const type of TRACKED_TYPES) {
-      try {
-        yield* this.client.listOfSubscription(type, subscriptionId, context);
-      } catch (error) {
-        if (!(error instanceof ControlError) || !saysUnregistered(error)) throw error;
-      }
+      yield* whereRegistered(this.client.listOfSubscription(type, subscriptionId, context));
     }
     return undefined;
   }
@@ -136,26 +115,5 @@ export class ArcCollector implements Collector {
     if (reading.state === 'missing') return { state: 'absent', observedAt: reading.observedAt };
     const observations = observeArcObject(reading.body, { observedAt: reading.observedAt, source: 'ARM' });
     return { state: 'present', observations };
-  }
-}
-
-async function* observePages(
-  pages: AsyncGenerator<DiscoveredPage, DiscoveryOutcome, void>,
-  note: (observation: Observation) => void,
-  missing: string,
-): AsyncGenerator<Observation[], Shortfall | undefined, void> {
-  let unreadable: ControlError | undefined;
-  for (;;) {
-    const next = await pages.next();
-    if (next.done === true) {
-      const problem = next.value.state === 'partial' ? next.value.problem : unreadable;
-      return problem === undefined ? undefined : { problem, missing };
-    }
-    const { items, observedAt, source } = next.value;
-    const observe = (item: JsonObject): Observation[] => observeArcObject(item, { observedAt, source });
-    const { batches, problem } = mapPage(items, observe);
-    unreadable ??= problem;
-    for (const batch of batches) batch.forEach(note);
-    yield* batches;
   }
 }

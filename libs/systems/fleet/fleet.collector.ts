@@ -3,7 +3,7 @@ import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmPage } from '#libs/azure/arm.client.js';
 import { saysAbsent } from '#libs/azure/arm-error.classifier.js';
-import { discover, type DiscoveredPage, type DiscoveryOutcome } from '#libs/azure/discovery.js';
+import { discover } from '#libs/azure/discovery.js';
 import { armIdOf, type Reading } from '../contract/arm-observation.js';
 import type {
   CollectContext,
@@ -14,16 +14,12 @@ import type {
 } from '../contract/collector.js';
 import type { Observation } from '../contract/observation.js';
 import { mapPage } from '../contract/observation-batch.js';
+import { collectionOutcome, furtherPart, observePages, type Shortfall } from '../contract/observed-pages.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
+import { subscriptionOf, subscriptionScopes } from '../contract/subscription-scope.js';
 import type { FleetClient } from './fleet.client.js';
 import { FLEET_CHILD_TYPES, fleetChildOf } from './fleet-child-types.js';
 import { FLEET_TYPE, fleetKind, observeFleet } from './fleet.kinds.js';
-
-/** What one part of a run (fleets, members) could not see. */
-interface Shortfall {
-  problem: ControlError;
-  missing: string;
-}
 
 /** Fleets, then what lies in them. */
 export class FleetCollector implements Collector {
@@ -33,39 +29,30 @@ export class FleetCollector implements Collector {
   constructor(private readonly client: FleetClient) {}
 
   scopes(subscriptionIds: readonly string[]): CollectionScope[] {
-    return subscriptionIds.map((subscriptionId) => ({
-      key: `${this.name}:${subscriptionId.toLowerCase()}`,
-      collector: this.name,
-      kinds: this.kinds,
-      subscriptionId: subscriptionId.toLowerCase(),
-      clusterUid: null,
-    }));
+    return subscriptionScopes(this, subscriptionIds);
   }
 
   async *collect(
     scope: CollectionScope,
     context: CollectContext,
   ): AsyncGenerator<Observation[], CollectionOutcome, void> {
-    const { subscriptionId } = scope;
-    if (subscriptionId === null) throw new TypeError(`The scope ${scope.key} has no subscription`);
+    const subscriptionId = subscriptionOf(scope);
     const fleetIds = new Map<string, ArmId>();
     const fleets = yield* observePages(
       discover({
         graph: () => this.client.discoverFleets(subscriptionId, context),
         arm: () => this.client.listFleets(subscriptionId, context),
       }),
-      (item, reading) => {
-        const id = armIdOf(item);
-        fleetIds.set(id.canonical, id);
-        return observeFleet(item, reading);
-      },
+      (items, reading) =>
+        mapPage(items, (item) => {
+          const id = armIdOf(item);
+          fleetIds.set(id.canonical, id);
+          return [observeFleet(item, reading)];
+        }),
       `Some fleets of the subscription ${subscriptionId}.`,
     );
     const children = yield* this.#children(subscriptionId, fleetIds, context);
-    const shortfalls = [fleets, children].filter((shortfall) => shortfall !== undefined);
-    const first = shortfalls[0];
-    if (first === undefined) return { state: 'complete' };
-    return { state: 'partial', problem: first.problem, missing: shortfalls.map(({ missing }) => missing).join(' ') };
+    return collectionOutcome(fleets, children);
   }
 
   async *#children(
@@ -79,15 +66,12 @@ export class FleetCollector implements Collector {
       arm: () => this.#listChildrenOf(fleets, unseen, context),
     });
     const missing = `Some members, update runs, update strategies or auto-upgrade profiles of the fleets of the subscription ${subscriptionId}.`;
-    try {
-      const shortfall = yield* observePages(pages, observeFleetChild, missing);
-      if (shortfall === undefined || unseen.length === 0) return shortfall;
-      return { ...shortfall, missing: `Of the fleets: ${unseen.join(', ')}.` };
-    } catch (error) {
-      if (!(error instanceof ControlError)) throw error;
-      // The fleets were seen: what is known must not be thrown away with what is not.
-      return { problem: error, missing };
-    }
+    const shortfall = yield* furtherPart(
+      observePages(pages, (items, reading) => mapPage(items, (item) => [observeFleetChild(item, reading)]), missing),
+      missing,
+    );
+    if (shortfall === undefined || unseen.length === 0) return shortfall;
+    return { ...shortfall, missing: `Of the fleets: ${unseen.join(', ')}.` };
   }
 
   /** One list per fleet and type; where one fails, that is noted and the others are still read. */
@@ -134,23 +118,4 @@ function observeFleetChild(body: JsonObject, reading: Reading): Observation {
     'AZURE_UNEXPECTED_ANSWER',
     `Azure listed something else among what lies in fleets: ${id.type}`,
   );
-}
-
-async function* observePages(
-  pages: AsyncGenerator<DiscoveredPage, DiscoveryOutcome, void>,
-  observe: (item: JsonObject, reading: Reading) => Observation,
-  missing: string,
-): AsyncGenerator<Observation[], Shortfall | undefined, void> {
-  let unreadable: ControlError | undefined;
-  for (;;) {
-    const next = await pages.next();
-    if (next.done === true) {
-      const problem = next.value.state === 'partial' ? next.value.problem : unreadable;
-      return problem === undefined ? undefined : { problem, missing };
-    }
-    const { items, observedAt, source } = next.value;
-    const { batches, problem } = mapPage(items, (item) => [observe(item, { observedAt, source })]);
-    unreadable ??= problem;
-    yield* batches;
-  }
 }

@@ -3,7 +3,7 @@ import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmPage } from '#libs/azure/arm.client.js';
 import { saysAbsent } from '#libs/azure/arm-error.classifier.js';
-import { discover, type DiscoveredPage, type DiscoveryOutcome } from '#libs/azure/discovery.js';
+import { discover, whereRegistered } from '#libs/azure/discovery.js';
 import { ROLE_ASSIGNMENT_TYPE } from '#libs/azure/role-assignments.js';
 import type { Kube } from '#libs/kube/kube.js';
 import { armIdOf, type Reading } from '../contract/arm-observation.js';
@@ -15,9 +15,16 @@ import type {
   ObservationResult,
 } from '../contract/collector.js';
 import type { Observation } from '../contract/observation.js';
-import { mapPage } from '../contract/observation-batch.js';
+import {
+  collectionOutcome,
+  furtherPart,
+  lookIntoPage,
+  observePages,
+  type Shortfall,
+} from '../contract/observed-pages.js';
 import { rawText, rawTextRecord } from '../contract/raw-reader.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
+import { subscriptionOf, subscriptionScopes } from '../contract/subscription-scope.js';
 import { observeContainerGroup, servedPodOf, type PodState } from './container-group.kind.js';
 import { observeVirtualNetwork } from './network.kinds.js';
 import { observeRoleAssignment } from './role-assignment.kind.js';
@@ -28,11 +35,6 @@ import { CONTAINER_GROUP_TYPE, SUBNET_TYPE, VIRTUAL_NETWORK_TYPE } from './virtu
 
 /** How many objects are looked into at the same time: the throttle budget is for everybody. */
 const AT_ONCE = 8;
-
-interface Shortfall {
-  problem: ControlError;
-  missing: string;
-}
 
 /** Container groups with what their clusters know of their pods, networks with their subnets, and role assignments. */
 export class VirtualNodesCollector implements Collector {
@@ -45,21 +47,14 @@ export class VirtualNodesCollector implements Collector {
   ) {}
 
   scopes(subscriptionIds: readonly string[]): CollectionScope[] {
-    return subscriptionIds.map((subscriptionId) => ({
-      key: `${this.name}:${subscriptionId.toLowerCase()}`,
-      collector: this.name,
-      kinds: this.kinds,
-      subscriptionId: subscriptionId.toLowerCase(),
-      clusterUid: null,
-    }));
+    return subscriptionScopes(this, subscriptionIds);
   }
 
   async *collect(
     scope: CollectionScope,
     context: CollectContext,
   ): AsyncGenerator<Observation[], CollectionOutcome, void> {
-    const { subscriptionId } = scope;
-    if (subscriptionId === null) throw new TypeError(`The scope ${scope.key} has no subscription`);
+    const subscriptionId = subscriptionOf(scope);
     const pods = new ServedPodsReader(this.client, this.kube, context);
     const tracked = yield* this.#observePages(
       discover({
@@ -71,10 +66,7 @@ export class VirtualNodesCollector implements Collector {
       context,
     );
     const assignments = yield* this.#observeAssignments(subscriptionId, pods, context);
-    const shortfalls = [tracked, assignments].filter((shortfall) => shortfall !== undefined);
-    const first = shortfalls[0];
-    if (first === undefined) return { state: 'complete' };
-    return { state: 'partial', problem: first.problem, missing: shortfalls.map(({ missing }) => missing).join(' ') };
+    return collectionOutcome(tracked, assignments);
   }
 
   async observe(target: ResourceTarget, context: CollectContext): Promise<ObservationResult> {
@@ -118,67 +110,38 @@ export class VirtualNodesCollector implements Collector {
         return undefined;
       },
     });
-    try {
-      return yield* this.#observePages(pages, missing, pods, context);
-    } catch (error) {
-      if (!(error instanceof ControlError)) throw error;
-      // Container groups and networks were seen: what is known must not be thrown away with what is not.
-      return { problem: error, missing };
-    }
+    return yield* furtherPart(this.#observePages(pages, missing, pods, context), missing);
   }
 
-  /** A provider that is not registered has nothing: that is no shortfall. */
   async *#listTracked(
     subscriptionId: string,
     context: CollectContext,
   ): AsyncGenerator<ArmPage, ControlError | undefined, void> {
     for (const type of [CONTAINER_GROUP_TYPE, VIRTUAL_NETWORK_TYPE]) {
-      try {
-        yield* this.client.list(type, subscriptionId, context);
-      } catch (error) {
-        if (!(error instanceof ControlError) || error.externalCode !== 'MissingSubscriptionRegistration') throw error;
-      }
+      yield* whereRegistered(this.client.list(type, subscriptionId, context));
     }
     return undefined;
   }
 
-  async *#observePages(
-    pages: AsyncGenerator<DiscoveredPage, DiscoveryOutcome, void>,
+  #observePages(
+    pages: ReturnType<typeof discover>,
     missing: string,
     pods: ServedPodsReader,
     context: CollectContext,
   ): AsyncGenerator<Observation[], Shortfall | undefined, void> {
-    let unreadable: ControlError | undefined;
-    for (;;) {
-      const next = await pages.next();
-      if (next.done === true) {
-        const problem = next.value.state === 'partial' ? next.value.problem : unreadable;
-        return problem === undefined ? undefined : { problem, missing };
-      }
-      const { items, observedAt, source } = next.value;
-      const known = new Map<JsonObject, Observation[]>();
-      for (let start = 0; start < items.length; start += AT_ONCE) {
-        const part = items.slice(start, start + AT_ONCE);
-        const observed = await Promise.all(
-          part.map((item) => this.#tryObserve(item, { observedAt, source }, pods, context)),
-        );
-        for (const [index, result] of observed.entries()) {
-          if (result instanceof ControlError) unreadable ??= result;
-          else known.set(part[index]!, result);
-        }
-      }
-      const { batches } = mapPage([...known.keys()], (item) => known.get(item) ?? []);
-      yield* batches;
-    }
+    return observePages(
+      pages,
+      (items, reading) => lookIntoPage(items, AT_ONCE, (item) => this.#observeListed(item, reading, pods, context)),
+      missing,
+    );
   }
 
-  /** A problem with one object leaves that object out, and no other. */
-  async #tryObserve(
+  async #observeListed(
     item: JsonObject,
     reading: Reading,
     pods: ServedPodsReader,
     context: CollectContext,
-  ): Promise<Observation[] | ControlError> {
+  ): Promise<Observation[]> {
     try {
       const id = armIdOf(item);
       if (!needsTruth(id, item)) return await this.#observeBody(item, reading, pods, context);
@@ -188,8 +151,8 @@ export class VirtualNodesCollector implements Collector {
       const fresh = { observedAt: truth.observedAt, source: 'ARM' } as const;
       return await this.#observeBody(truth.body, fresh, pods, context);
     } catch (error) {
-      if (!(error instanceof ControlError)) throw error;
-      return saysAbsent(error) ? [] : error;
+      if (error instanceof ControlError && saysAbsent(error)) return [];
+      throw error;
     }
   }
 

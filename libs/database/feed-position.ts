@@ -1,5 +1,3 @@
-import type { Sql } from './sql.js';
-
 /**
  * A place in a feed whose rows carry the id of the transaction that wrote them and a number that grows: after everything up
  * to this transaction id and number. Both are 64-bit numbers and travel as text: a JavaScript number would round them.
@@ -15,14 +13,6 @@ export interface FeedPosition {
 const LARGEST_BIGINT = 9_223_372_036_854_775_807n;
 
 export const FEED_START: FeedPosition = { xid: '0', seq: '0' };
-
-/** The present end: what is committed later comes after it. */
-export async function endOfFeed(sql: Sql): Promise<FeedPosition> {
-  const { rows } = await sql.query<{ xid: string }>('SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid');
-  const [row] = rows;
-  if (row === undefined) throw new Error('Postgres gave no snapshot');
-  return { xid: row.xid, seq: '0' };
-}
 
 /** Reads the parts of a cursor; undefined where they are no place. */
 export function feedPositionOf(xid: unknown, seq: unknown): FeedPosition | undefined {

@@ -1,14 +1,8 @@
 import { ControlError } from '#libs/kernel/control-error.js';
 import { decodeCursor, encodeCursor } from '#libs/kernel/page.js';
 import type { Database } from '#libs/database/database.js';
-import {
-  endOfFeed,
-  FEED_START,
-  feedPositionOf,
-  isBefore,
-  isBeyond,
-  type FeedPosition,
-} from '#libs/database/feed-position.js';
+import { endOfFeed } from '#libs/database/feed-end.repository.js';
+import { FEED_START, feedPositionOf, isBefore, isBeyond, type FeedPosition } from '#libs/database/feed-position.js';
 import type { Sql } from '#libs/database/sql.js';
 import type { HealthState } from '#libs/systems/contract/observation.js';
 import type { ChangeFilter } from './resource.query.js';

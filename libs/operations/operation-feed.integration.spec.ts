@@ -93,6 +93,25 @@ describe('the transitions of all operations', () => {
     expect((await seen(null, { statuses: ['Canceled'] })).told).toEqual([[id, 'Canceled']]);
   });
 
+  it('are found behind thousands that do not fit, a stretch at a time', async () => {
+    const other = await insert();
+    await test.database.query(
+      `INSERT INTO operation_event (operation_id, sequence, at, snapshot)
+       SELECT operation_id, sequence + n, at, snapshot FROM operation_event, generate_series(1, 6000) AS n`,
+    );
+    const id = await insert({ requestedBy: 'olga' });
+    const filter = { requestedBy: 'olga' };
+    const stretch = await seen(null, filter);
+    expect(stretch).toMatchObject({ told: [], caughtUp: false, heldBack: false });
+    expect(await seen(stretch.nextCursor, filter)).toMatchObject({ told: [[id, 'Pending']], caughtUp: true });
+    expect((await seen(stretch.nextCursor, {}, 1)).told).toEqual([[other, 'Pending']]);
+  });
+
+  it('have no person whose name could not be stored', async () => {
+    await insert();
+    expect(await seen(null, { requestedBy: 'ol\0ga' })).toMatchObject({ told: [], caughtUp: true });
+  });
+
   it('are held back while an older transaction may still commit, and none is missed', async () => {
     const before = await feed.head();
     const begun = Promise.withResolvers<void>();

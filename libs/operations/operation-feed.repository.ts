@@ -1,14 +1,8 @@
 import { ControlError } from '#libs/kernel/control-error.js';
 import { decodeCursor, encodeCursor } from '#libs/kernel/page.js';
 import type { Database } from '#libs/database/database.js';
-import {
-  endOfFeed,
-  FEED_START,
-  feedPositionOf,
-  isBefore,
-  isBeyond,
-  type FeedPosition,
-} from '#libs/database/feed-position.js';
+import { endOfFeed } from '#libs/database/feed-end.repository.js';
+import { FEED_START, feedPositionOf, isBefore, isBeyond, type FeedPosition } from '#libs/database/feed-position.js';
 import type { Sql } from '#libs/database/sql.js';
 import type { OperationRecord } from './operation.record.js';
 import { operationOf, type OperationFilter, type PictureRow } from './operation.repository.js';
@@ -65,21 +59,14 @@ export class OperationFeedRepository {
       const end = await endOfFeed(sql);
       if (place !== null && isBeyond(place, end)) throw foreignCursor();
       const start = place ?? { ...FEED_START, at: Date.now() };
-      const rows = await readWindow(sql, start, end);
-      const fitting = rows.filter((row) => fits(row.snapshot, filter));
-      const events = fitting.slice(0, limit).map((row) => ({
-        cursor: format({ ...row, at: row.at.getTime() }),
+      const { rows, lastSeen } = await readWindow(sql, start, end, filter, limit);
+      const events = rows.map((row) => ({
+        cursor: format(placeOf(row)),
         at: row.at,
         operation: operationOf(row.snapshot),
       }));
-      const lastSeen = fitting.length > limit ? undefined : rows.at(-1);
-      if (fitting.length > limit) {
-        return { events, nextCursor: events.at(-1)!.cursor, caughtUp: false, heldBack: false };
-      }
-      if (rows.length === WINDOW && lastSeen !== undefined) {
-        const nextCursor = format({ ...lastSeen, at: lastSeen.at.getTime() });
-        return { events, nextCursor, caughtUp: false, heldBack: false };
-      }
+      const goOnAfter = rows.length === limit ? events.at(-1)?.cursor : lastSeen;
+      if (goOnAfter !== undefined) return { events, nextCursor: goOnAfter, caughtUp: false, heldBack: false };
       // Moving on through quiet times keeps the cursor of a rarely matching filter from expiring.
       const next = isBefore(start, end) ? end : start;
       return {
@@ -107,13 +94,48 @@ export class OperationFeedRepository {
   }
 }
 
-async function readWindow(sql: Sql, start: FeedPosition, end: FeedPosition): Promise<EventRow[]> {
+const WITHIN = '(xid, seq) > ($1::bigint, $2::bigint) AND xid < $3::bigint';
+
+/** `lastSeen`: the cursor of the window's end, where it ended before the feed and before the page was full. */
+async function readWindow(
+  sql: Sql,
+  start: FeedPosition,
+  end: FeedPosition,
+  filter: OperationFeedFilter,
+  limit: number,
+): Promise<{ rows: EventRow[]; lastSeen?: string }> {
+  const values: unknown[] = [start.xid, start.seq, end.xid, WINDOW, limit];
+  const conditions: string[] = [];
+  const add = (condition: (parameter: string) => string, value: unknown): void => {
+    if (value === undefined) return;
+    // No stored text holds a NUL, and Postgres refuses a parameter with one.
+    if (typeof value === 'string' && value.includes('\0')) {
+      conditions.push('false');
+      return;
+    }
+    values.push(value);
+    conditions.push(condition(`$${values.length}`));
+  };
+  // What never changes is asked of the operation: the pictures are large, and are unpacked for their status only.
+  add((parameter) => `o.type = ${parameter}`, filter.type);
+  add((parameter) => `o.target_uid = ${parameter}::uuid`, filter.targetUid);
+  add((parameter) => `o.requested_by = ${parameter}`, filter.requestedBy);
+  add((parameter) => `o.set_id = ${parameter}::uuid`, filter.setId);
+  add((parameter) => `seen.snapshot->>'status' = ANY(${parameter}::text[])`, filter.statuses);
   const { rows } = await sql.query<EventRow>(
-    `SELECT xid, seq, at, snapshot FROM operation_event
-     WHERE (xid, seq) > ($1::bigint, $2::bigint) AND xid < $3::bigint ORDER BY xid, seq LIMIT $4`,
-    [start.xid, start.seq, end.xid, WINDOW],
+    `SELECT seen.xid, seen.seq, seen.at, seen.snapshot FROM (
+       SELECT * FROM operation_event WHERE ${WITHIN} ORDER BY xid, seq LIMIT $4
+     ) seen JOIN operation o ON o.id = seen.operation_id
+     ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ORDER BY seen.xid, seen.seq LIMIT $5`,
+    values,
   );
-  return rows;
+  if (rows.length === limit || conditions.length === 0) return { rows };
+  const { rows: ends } = await sql.query<Omit<EventRow, 'snapshot'>>(
+    `SELECT xid, seq, at FROM operation_event WHERE ${WITHIN} ORDER BY xid, seq OFFSET $4 LIMIT 1`,
+    [start.xid, start.seq, end.xid, WINDOW - 1],
+  );
+  const [last] = ends;
+  return { rows, ...(last === undefined ? {} : { lastSeen: format(placeOf(last)) }) };
 }
 
 async function isHeldBack(sql: Sql, end: FeedPosition): Promise<boolean> {
@@ -124,14 +146,8 @@ async function isHeldBack(sql: Sql, end: FeedPosition): Promise<boolean> {
   return rows[0]?.more === true;
 }
 
-function fits(picture: PictureRow, filter: OperationFeedFilter): boolean {
-  return (
-    (filter.statuses === undefined || filter.statuses.includes(picture.status)) &&
-    (filter.type === undefined || filter.type === picture.type) &&
-    (filter.targetUid === undefined || filter.targetUid === picture.target_uid) &&
-    (filter.requestedBy === undefined || filter.requestedBy === picture.requested_by) &&
-    (filter.setId === undefined || filter.setId === picture.set_id)
-  );
+function placeOf({ xid, seq, at }: Omit<EventRow, 'snapshot'>): Place {
+  return { xid, seq, at: at.getTime() };
 }
 
 function format({ xid, seq, at }: Place): string {

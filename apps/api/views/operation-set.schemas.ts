@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type {
-  OperationSetEventView,
   OperationSetItemPageView,
   OperationSetItemView,
   OperationSetPageView,
@@ -103,17 +102,6 @@ export const operationSetItemPage = z
     id: 'OperationSetItemPage',
     description: 'A part of the targets of a set.',
   }) satisfies z.ZodType<OperationSetItemPageView>;
-
-export const operationSetEvent = z
-  .object({
-    id: z.string().describe('Grows within a set; `Last-Event-ID` takes it.'),
-    at: instant.describe('When the transition happened.'),
-    set: operationSet.describe('The set after the transition.'),
-  })
-  .meta({
-    id: 'OperationSetEvent',
-    description: 'A transition of a set.',
-  }) satisfies z.ZodType<OperationSetEventView>;
 
 const text = (maximum: number, description: string) => filterText(maximum).optional().describe(description);
 

@@ -1,7 +1,6 @@
 import { ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { ArmError } from '../arm-error.js';
-import { deterministicHex } from '../deterministic-id.js';
 import { objectAt, textAt } from '../json-merge.js';
 import type { LongRunningOperation } from '../long-running-operation.store.js';
 import { LOCATIONS } from '../resource-type.registry.js';
@@ -64,11 +63,6 @@ export function webError(status: number, code: string, message: string, target?:
 export function validateWebName(what: string, maximum: number, name: string): void {
   if (name.length <= maximum && /^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$/.test(name)) return;
   throw webError(400, 'BadRequest', `${what} '${name}' is invalid.`);
-}
-
-/** The eTag of the provider is a time of .NET in hexadecimal digits. */
-export function webEtag(resource: StoredResource): string {
-  return deterministicHex(`${resource.key}|${resource.version}`, 15).toUpperCase();
 }
 
 /** The lower-case id of the custom location that a body names; undefined without one. */

@@ -14,11 +14,12 @@ import type {
 } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawText } from '../contract/raw-reader.js';
+import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import type { AksHciClient } from './aks-hci.client.js';
 import { PROVISIONED_CLUSTER_TYPE, provisionedClusterKind } from './aks-hci.kinds.js';
-import { judgeRemoval, verifyRemoval } from './removal.js';
+import { failureOf } from './provisioning.failure.js';
 
 const deleteInput = z.strictObject({ cluster: resourceReference('The provisioned cluster to delete') });
 type DeleteInput = z.output<typeof deleteInput>;
@@ -88,7 +89,8 @@ function runMachines(client: AksHciClient, context: StepContext<DeleteInput>): P
     {
       working: `The host is deleting the machines of ${cluster.name}.`,
       read: () => client.getInstance(id, context),
-      judge: (reading) => judgeRemoval(`What the host has of ${cluster.name}`, reading, cluster),
+      judge: (reading) =>
+        judgeRemoval(`What the host has of ${cluster.name}`, reading, (done, body) => failureOf(done, body, cluster)),
       write: () => client.deleteInstance(id, context),
     },
     context,
@@ -110,7 +112,8 @@ async function runConnectedCluster(client: AksHciClient, context: StepContext<De
     {
       working: `Azure is deleting the connected cluster ${cluster.name}.`,
       read: () => client.getConnectedCluster(cluster, context),
-      judge: (reading) => judgeRemoval(`The connected cluster ${cluster.name}`, reading, cluster),
+      judge: (reading) =>
+        judgeRemoval(`The connected cluster ${cluster.name}`, reading, (done, body) => failureOf(done, body, cluster)),
       write: () => client.deleteConnectedCluster(cluster, context),
     },
     context,

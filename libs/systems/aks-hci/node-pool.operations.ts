@@ -19,6 +19,7 @@ import type {
 } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawText } from '../contract/raw-reader.js';
+import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import type { AksHciClient } from './aks-hci.client.js';
@@ -36,7 +37,6 @@ import { VERSION_FINDINGS, VM_SIZE_FINDINGS, judgeVersion, judgeVmSizes, readOff
 import { freeAddresses } from './network.rules.js';
 import { isConsistent, nodeCount, osSkuOf, poolFields, poolProperties, type PoolInput } from './node-pool.input.js';
 import { failureOf, recognising } from './provisioning.failure.js';
-import { judgeRemoval, verifyRemoval } from './removal.js';
 
 const PERMISSION = 'hci/nodePools/write';
 const TIMEOUT_SECONDS = 2 * 3600;
@@ -382,7 +382,7 @@ function runDelete(client: AksHciClient, context: StepContext<DeleteInput>): Pro
     {
       working: `The host is deleting the pool ${id.name}.`,
       read: () => client.getPool(id, context),
-      judge: (reading) => judgeRemoval(`The pool ${id.name}`, reading, cluster),
+      judge: (reading) => judgeRemoval(`The pool ${id.name}`, reading, (done, body) => failureOf(done, body, cluster)),
       write: () => client.deletePool(id, context),
     },
     context,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { ArmId } from '#libs/kernel/arm-id.js';
+import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import { reachDesiredState } from '#libs/azure/desired-state.js';
 import { armIdOf } from '../contract/arm-observation.js';
 import type { Finding } from '../contract/finding.js';
@@ -12,14 +13,12 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
-import { provisioningPhase } from '../contract/provisioning-state.js';
-import { rawText } from '../contract/raw-reader.js';
+import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { AksClient } from './aks.client.js';
 import { managedClusterKind } from './aks.kinds.js';
 import { clusterFindings, judgeCluster, judgeVirtualNodes, virtualNodeFindings } from './cluster.preflight.js';
 import { clusterId } from './cluster.reading.js';
-import { judgeRemoval } from './removal.js';
 
 const deleteInput = z.strictObject({ cluster: resourceReference('The AKS cluster to delete') });
 type DeleteInput = z.output<typeof deleteInput>;
@@ -102,7 +101,7 @@ function runDelete(client: AksClient, context: StepContext<DeleteInput>): Promis
     {
       working: `Azure is deleting the cluster ${id.name}.`,
       read: () => client.getCluster(id, context),
-      judge: (reading) => judgeRemoval(`The cluster ${id.name}`, reading),
+      judge: (reading) => judgeRemoval(`The cluster ${id.name}`, reading, failedOperationError),
       write: () => client.deleteCluster(id, context),
     },
     context,
@@ -112,15 +111,5 @@ function runDelete(client: AksClient, context: StepContext<DeleteInput>): Promis
 async function verifyDelete(client: AksClient, context: OperationContext<DeleteInput>): Promise<Verification> {
   const id = clusterId(context.references);
   const reading = await client.getCluster(id, context);
-  if (reading.state === 'missing') {
-    return { verdict: 'reached', result: { removed: id.toString() }, observations: [], absent: [context.target] };
-  }
-  const state = rawText(reading.body, 'properties', 'provisioningState');
-  return provisioningPhase(state) === 'moving'
-    ? {
-        verdict: 'pending',
-        message: `The cluster ${id.name} is ${state}.`,
-        retryAfterSeconds: client.arm.pollIntervalSeconds,
-      }
-    : { verdict: 'missed', message: `The cluster ${id.name} is still there (${state ?? 'in no known state'}).` };
+  return verifyRemoval(`The cluster ${id.name}`, reading, context.target, client.arm.pollIntervalSeconds);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
 import type { Finding } from '../contract/finding.js';
@@ -12,13 +13,13 @@ import type {
 } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawText } from '../contract/raw-reader.js';
+import { judgeRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { AksClient } from './aks.client.js';
 import { clusterOf } from './aks.collector.js';
 import { agentPoolKind, observeManagedCluster } from './aks.kinds.js';
 import { clusterFindings, judgeCluster, judgeStopped, stoppedFindings } from './cluster.preflight.js';
 import { findPool, nodePoolId, otherChangeOf, poolsOf } from './cluster.reading.js';
-import { judgeRemoval } from './removal.js';
 
 const deleteInput = z.strictObject({ nodePool: resourceReference('The node pool to delete') });
 type DeleteInput = z.output<typeof deleteInput>;
@@ -101,7 +102,7 @@ async function judgeDelete(
   reading: ArmReading,
 ): Promise<DesiredStateVerdict> {
   const id = nodePoolId(context.references);
-  const verdict = judgeRemoval(`The pool ${id.name}`, reading);
+  const verdict = judgeRemoval(`The pool ${id.name}`, reading, failedOperationError);
   if (verdict.verdict !== 'different') return verdict;
   // AKS answers 409 while anything else of the cluster changes: looking first spares it the request.
   const other = await otherChangeOf(client, clusterOf(id), context);

@@ -18,6 +18,7 @@ import type {
 } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawText } from '../contract/raw-reader.js';
+import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import { extensionName, namespaceName } from './arc-names.js';
 import type { ArcParts } from './arc-parts.js';
@@ -39,7 +40,6 @@ import {
 import { connectedClusterKind } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
 import { describeCustomLocation } from './custom-location.kind.js';
-import { judgeRemoval, verifyRemoval } from './removal.js';
 import { clientOf, listObjects, lookInto, readObject, seenOr, reachFindings } from './reached-cluster.js';
 
 const SERVICE = { group: '', kind: 'Service' };
@@ -573,7 +573,7 @@ function runRemove(parts: ArcParts, context: StepContext<RemoveInput>): Promise<
         working: `Azure removes the extension ${id.name}.`,
         read: () => client.get(id, context),
         judge: (reading) => {
-          const verdict = judgeRemoval(`The extension ${id.name}`, reading);
+          const verdict = judgeRemoval(`The extension ${id.name}`, reading, failedOperationError);
           // What hangs in its removal is what force is for.
           return force && verdict.verdict === 'underway' && context.resumeToken === undefined
             ? { verdict: 'different' }

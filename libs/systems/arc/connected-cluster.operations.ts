@@ -20,6 +20,7 @@ import type {
 } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawText } from '../contract/raw-reader.js';
+import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { AGENT_NAMESPACE, belongsElsewhere, lookAtAgents } from './arc-agents.js';
@@ -36,7 +37,6 @@ import { clusterIdOf, judgeProvider, providerFindings } from './arc-preflight.js
 import { CONNECTED_CLUSTER_TYPE, CUSTOM_LOCATION_TYPE, EXTENSION_TYPE } from './arc.types.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
 import { lookInto, reachFindings, readObject, seenOr } from './reached-cluster.js';
-import { judgeRemoval, verifyRemoval } from './removal.js';
 
 const ATTACHED_CLUSTER = 'AttachedCluster';
 /** People install the agents: they are given a day. */
@@ -468,7 +468,7 @@ function runDisconnect(parts: ArcParts, context: StepContext<DisconnectInput>): 
     {
       working: `Azure forgets the cluster ${id.name}.`,
       read: () => parts.client.get(id, context),
-      judge: (reading) => judgeRemoval(`The cluster ${id.name}`, reading),
+      judge: (reading) => judgeRemoval(`The cluster ${id.name}`, reading, failedOperationError),
       write: () => parts.client.delete(id, context),
     },
     context,

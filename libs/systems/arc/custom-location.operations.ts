@@ -18,6 +18,7 @@ import type {
 } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
+import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { lookAtAgents } from './arc-agents.js';
@@ -37,7 +38,6 @@ import { connectedClusterKind } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
 import { customLocationKind, describeCustomLocation, observeCustomLocation } from './custom-location.kind.js';
 import { clientOf, lookInto, reachFindings, seenOr } from './reached-cluster.js';
-import { judgeRemoval, verifyRemoval } from './removal.js';
 
 const createInput = z.strictObject({
   cluster: resourceReference('The connected cluster that it is to be in'),
@@ -409,7 +409,7 @@ function runDelete(parts: ArcParts, context: StepContext<DeleteInput>): Promise<
     {
       working: `Azure deletes the custom location ${id.name}.`,
       read: () => client.get(id, context),
-      judge: (reading) => judgeRemoval(`The custom location ${id.name}`, reading),
+      judge: (reading) => judgeRemoval(`The custom location ${id.name}`, reading, failedOperationError),
       write: () => client.delete(id, context),
     },
     context,

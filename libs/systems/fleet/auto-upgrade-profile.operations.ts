@@ -19,6 +19,7 @@ import type {
 } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawText } from '../contract/raw-reader.js';
+import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import {
@@ -28,7 +29,6 @@ import {
 } from './auto-upgrade-profile.kind.js';
 import type { FleetClient } from './fleet.client.js';
 import { FLEET_TYPE } from './fleet.kinds.js';
-import { judgeRemoval, verifyRemoval } from './removal.js';
 import { missingRun, reachedRun } from './update-run.follow.js';
 import { FLEET_UPDATE_RUN_TYPE, updateRunOf } from './update-run.kind.js';
 import { fleetChildName, refuseViolations, requireSameFleet } from './update-strategy.input.js';
@@ -276,7 +276,7 @@ export function deleteAutoUpgradeProfile(client: FleetClient): OperationDefiniti
           const wanted = {
             working: `Fleet Manager is deleting the auto-upgrade profile ${id.name}.`,
             read: () => client.get(id, context),
-            judge: (reading: ArmReading) => judgeRemoval(`The profile ${id.name}`, reading),
+            judge: (reading: ArmReading) => judgeRemoval(`The profile ${id.name}`, reading, failedOperationError),
             write: () => client.delete(id, context),
           };
           return reachDesiredState(client.arm, context.resumeToken, wanted, context);

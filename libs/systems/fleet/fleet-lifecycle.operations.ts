@@ -21,13 +21,13 @@ import type {
 } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
+import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { FLEET_NAME_PATTERN, LONGEST_FLEET_NAME } from './default-member-name.js';
 import { fleetChildOf } from './fleet-child-types.js';
 import type { FleetClient } from './fleet.client.js';
 import { FLEET_TYPE, fleetKind, observeFleet } from './fleet.kinds.js';
-import { judgeRemoval, verifyRemoval } from './removal.js';
 
 /** The hub runs on one machine of the D4s family, or of one like it. */
 const CORES_OF_HUB = 4;
@@ -413,7 +413,7 @@ function runDelete(client: FleetClient, context: StepContext<DeleteInput>): Prom
     {
       working: `Azure is deleting the fleet ${id.name}.`,
       read: () => client.getFleet(id, context),
-      judge: (reading) => judgeRemoval(`The fleet ${id.name}`, reading),
+      judge: (reading) => judgeRemoval(`The fleet ${id.name}`, reading, failedOperationError),
       write: () => client.deleteFleet(id, context),
     },
     context,

@@ -19,6 +19,7 @@ import type {
 } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawText, rawTextRecord } from '../contract/raw-reader.js';
+import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import {
@@ -38,7 +39,6 @@ import {
   observeFleetMember,
 } from './fleet.kinds.js';
 import { labelKey, labelValue } from './kubernetes-name.js';
-import { judgeRemoval, verifyRemoval } from './removal.js';
 
 /** What Fleet Manager allows. */
 const MOST_MEMBERS = 1000;
@@ -460,7 +460,7 @@ function runLeave(client: FleetClient, context: StepContext<LeaveInput>): Promis
     {
       working: `The member ${id.name} is leaving the fleet.`,
       read: () => client.getMember(id, context),
-      judge: (reading) => judgeRemoval(`The member ${id.name}`, reading),
+      judge: (reading) => judgeRemoval(`The member ${id.name}`, reading, failedOperationError),
       write: () => client.deleteMember(id, context),
     },
     context,

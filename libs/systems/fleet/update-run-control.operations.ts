@@ -1,15 +1,16 @@
 import { z } from 'zod';
 import type { ArmId } from '#libs/kernel/arm-id.js';
+import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
 import { referencedArmId } from '../contract/arm-reference.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter } from '../contract/finding-reporter.js';
 import type { OperationContext, OperationDefinition } from '../contract/operation-definition.js';
+import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import type { FleetClient } from './fleet.client.js';
-import { judgeRemoval, verifyRemoval } from './removal.js';
 import {
   UPDATE_RUN_TIMEOUT_SECONDS,
   abortFollow,
@@ -283,7 +284,7 @@ export function deleteUpdateRun(client: FleetClient): OperationDefinition<typeof
           const wanted = {
             working: `Fleet Manager is deleting the update run ${id.name}.`,
             read: () => client.get(id, context),
-            judge: (reading: ArmReading) => judgeRemoval(`The update run ${id.name}`, reading),
+            judge: (reading: ArmReading) => judgeRemoval(`The update run ${id.name}`, reading, failedOperationError),
             write: () => client.delete(id, context),
           };
           return reachDesiredState(client.arm, context.resumeToken, wanted, context);

@@ -11,12 +11,12 @@ import { findingReporter } from '../contract/finding-reporter.js';
 import type { OperationContext, OperationDefinition } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawText } from '../contract/raw-reader.js';
+import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { FLEET_AUTO_UPGRADE_PROFILE_TYPE } from './auto-upgrade-profile.kind.js';
 import type { FleetClient } from './fleet.client.js';
 import { FLEET_TYPE } from './fleet.kinds.js';
-import { judgeRemoval, verifyRemoval } from './removal.js';
 import { ACTIVE_STATES } from './update-run-control.operations.js';
 import { FLEET_UPDATE_RUN_TYPE, updateRunOf } from './update-run.kind.js';
 import {
@@ -236,7 +236,7 @@ export function deleteUpdateStrategy(client: FleetClient): OperationDefinition<t
           const wanted = {
             working: `Fleet Manager is deleting the update strategy ${id.name}.`,
             read: () => client.get(id, context),
-            judge: (reading: ArmReading) => judgeRemoval(`The strategy ${id.name}`, reading),
+            judge: (reading: ArmReading) => judgeRemoval(`The strategy ${id.name}`, reading, failedOperationError),
             write: () => client.delete(id, context),
           };
           return reachDesiredState(client.arm, context.resumeToken, wanted, context);

@@ -4,6 +4,7 @@ import { canonicalHash, canonicalJson } from '#libs/kernel/canonical-json.js';
 import { ControlError, type Violation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { parseResourceId } from '#libs/kernel/resource-id.js';
+import { checkAgainst } from '#libs/kernel/schema-violations.js';
 import type { SecretVault } from '#libs/kernel/secret-vault.js';
 import type { Transaction } from '#libs/database/sql.js';
 import type { OperationDefinition } from '#libs/systems/contract/operation-definition.js';
@@ -73,10 +74,10 @@ export class OperationAcceptor {
     if (idempotencyKey !== undefined && !IDEMPOTENCY_KEY.test(idempotencyKey)) {
       throw new ControlError('INVALID_IDEMPOTENCY_KEY', 'An idempotency key is 1 to 255 visible ASCII characters.');
     }
-    const parsed = z.strictObject(definition.input.shape).safeParse(request.input);
-    if (!parsed.success) {
+    const parsed = checkAgainst(z.strictObject(definition.input.shape), request.input);
+    if (parsed.state === 'faulty') {
       throw new ControlError('INVALID_REQUEST', `The input of ${definition.type} is not valid.`, {
-        violations: violationsOf(parsed.error),
+        violations: parsed.violations.map(({ path, message }) => ({ path: below('input', path), message })),
         remedy: `GET /v1/operation-types/${definition.type} shows what it takes.`,
       });
     }
@@ -180,10 +181,6 @@ export class OperationAcceptor {
   }
 }
 
-function violationsOf(error: z.ZodError): Violation[] {
-  return error.issues.flatMap((issue) => {
-    const at = ['input', ...issue.path].map(String).join('.');
-    if (issue.code !== 'unrecognized_keys') return [{ path: at, message: issue.message }];
-    return issue.keys.map((key) => ({ path: `${at}.${key}`, message: 'There is no such field.' }));
-  });
+function below(part: string, path: string): string {
+  return path === '' ? part : `${part}.${path}`;
 }

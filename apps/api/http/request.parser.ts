@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { ControlError, type Violation } from '#libs/kernel/control-error.js';
+import { ControlError } from '#libs/kernel/control-error.js';
+import { checkAgainst } from '#libs/kernel/schema-violations.js';
 
 /**
  * What the schema makes of a part of a request.
@@ -10,9 +11,9 @@ export function parseRequest<Schema extends z.ZodType>(
   value: unknown,
   part: 'query' | 'body' | 'argument',
 ): z.output<Schema> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new ControlError('INVALID_REQUEST', SUMMARY[part], { violations: violationsOf(parsed.error, part) });
+  const parsed = checkAgainst(schema, value, UNKNOWN_MEMBER[part]);
+  if (parsed.state === 'valid') return parsed.data;
+  throw new ControlError('INVALID_REQUEST', SUMMARY[part], { violations: parsed.violations });
 }
 
 const SUMMARY = {
@@ -26,17 +27,3 @@ const UNKNOWN_MEMBER = {
   body: 'There is no such field.',
   argument: 'There is no such argument.',
 } as const;
-
-function violationsOf(error: z.ZodError, part: keyof typeof UNKNOWN_MEMBER): Violation[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.map(String);
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ path: [...path, shortened(key)].join('.'), message: UNKNOWN_MEMBER[part] }));
-    }
-    return [{ path: path.join('.'), message: issue.message }];
-  });
-}
-
-function shortened(key: string): string {
-  return key.length > 100 ? `${key.slice(0, 100)}…` : key;
-}

@@ -5,10 +5,12 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { delay } from '#libs/kernel/clock.js';
 import { EmbeddedPostgres } from '#libs/database/embedded-postgres.js';
+import { chooseEstate } from './estate.choice.js';
 
 /*
  * Everything on one machine: an embedded Postgres, the simulator, the API and a worker, each a process of its own, held
- * together by this one. Data lies under .data/ and is found again by the next start.
+ * together by this one. Data lies under .data/ and is found again by the next start. An argument names the estate to begin with:
+ * npm run quickstart -- scenario-b
  */
 
 const START_TIMEOUT_MS = 60_000;
@@ -19,7 +21,9 @@ const RESTARTS = 10;
 const RESTART_WINDOW_MS = 120_000;
 
 const apps = path.resolve(import.meta.dirname, '..');
-const data = path.resolve(process.env.PILOTHOUSE_DATA ?? '.data');
+const estate = estateOrExit();
+/** An estate that was asked for has its own data: what became of another would be found instead of it. */
+const data = path.resolve(process.env.PILOTHOUSE_DATA ?? path.join('.data', estate?.name ?? ''));
 const apiPort = Number(process.env.PORT ?? 3000);
 const simulatorPort = Number(process.env.SIMULATOR_PORT ?? 3100);
 const apiUrl = `http://127.0.0.1:${apiPort}`;
@@ -55,6 +59,7 @@ async function start(): Promise<void> {
       name: 'simulator',
       environment: {
         SIMULATOR_PORT: String(simulatorPort),
+        ...(estate === undefined ? {} : { SIMULATOR_ESTATE: estate.file }),
         SIMULATOR_STATE_FILE: process.env.SIMULATOR_STATE_FILE ?? path.join(data, 'simulator.json'),
       },
       healthUrl: `${simulatorUrl}/_simulator/health`,
@@ -87,7 +92,7 @@ async function start(): Promise<void> {
     console.error(Error.isError(error) ? error.message : error);
     void stop(1);
   });
-  console.log(greeting(token, Date.now() - began));
+  console.log(greeting(token, await firstCluster(), Date.now() - began));
 }
 
 /** The first answers should not be empty; an estate that cannot be seen completely must not keep the greeting back. */
@@ -225,7 +230,28 @@ function given(environment: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => !!entry[1]));
 }
 
-function greeting(token: string, milliseconds: number): string {
+function estateOrExit(): ReturnType<typeof chooseEstate> {
+  try {
+    return chooseEstate(process.argv.slice(2), path.join(apps, 'simulator', 'estates'));
+  } catch (error) {
+    if (!Error.isError(error)) throw error;
+    console.error(error.message);
+    process.exit(1);
+  }
+}
+
+/** The name of a cluster that answers, for the example; undefined where the estate has none. */
+async function firstCluster(): Promise<string | undefined> {
+  const answer = await fetch(`${simulatorUrl}/_simulator/kubernetes`, { signal: AbortSignal.timeout(5_000) });
+  const { clusters } = (await answer.json()) as { clusters: { name: string; api: string }[] };
+  return clusters.find(({ api }) => api === 'up')?.name;
+}
+
+function greeting(token: string, cluster: string | undefined, milliseconds: number): string {
+  const kubectl =
+    cluster === undefined
+      ? ''
+      : `  kubectl     npm run --silent kubeconfig -- ${cluster} > kubeconfig; kubectl --kubeconfig kubeconfig get nodes\n`;
   return `
 Pilothouse is ready (${(milliseconds / 1000).toFixed(1)} s).
 
@@ -233,11 +259,10 @@ Pilothouse is ready (${(milliseconds / 1000).toFixed(1)} s).
   GraphQL     ${apiUrl}/graphql      in the browser: ${apiUrl}/graphiql
   REST docs   ${apiUrl}/docs
   Simulator   ${simulatorUrl}
-  kubectl     npm run --silent kubeconfig -- demo-aks01 > kubeconfig; kubectl --kubeconfig kubeconfig get nodes
-  Token       ${token}
+${kubectl}  Token       ${token}
 
   curl -s ${apiUrl}/graphql -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' \\
-    -d '{"query":"{ fleets { nodes { name members { name group cluster { name kubernetesVersion nodePools { name count } } } freshness { ageSeconds source } } partial } }"}'
+    -d '{"query":"{ resources(first: 20) { nodes { kind name health freshness { ageSeconds source } } partial } }"}'
 
 Data is kept in ${data}. Ctrl-C stops everything.
 `;

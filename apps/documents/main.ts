@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { configurationDocument } from '#libs/config/configuration.document.js';
 import { offlineRegistry } from '../house/offline-registry.js';
+import { adviceDocument } from './advice.document.js';
 import { errorDocument } from './error.document.js';
 import { operationDocument } from './operation.document.js';
 
@@ -10,10 +11,12 @@ import { operationDocument } from './operation.document.js';
  */
 
 const root = path.resolve(import.meta.dirname, '../../..');
+const registry = offlineRegistry();
 const pages = {
+  'docs/advice.md': adviceDocument(registry),
   'docs/configuration.md': configurationDocument(),
   'docs/errors.md': errorDocument(),
-  'docs/operations.md': operationDocument(offlineRegistry()),
+  'docs/operations.md': operationDocument(registry),
 };
 
 const check = process.argv.includes('--check');

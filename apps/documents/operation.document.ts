@@ -43,16 +43,26 @@ function section(operation: OperationDefinition): string[] {
 
 interface PropertySchema {
   type?: string | string[];
+  format?: string;
   description?: string;
   enum?: unknown[];
+  anyOf?: PropertySchema[];
 }
 
 function inputRows(operation: OperationDefinition): string[] {
   const schema = z.toJSONSchema(operation.input, { io: 'input' });
   const required = new Set(schema.required ?? []);
   return Object.entries(schema.properties ?? {}).map(([name, property]) => {
-    const { type, description, enum: values } = property as PropertySchema;
-    const shown = values === undefined ? [type ?? 'any'].flat().join(' or ') : values.map(String).join(' or ');
-    return `| \`${name}\`${required.has(name) ? '' : ' (optional)'} | ${(description ?? '').replaceAll('|', '\\|')} | ${shown} |`;
+    const shape = property as PropertySchema;
+    const meaning = (shape.description ?? '').replaceAll('|', '\\|');
+    return `| \`${name}\`${required.has(name) ? '' : ' (optional)'} | ${meaning} | ${typesOf(shape).join(' or ')} |`;
   });
+}
+
+/** The values that are allowed, or what they are. */
+function typesOf({ type, format, enum: values, anyOf }: PropertySchema): string[] {
+  if (values !== undefined) return values.map(String);
+  if (anyOf !== undefined) return [...new Set(anyOf.flatMap(typesOf))];
+  if (format !== undefined) return [format];
+  return [type ?? 'any'].flat();
 }

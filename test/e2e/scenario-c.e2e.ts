@@ -340,7 +340,11 @@ describe('scenario C', () => {
   });
 
   it('deletes the machines first, then the connected cluster, and both are gone', async () => {
-    await does('hci.cluster.delete', { cluster: INSTANCE });
+    const refused = await ended('arc.cluster.disconnect', { cluster: CLUSTER });
+    expect(errors(refused)).toEqual(['MACHINES_REMAIN']);
+    const remedy = refused.error.diagnosis.operations;
+    expect(remedy).toEqual([{ type: 'hci.cluster.delete', input: { cluster: INSTANCE } }]);
+    await mends(remedy);
     const deleted = await stack.azureRequests('DELETE', /(my-workload-cluster|default)$/);
     expect(deleted.map(({ path: at }) => at)).toEqual([INSTANCE, CLUSTER]);
     for (const kind of ['provisioned-clusters', 'provisioned-agent-pools']) {

@@ -287,6 +287,8 @@ describe('arc.cluster.connect', () => {
 
 describe('arc.cluster.disconnect', () => {
   const input = { cluster: CONNECTED_ID };
+  const MACHINES_ID = `${CONNECTED_ID}/providers/Microsoft.HybridContainerService/provisionedClusterInstances/default`;
+  const withMachines = ({ arm }: Omit<World, 'play'>): void => arm.set(MACHINES_ID, { id: MACHINES_ID });
   describeFindings('arc.cluster.disconnect', input, { cluster }, [
     { prepare: gone(EXTENSION_ID), found: ['info AGENTS_REMAIN'], reason: 'nothing stands on it' },
     { prepare: gone(CONNECTED_ID), found: ['info CLUSTER_NOT_FOUND'], reason: 'it is gone' },
@@ -295,7 +297,42 @@ describe('arc.cluster.disconnect', () => {
       found: ['error CUSTOM_LOCATIONS_REMAIN', 'warning EXTENSIONS_REMAIN', 'info AGENTS_REMAIN'],
       reason: 'things stand on it',
     },
+    {
+      prepare: (made) => {
+        gone(EXTENSION_ID)(made);
+        withMachines(made);
+      },
+      found: ['error MACHINES_REMAIN', 'info AGENTS_REMAIN'],
+      reason: 'its machines would be left on the host',
+    },
+    {
+      prepare: ({ arm }) => {
+        arm.remove(EXTENSION_ID);
+        arm.answer('GET', /provisionedClusterInstances/, refusal(409, 'MissingSubscriptionRegistration', 'none'));
+      },
+      found: ['info AGENTS_REMAIN'],
+      reason: 'nobody has ever made machines in the subscription',
+    },
   ]);
+
+  it('leads to the deletion that takes the machines too', async () => {
+    const { play } = world('arc.cluster.disconnect', input, { cluster }, withMachines);
+    const [finding] = await play.findings();
+    expect(finding).toMatchObject({
+      code: 'MACHINES_REMAIN',
+      evidence: { provisionedCluster: MACHINES_ID },
+      operations: [{ type: 'hci.cluster.delete', input: { cluster: MACHINES_ID } }],
+    });
+  });
+
+  it('deletes nothing where machines were made after it had been checked', async () => {
+    const { arm, play } = world('arc.cluster.disconnect', input, { cluster }, withMachines);
+    await expect(play.step('delete')).rejects.toMatchObject({
+      code: 'CONFLICT',
+      diagnosis: { code: 'MACHINES_REMAIN', operations: [{ type: 'hci.cluster.delete' }] },
+    });
+    expect(arm.writes()).toEqual([]);
+  });
 
   it('is done when the cluster is gone from Azure', async () => {
     const { arm, play } = world('arc.cluster.disconnect', input, { cluster });

@@ -3,3 +3,5 @@ export const CONNECTED_CLUSTER_TYPE = 'Microsoft.Kubernetes/connectedClusters';
 export const EXTENSION_TYPE = 'Microsoft.KubernetesConfiguration/extensions';
 export const FLUX_CONFIGURATION_TYPE = 'Microsoft.KubernetesConfiguration/fluxConfigurations';
 export const CUSTOM_LOCATION_TYPE = 'Microsoft.ExtendedLocation/customLocations';
+/** The machines that Azure has made below a connected cluster. */
+export const PROVISIONED_CLUSTER_TYPE = 'Microsoft.HybridContainerService/provisionedClusterInstances';

@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { z } from 'zod';
 import { ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
-import { ControlError } from '#libs/kernel/control-error.js';
+import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { ClusterClient } from '#libs/kube/cluster-client.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
-import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
+import { failedOperationError, saysUnregistered } from '#libs/azure/arm-error.classifier.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
 import { memberObject } from '#libs/azure/raw-change.js';
 import { armIdOf } from '../contract/arm-observation.js';
@@ -34,7 +34,7 @@ import {
 } from './arc-names.js';
 import { pauseForPeople, type ArcParts } from './arc-parts.js';
 import { clusterIdOf, judgeProvider, providerFindings } from './arc-preflight.js';
-import { CONNECTED_CLUSTER_TYPE, CUSTOM_LOCATION_TYPE, EXTENSION_TYPE } from './arc.types.js';
+import { CONNECTED_CLUSTER_TYPE, CUSTOM_LOCATION_TYPE, EXTENSION_TYPE, PROVISIONED_CLUSTER_TYPE } from './arc.types.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
 import { lookInto, reachFindings, readObject, seenOr } from './reached-cluster.js';
 
@@ -394,6 +394,8 @@ type DisconnectInput = z.output<typeof disconnectInput>;
 
 const disconnectFindings = {
   CLUSTER_NOT_FOUND: 'The cluster is gone from Azure already.',
+  MACHINES_REMAIN:
+    'Azure made the machines of the cluster, and they are still on their host: without the cluster nobody could ask for their deletion.',
   CUSTOM_LOCATIONS_REMAIN: 'Custom locations stand on the cluster: they have to go first.',
   EXTENSIONS_REMAIN:
     'Azure has installed extensions in the cluster: they go from Azure with it, and stay in the cluster.',
@@ -440,6 +442,11 @@ async function preflightDisconnect(parts: ArcParts, context: OperationContext<Di
     say('CLUSTER_NOT_FOUND', 'info', { cluster: id.toString() });
     return findings;
   }
+  const machines = await machinesOf(parts, id, context);
+  if (machines !== undefined) {
+    const remedy = 'Delete the machines together with the cluster (hci.cluster.delete).';
+    say('MACHINES_REMAIN', 'error', { provisionedCluster: machines.toString() }, remedy, [deleteMachines(machines)]);
+  }
   const locations = await customLocationsOn(parts, id, context);
   if (locations.length > 0) {
     const names = locations.map((location) => location.toString());
@@ -460,8 +467,21 @@ async function preflightDisconnect(parts: ArcParts, context: OperationContext<Di
   return findings;
 }
 
-function runDisconnect(parts: ArcParts, context: StepContext<DisconnectInput>): Promise<StepOutcome> {
+async function runDisconnect(parts: ArcParts, context: StepContext<DisconnectInput>): Promise<StepOutcome> {
   const id = clusterIdOf(context);
+  // They may have been made since the checks: an operation can wait for days for an approval.
+  const machines = context.resumeToken === undefined ? await machinesOf(parts, id, context) : undefined;
+  if (machines !== undefined) {
+    throw new ControlError('CONFLICT', disconnectFindings.MACHINES_REMAIN, {
+      remedy: 'Delete the machines together with the cluster (hci.cluster.delete).',
+      diagnosis: {
+        code: 'MACHINES_REMAIN',
+        cause: disconnectFindings.MACHINES_REMAIN,
+        evidence: { provisionedCluster: machines.toString() },
+        operations: [deleteMachines(machines)],
+      },
+    });
+  }
   return reachDesiredState(
     parts.client.arm,
     context.resumeToken,
@@ -473,6 +493,26 @@ function runDisconnect(parts: ArcParts, context: StepContext<DisconnectInput>): 
     },
     context,
   );
+}
+
+/** What Azure has made on Azure Stack HCI for a cluster, whatever the record of the cluster says of its kind. */
+async function machinesOf(
+  parts: ArcParts,
+  cluster: ArmId,
+  context: OperationContext<unknown>,
+): Promise<ArmId | undefined> {
+  const id = cluster.resource(PROVISIONED_CLUSTER_TYPE, 'default');
+  try {
+    return (await parts.client.get(id, context)).state === 'found' ? id : undefined;
+  } catch (error) {
+    // Where its provider is not registered, it has made nothing.
+    if (error instanceof ControlError && saysUnregistered(error)) return undefined;
+    throw error;
+  }
+}
+
+function deleteMachines(machines: ArmId): RemedyOperation {
+  return { type: 'hci.cluster.delete', input: { cluster: machines.toString() } };
 }
 
 /** The custom locations that stand on a cluster; they lie in any group of its subscription. */

@@ -60,6 +60,18 @@ describe('an extension', () => {
     },
     { change: { provisioningState: 'Creating' }, state: 'Progressing', reason: 'it is being installed' },
     { change: { provisioningState: 'Failed' }, state: 'Degraded', reason: 'Azure says so' },
+    {
+      change: { version: '0.12.2', autoUpgradeMinorVersion: false },
+      state: 'Healthy',
+      reason: 'it is at the version that it is held at',
+    },
+    { change: { version: '0.12.1' }, state: 'Degraded', reason: 'Azure has upgraded it past the version given' },
+    { change: { version: '0.12.1', currentVersion: null }, state: 'Healthy', reason: 'no version is reported' },
+    {
+      change: { version: '0.12.1', provisioningState: 'Updating' },
+      state: 'Progressing',
+      reason: 'the other version is on its way',
+    },
   ])('is $state when $reason', ({ change, state }) => {
     expect(extensionHealth(extensionProperties(change)).state).toBe(state);
   });

@@ -670,6 +670,18 @@ describe('arc.extension.update', () => {
       found: ['info NOTHING_TO_CHANGE'],
       reason: 'it is so already',
     },
+    {
+      prepare: ({ arm }) => arm.add(extensionBody({ version: '0.12.2' })),
+      change: { settings: {}, version: '0.12.2' },
+      found: [],
+      reason: 'it is at the version, and Azure upgrades it all the same',
+    },
+    {
+      prepare: ({ arm }) => arm.add(extensionBody({ version: '0.12.2', autoUpgradeMinorVersion: false })),
+      change: { settings: {}, version: '0.12.2' },
+      found: ['info NOTHING_TO_CHANGE'],
+      reason: 'it is held at the version',
+    },
     { prepare: gone(CONNECTED_ID), found: ['error CLUSTER_NOT_FOUND'], reason: 'its cluster is gone' },
     {
       prepare: connected({ connectivityStatus: 'Offline' }),
@@ -682,6 +694,29 @@ describe('arc.extension.update', () => {
       reason: 'its certificate has run out',
     },
   ]);
+
+  it('holds at its present version one that Azure has upgraded by itself', async () => {
+    const { arm, play } = world('arc.extension.update', { extension: EXTENSION_ID, version: '0.12.2' }, { extension });
+    await play.step('update');
+    expect(arm.requests.findLast(({ method }) => method === 'PATCH')?.body).toEqual({
+      properties: { autoUpgradeMinorVersion: false, version: '0.12.2' },
+    });
+    await expect(play.step('update')).resolves.toMatchObject({ outcome: 'done' });
+    await expect(play.verify()).resolves.toMatchObject({ verdict: 'reached' });
+  });
+
+  it('waits until the agents report the version that was asked for', async () => {
+    const held = { version: '0.12.1', autoUpgradeMinorVersion: false };
+    const { arm, play } = world(
+      'arc.extension.update',
+      { extension: EXTENSION_ID, version: '0.12.1' },
+      { extension },
+      (made) => made.arm.add(extensionBody(held)),
+    );
+    await expect(play.verify()).resolves.toMatchObject({ verdict: 'pending' });
+    arm.add(extensionBody({ ...held, currentVersion: '0.12.1' }));
+    await expect(play.verify()).resolves.toMatchObject({ verdict: 'reached' });
+  });
 });
 
 describe('arc.extension.remove', () => {

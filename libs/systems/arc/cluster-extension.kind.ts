@@ -99,8 +99,21 @@ export function observeClusterExtension(body: JsonObject, reading: Reading): Obs
   });
 }
 
-/** What the agents report counts as well: the operation in Azure can have ended well before it failed in the cluster. */
+/** As well as what it does in the cluster, and as long as it is at the version that it is held at. */
 export function extensionHealth(raw: JsonObject): Health {
+  const health = installationHealth(raw);
+  const drift = health.state === 'Healthy' ? driftOf(describeClusterExtension(raw)) : null;
+  return drift === null ? health : { state: 'Degraded', reason: drift };
+}
+
+function driftOf({ version, currentVersion, autoUpgrade }: ClusterExtensionProperties): string | null {
+  if (version === null || currentVersion === null || version === currentVersion) return null;
+  const why = autoUpgrade ? ': Azure upgrades it by itself' : '';
+  return `It is to be held at the version ${version}, and ${currentVersion} is installed${why}.`;
+}
+
+/** What the agents report counts as well: the operation in Azure can have ended well before it failed in the cluster. */
+export function installationHealth(raw: JsonObject): Health {
   const { statuses, lastOperationError } = describeClusterExtension(raw);
   const fault = statuses.find(({ level }) => level?.toLowerCase() === 'error');
   const said = lastOperationError ?? faultText(fault);

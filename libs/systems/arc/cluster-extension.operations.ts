@@ -34,8 +34,9 @@ import { EXTENSION_TYPE } from './arc.types.js';
 import {
   clusterExtensionKind,
   describeClusterExtension,
-  extensionHealth,
+  installationHealth,
   observeClusterExtension,
+  type ClusterExtensionProperties,
 } from './cluster-extension.kind.js';
 import { connectedClusterKind } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
@@ -275,7 +276,7 @@ function judgeState(id: ArmId, raw: JsonObject, body: JsonObject, asWanted: bool
 
 /** The words of the agents where there are any: they say more than those of the provider. */
 function faultOf(id: ArmId, raw: JsonObject, body: JsonObject): ControlError {
-  const { reason } = extensionHealth(raw);
+  const { reason } = installationHealth(raw);
   return reason === null
     ? failedOperationError(`Installing ${id.name}`, body)
     : new ControlError('AZURE_OPERATION_FAILED', `Installing ${id.name}: ${reason}`);
@@ -285,8 +286,12 @@ function isAsWanted(raw: JsonObject, input: InstallInput): boolean {
   const present = describeClusterExtension(raw);
   const settings = Object.entries(input.settings ?? {}).every(([name, value]) => present.settings[name] === value);
   // Secret settings cannot be compared: given again, they are written again.
-  const isVersion = input.version === undefined || input.version === present.version;
-  return settings && isVersion && input.protectedSettings === undefined;
+  return settings && isHeldAt(present, input.version) && input.protectedSettings === undefined;
+}
+
+/** One that Azure upgrades by itself is held at no version, whatever it names. */
+function isHeldAt(present: ClusterExtensionProperties, version: string | undefined): boolean {
+  return version === undefined || (version === present.version && !present.autoUpgrade);
 }
 
 function installation(input: InstallInput, secret: Secret | undefined): JsonObject {
@@ -333,7 +338,11 @@ function parsedSettings(text: string): Record<string, string> | undefined {
   return entries.length === Object.keys(value).length ? Object.fromEntries(entries) : undefined;
 }
 
-async function verifyExtension(parts: ArcParts, id: ArmId, context: OperationContext<unknown>): Promise<Verification> {
+async function verifyExtension(
+  parts: ArcParts,
+  id: ArmId,
+  context: OperationContext<InstallInput | UpdateInput>,
+): Promise<Verification> {
   const reading = await parts.client.get(id, context);
   if (reading.state === 'missing') return { verdict: 'missed', message: `The extension ${id.name} is not there.` };
   const raw = rawObject(reading.body, 'properties') ?? {};
@@ -342,13 +351,18 @@ async function verifyExtension(parts: ArcParts, id: ArmId, context: OperationCon
     const message = `The extension ${id.name} is ${state}.`;
     return { verdict: 'pending', message, retryAfterSeconds: parts.client.arm.pollIntervalSeconds };
   }
-  const health = extensionHealth(raw);
+  const health = installationHealth(raw);
   if (health.state === 'Degraded') {
     // Azure can say that it has succeeded while the agents say that it has not.
     const error = new ControlError('VERIFICATION_FAILED', health.reason ?? `The extension ${id.name} does not work.`);
     throw recognised(error, sceneOf(id, describeClusterExtension(raw).releaseNamespace ?? undefined));
   }
   const { extensionType, currentVersion, releaseNamespace } = describeClusterExtension(raw);
+  const { version } = context.input;
+  if (version !== undefined && currentVersion !== null && currentVersion !== version) {
+    const message = `The agents report the version ${currentVersion} of ${id.name}, not yet ${version}.`;
+    return { verdict: 'pending', message, retryAfterSeconds: parts.client.arm.pollIntervalSeconds };
+  }
   return {
     verdict: 'reached',
     result: { extension: id.toString(), uid: id.uid, extensionType, currentVersion, releaseNamespace },
@@ -433,7 +447,7 @@ function isUpdated(raw: JsonObject, input: UpdateInput): boolean {
   const present = describeClusterExtension(raw);
   return (
     input.protectedSettings === undefined &&
-    (input.version === undefined || input.version === present.version) &&
+    isHeldAt(present, input.version) &&
     (input.autoUpgrade === undefined || input.autoUpgrade === present.autoUpgrade) &&
     (input.releaseTrain === undefined || input.releaseTrain === present.releaseTrain) &&
     Object.entries(input.settings ?? {}).every(([name, value]) => present.settings[name] === value)

@@ -91,6 +91,8 @@ export interface WatchOptions extends ListOptions {
 export interface ClusterClient {
   readonly clusterUid: string;
   version(call: KubeCall): Promise<{ gitVersion: string; platform: string }>;
+  /** What the context of the kubeconfig names as the namespace of whoever names none; null where it does not. Asks no server. */
+  defaultNamespace(call: KubeCall): Promise<string | null>;
   /**
    * The resource that serves this kind, in the given version or the one that the server prefers. Discovery is kept for
    * minutes, and asked again before `undefined` is said.

@@ -115,6 +115,11 @@ export class ClusterTransport {
     return answer;
   }
 
+  async defaultNamespace(call: KubeCall): Promise<string | null> {
+    this.#assertOpen();
+    return (await this.parts.credentials.current(call)).namespace;
+  }
+
   /** An answer that is no success. */
   refusal(answer: WireAnswer, action: string): ControlError {
     const { status, text, headers } = answer;

@@ -112,6 +112,14 @@ describe('a list', () => {
   });
 });
 
+describe('the default namespace', () => {
+  it.each([{ namespace: 'arc' }, { namespace: undefined }])('is that of the kubeconfig: $namespace', async (given) => {
+    const reach = given.namespace === undefined ? {} : { namespace: given.namespace };
+    await expect(world.reach(server.url, reach).defaultNamespace(testCall())).resolves.toBe(given.namespace ?? null);
+    expect(server.requests).toEqual([]);
+  });
+});
+
 describe('a watch', () => {
   const change = (type: string, name: string, resourceVersion: string): JsonObject => ({
     type,

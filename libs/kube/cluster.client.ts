@@ -85,6 +85,10 @@ export class HttpClusterClient implements ClusterClient {
     return this.#understood(versionSchema, { method: 'GET', path: '/version', action: 'get version' }, call);
   }
 
+  defaultNamespace(call: KubeCall): Promise<string | null> {
+    return this.#transport.defaultNamespace(call);
+  }
+
   findResource(
     type: { group: string; version?: string; kind: string },
     call: KubeCall,

@@ -113,6 +113,8 @@ export class FakeCluster implements ClusterClient {
   #named = 0;
   gitVersion = 'v1.32.13';
   identity = { username: 'pilothouse', groups: ['system:authenticated'], extra: {} as Record<string, string[]> };
+  /** Of the context of the kubeconfig. */
+  contextNamespace: string | null = null;
   /** What `mayI` answers. */
   mayDo: (question: AccessQuestion) => { allowed: boolean; reason: string } = () => ({ allowed: true, reason: '' });
 
@@ -202,6 +204,10 @@ export class FakeCluster implements ClusterClient {
   async version(call: KubeCall): Promise<{ gitVersion: string; platform: string }> {
     this.#record({ verb: 'version' }, call);
     return { gitVersion: this.gitVersion, platform: 'linux/amd64' };
+  }
+
+  defaultNamespace(): Promise<string | null> {
+    return Promise.resolve(this.contextNamespace);
   }
 
   async findResource(

@@ -25,6 +25,8 @@ export interface ReachOptions {
   /** Of the kubeconfig; the authority of the test is trusted without it. */
   cluster?: JsonObject;
   user?: JsonObject;
+  /** The default namespace of the context. */
+  namespace?: string;
 }
 
 /**
@@ -72,7 +74,7 @@ export class KubeWorld {
   }
 
   /** A kubeconfig with the static token, unless another user is given. */
-  kubeconfig(server: string, { cluster = {}, user = { token: this.token } }: ReachOptions = {}): Secret {
+  kubeconfig(server: string, { cluster = {}, user = { token: this.token }, namespace }: ReachOptions = {}): Secret {
     const authority = Buffer.from(this.authority.certificate).toString('base64');
     return new Secret(
       JSON.stringify({
@@ -80,7 +82,9 @@ export class KubeWorld {
         kind: 'Config',
         'current-context': 'c',
         clusters: [{ name: 'c', cluster: { server, 'certificate-authority-data': authority, ...cluster } }],
-        contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+        contexts: [
+          { name: 'c', context: { cluster: 'c', user: 'u', ...(namespace === undefined ? {} : { namespace }) } },
+        ],
         users: [{ name: 'u', user }],
       }),
     );

@@ -260,7 +260,8 @@ describe('scenario B, the steps on Azure Arc', () => {
   });
 
   it('lets the kubeconfig of the chart name a namespace that is not there only with a word about it', async () => {
-    const { body: kubeconfig } = await stack.simulator('/kubeconfig?cluster=my-workload-cluster&user=admin');
+    const { body } = await stack.simulator('/kubeconfig?cluster=my-workload-cluster&user=admin');
+    const kubeconfig = body.replace('- context:\n', '- context:\n    namespace: arc\n');
     const attached = await stack.api('/v1/clusters', { method: 'POST', body: { name: 'hci', kubeconfig } });
     const input = {
       subscriptionId: SUBSCRIPTION,
@@ -268,7 +269,6 @@ describe('scenario B, the steps on Azure Arc', () => {
       name: 'hci',
       location: 'eastus',
       attachedCluster: attached.body.uid,
-      contextNamespace: 'arc',
     };
     const failed = await ended('arc.cluster.connect', input);
     const finding = failed.findings.find(({ code }: { code: string }) => code === 'CONTEXT_NAMESPACE_MISSING');

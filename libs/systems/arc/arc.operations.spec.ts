@@ -244,6 +244,20 @@ describe('arc.cluster.connect', () => {
       found: [runs, 'error CONTEXT_NAMESPACE_MISSING'],
       reason: 'Helm would find no place for its record',
     },
+    {
+      prepare: attached((edge) => (edge.contextNamespace = 'arc')),
+      found: [runs, 'error CONTEXT_NAMESPACE_MISSING'],
+      reason: 'the attached kubeconfig names a namespace that is not there',
+    },
+    {
+      prepare: attached((edge) => {
+        edge.contextNamespace = 'arc';
+        edge.add({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
+      }),
+      change: { contextNamespace: 'default' },
+      found: [runs],
+      reason: 'the agents are installed by another kubeconfig',
+    },
   ]);
 
   it('makes the missing namespace by an operation that can be sent as it is', async () => {

@@ -66,7 +66,7 @@ const connectInput = z.strictObject({
   contextNamespace: namespaceName
     .optional()
     .describe(
-      'The default namespace of the kubeconfig context that the agents will be installed by, where it names one.',
+      'The default namespace of the kubeconfig context that the agents will be installed by. That of the attached kubeconfig where absent.',
     ),
   tags: tagsInput.optional().describe('The Azure tags of the cluster.'),
 });
@@ -207,30 +207,27 @@ async function judgeAttached(
       },
     ]);
   }
-  const { contextNamespace } = context.input;
-  if (contextNamespace !== undefined && seen.contextNamespace === null) {
-    const manifest = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${contextNamespace}\n`;
+  if (seen.missingNamespace !== undefined) {
+    const namespace = seen.missingNamespace;
+    const manifest = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${namespace}\n`;
     say(
       'CONTEXT_NAMESPACE_MISSING',
       'error',
-      { namespace: contextNamespace, message: `namespaces "${contextNamespace}" not found` },
-      'Make the namespace, or take it out of the context of the kubeconfig.',
+      { namespace, message: `namespaces "${namespace}" not found` },
+      'Make the namespace, or take it out of the context of the kubeconfig. Where the agents are installed by another kubeconfig than the attached one, give the contextNamespace of that one.',
       [{ type: 'kubernetes.manifest.apply', input: { cluster: attached.id, manifest } }],
     );
   }
 }
 
 async function looksReady(cluster: ClusterClient, context: OperationContext<ConnectInput>) {
-  const { contextNamespace } = context.input;
   const all = { verb: '*', group: '*', resource: '*' };
-  const [permission, agents, agentNamespace, definition, named] = await Promise.all([
+  const [permission, agents, agentNamespace, definition, missingNamespace] = await Promise.all([
     cluster.mayI(all, context),
     lookAtAgents(cluster, context),
     readObject(cluster, NAMESPACE, undefined, AGENT_NAMESPACE, context),
     readObject(cluster, DEFINITION, undefined, AGENT_DEFINITION, context),
-    contextNamespace === undefined
-      ? Promise.resolve(undefined)
-      : readObject(cluster, NAMESPACE, undefined, contextNamespace, context),
+    missingContextNamespace(cluster, context),
   ]);
   return {
     isAdministrator: permission.allowed,
@@ -238,8 +235,18 @@ async function looksReady(cluster: ClusterClient, context: OperationContext<Conn
     agents,
     agentNamespace: rawText(agentNamespace, 'status', 'phase'),
     hasDefinition: definition !== undefined,
-    contextNamespace: rawText(named, 'metadata', 'name'),
+    missingNamespace,
   };
+}
+
+/** Helm keeps its record in the default namespace of the kubeconfig. */
+async function missingContextNamespace(
+  cluster: ClusterClient,
+  context: OperationContext<ConnectInput>,
+): Promise<string | undefined> {
+  const name = context.input.contextNamespace ?? (await cluster.defaultNamespace(context));
+  if (name === null) return undefined;
+  return (await readObject(cluster, NAMESPACE, undefined, name, context)) === undefined ? name : undefined;
 }
 
 function runRegister(parts: ArcParts, context: StepContext<ConnectInput>): Promise<StepOutcome> {

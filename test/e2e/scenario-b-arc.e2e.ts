@@ -57,8 +57,9 @@ describe('scenario B, the steps on Azure Arc', () => {
     });
   }
 
-  async function agents(cluster: string, features: string[]): Promise<void> {
-    const answer = await stack.simulator(`/kubernetes/${cluster}/arc-agents`, { method: 'POST', body: { features } });
+  async function agents(cluster: string, features: string[], customLocationsObjectId?: string): Promise<void> {
+    const body = { features, customLocationsObjectId };
+    const answer = await stack.simulator(`/kubernetes/${cluster}/arc-agents`, { method: 'POST', body });
     expect(answer.status).toBe(200);
   }
 
@@ -172,6 +173,28 @@ describe('scenario B, the steps on Azure Arc', () => {
     expect(await stack.endOf(accepted.body.id)).toMatchObject({
       status: 'Succeeded',
       result: { features: { 'cluster-connect': true, 'custom-locations': false } },
+    });
+  });
+
+  it('3: says whose object id the chart has bound where that is not the provider', async () => {
+    const wrong = '44444444-0000-4000-8000-000000000004';
+    await agents('my-workload-cluster', ['cluster-connect', 'custom-locations'], wrong);
+    const { principalId } = (await stack.simulator('/custom-locations-principal')).body;
+    const failed = await ended('arc.customLocation.create', {
+      ...createLocation,
+      customLocationsObjectId: principalId,
+    });
+    expect(codes(failed)).toContain('WRONG_OBJECT_BOUND');
+    expect(failed.error.diagnosis).toMatchObject({
+      code: 'WRONG_OBJECT_BOUND',
+      evidence: { objectId: principalId, boundObjectIds: [wrong] },
+      operations: [{ type: 'arc.customLocation.grant', input: { cluster: CLUSTER, objectId: principalId } }],
+    });
+    const bindings = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding' };
+    await does('kubernetes.object.delete', {
+      cluster: CLUSTER,
+      ...bindings,
+      name: 'AzureArc-Microsoft.ExtendedLocation-RP-RoleBinding',
     });
   });
 

@@ -30,8 +30,12 @@ export interface AgentPicture {
   /** The deployments in the agents' namespace, by name: whether they are available. */
   agents: ReadonlyMap<string, boolean>;
   features: Readonly<Record<ArcFeature, boolean>>;
-  /** The object ids that are bound for the provider of custom locations. */
+  /** The object ids that are bound for the provider of custom locations, by whomever. */
   boundObjectIds: readonly string[];
+  /** Those that the agents' chart has bound. */
+  chartObjectIds: readonly string[];
+  /** Those that Pilothouse has bound. */
+  grantedObjectIds: readonly string[];
   /** The connected cluster that the agents say they speak for, as `group/name`; null where there are none. */
   speaksFor: string | null;
 }
@@ -44,7 +48,10 @@ export async function lookAtAgents(cluster: ClusterClient, call: KubeCall): Prom
     readObject(cluster, { group: '', kind: 'ConfigMap' }, AGENT_NAMESPACE, 'azure-clusterconfig', call),
   ]);
   const agents = new Map(deployments.map((deployment) => [deployment.metadata.name, isAvailable(deployment)]));
-  const boundObjectIds = bindings.filter(isForCustomLocations).flatMap(usersOf);
+  const chartObjectIds = bindings.filter(({ metadata }) => metadata.name === CHART_BINDING).flatMap(usersOf);
+  const granted = bindings.filter(({ metadata }) => metadata.name.startsWith(GRANT_BINDING_PREFIX));
+  const grantedObjectIds = granted.flatMap(usersOf);
+  const boundObjectIds = [...new Set([...chartObjectIds, ...grantedObjectIds])];
   const runs = (feature: ArcFeature): boolean => AGENTS_OF[feature].every((name) => agents.get(name) === true);
   return {
     agents,
@@ -54,8 +61,15 @@ export async function lookAtAgents(cluster: ClusterClient, call: KubeCall): Prom
       'azure-rbac': runs('azure-rbac'),
     },
     boundObjectIds,
+    chartObjectIds,
+    grantedObjectIds,
     speaksFor: configuration === undefined ? null : speaksFor(configuration),
   };
+}
+
+/** Whether an object id is among those that are bound for the provider of custom locations. */
+export function isBound(picture: AgentPicture, objectId: string): boolean {
+  return picture.boundObjectIds.includes(objectId.toLowerCase());
 }
 
 /** Whether anything of a feature is still there: one that is going down is not off yet. */
@@ -73,13 +87,10 @@ function isAvailable(deployment: KubernetesObject): boolean {
   return (rawInteger(deployment, 'status', 'availableReplicas') ?? 0) > 0;
 }
 
-function isForCustomLocations({ metadata }: KubernetesObject): boolean {
-  return metadata.name === CHART_BINDING || metadata.name.startsWith(GRANT_BINDING_PREFIX);
-}
-
+/** In lower case. */
 function usersOf(binding: KubernetesObject): string[] {
   return rawObjects(binding, 'subjects').flatMap((subject) =>
-    rawText(subject, 'kind') === 'User' ? (rawText(subject, 'name') ?? []) : [],
+    rawText(subject, 'kind') === 'User' ? (rawText(subject, 'name')?.toLowerCase() ?? []) : [],
   );
 }
 

@@ -17,14 +17,16 @@ import {
   CLUSTER_ROLE_BINDING,
   GRANT_BINDING_PREFIX,
   belongsElsewhere,
+  isBound,
   leavesTraces,
   lookAtAgents,
   type AgentPicture,
   type ArcFeature,
 } from './arc-agents.js';
-import { objectIdInput } from './arc-names.js';
+import { OBJECT_ID_COMMAND, objectIdInput } from './arc-names.js';
 import { pauseForPeople, type ArcParts } from './arc-parts.js';
 import { clusterIdOf, connectivityFindings, judgeConnectivity } from './arc-preflight.js';
+import { enable } from './arc.failures.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
 import { applyGrant } from './custom-location-grant.js';
@@ -45,7 +47,7 @@ const enableInput = z.strictObject({
   customLocationsObjectId: objectIdInput
     .optional()
     .describe(
-      'The object id of the provider of custom locations in your tenant, for `custom-locations`: `az ad sp show --id bc313c14-388c-4e7d-a58e-70017303ee3b --query id`.',
+      `The object id of the provider of custom locations in your tenant, for \`custom-locations\`: \`${OBJECT_ID_COMMAND}\`.`,
     ),
 });
 type EnableInput = z.output<typeof enableInput>;
@@ -60,6 +62,10 @@ const featureFindings = {
 const enableFindings = {
   ...featureFindings,
   PRIVATE_LINK_CLUSTER: 'The agents talk to Azure by private link alone, which these features do not go with.',
+  CLUSTER_CONNECT_OFF:
+    'Custom locations come into the cluster by cluster connect, which is off and not among the features to switch on.',
+  WRONG_OBJECT_BOUND:
+    'Other object ids have been given the rights of the provider: the one that was named gets them now.',
   OBJECT_ID_MISSING: 'Without the object id of the provider of custom locations nobody can be given rights.',
   FEATURES_ENABLED: 'All of the features are on already.',
   CHART_RUNS_ELSEWHERE:
@@ -94,7 +100,8 @@ export function enableFeature(parts: ArcParts): OperationDefinition<typeof enabl
         run: (context) => runSwitchOn(parts, context),
       },
     ],
-    verify: (context) => verifyFeatures(parts, context, 'on'),
+    verify: (context) =>
+      verifyFeatures(parts, context, 'on', (picture, feature) => isOn(picture, feature, context.input)),
   };
 }
 
@@ -109,17 +116,46 @@ async function preflightEnable(parts: ArcParts, context: OperationContext<Enable
     !picture.features['custom-locations'] &&
     customLocationsObjectId === undefined
   ) {
-    const remedy =
-      'Give customLocationsObjectId: `az ad sp show --id bc313c14-388c-4e7d-a58e-70017303ee3b --query id`.';
+    const remedy = `Give customLocationsObjectId: \`${OBJECT_ID_COMMAND}\`.`;
     say('OBJECT_ID_MISSING', 'error', { features }, remedy);
   }
-  const lacking = features.filter((feature) => !picture.features[feature]);
+  judgeCompanions(picture, context, say);
+  const lacking = features.filter((feature) => !isOn(picture, feature, context.input));
   if (lacking.length === 0) say('FEATURES_ENABLED', 'info', { features });
   const ofChart = lacking.filter((feature) => OF_CHART.includes(feature));
   if (ofChart.length > 0) {
     say('CHART_RUNS_ELSEWHERE', 'info', { command: commandOf('enable', clusterIdOf(context), ofChart) });
   }
   return findings;
+}
+
+/** What custom locations need besides. */
+function judgeCompanions(
+  picture: AgentPicture,
+  context: OperationContext<EnableInput>,
+  say: FindingReporter<keyof typeof enableFindings>,
+): void {
+  const { features, customLocationsObjectId: objectId } = context.input;
+  if (!features.includes('custom-locations')) return;
+  if (!features.includes('cluster-connect') && !picture.features['cluster-connect']) {
+    const evidence = { agents: Object.fromEntries(picture.agents) };
+    const remedy = 'Switch cluster connect on as well (arc.feature.enable).';
+    say('CLUSTER_CONNECT_OFF', 'warning', evidence, remedy, [enable(clusterIdOf(context), ['cluster-connect'])]);
+  }
+  if (objectId !== undefined && picture.boundObjectIds.length > 0 && !isBound(picture, objectId)) {
+    say('WRONG_OBJECT_BOUND', 'warning', { objectId, boundObjectIds: [...picture.boundObjectIds] });
+  }
+}
+
+/** Custom locations are on for the provider that is named, or for any where none is. */
+function isOn(
+  picture: AgentPicture,
+  feature: ArcFeature,
+  { customLocationsObjectId: objectId }: Pick<EnableInput, 'customLocationsObjectId'>,
+): boolean {
+  return feature === 'custom-locations' && objectId !== undefined
+    ? isBound(picture, objectId)
+    : picture.features[feature];
 }
 
 /** What is seen of the agents; undefined where something is in the way and said. */
@@ -159,7 +195,7 @@ async function runGrant(parts: ArcParts, context: StepContext<EnableInput>): Pro
 async function runSwitchOn(parts: ArcParts, context: StepContext<EnableInput>): Promise<StepOutcome> {
   const cluster = clusterIdOf(context);
   const picture = await lookAtAgents(clientOf(parts, cluster), context);
-  const lacking = context.input.features.filter((feature) => !picture.features[feature]);
+  const lacking = context.input.features.filter((feature) => !isOn(picture, feature, context.input));
   if (lacking.length === 0) {
     return { outcome: 'done', message: `On in ${cluster.name}: ${context.input.features.join(', ')}.` };
   }
@@ -213,7 +249,7 @@ export function disableFeature(parts: ArcParts): OperationDefinition<typeof disa
         run: (context) => runSwitchOff(parts, context),
       },
     ],
-    verify: (context) => verifyFeatures(parts, context, 'off'),
+    verify: (context) => verifyFeatures(parts, context, 'off', (picture, feature) => !leavesTraces(picture, feature)),
   };
 }
 
@@ -277,13 +313,12 @@ async function verifyFeatures(
   parts: ArcParts,
   context: OperationContext<EnableInput | DisableInput>,
   wanted: 'on' | 'off',
+  isAsWanted: (picture: AgentPicture, feature: ArcFeature) => boolean,
 ): Promise<Verification> {
   const cluster = clusterIdOf(context);
   const { features } = context.input;
   const picture = await lookAtAgents(clientOf(parts, cluster), context);
-  const wrong = features.filter((feature) =>
-    wanted === 'on' ? !picture.features[feature] : leavesTraces(picture, feature),
-  );
+  const wrong = features.filter((feature) => !isAsWanted(picture, feature));
   if (wrong.length > 0) {
     return { verdict: 'missed', message: `In ${cluster.name} these are not ${wanted}: ${wrong.join(', ')}.` };
   }

@@ -3,6 +3,7 @@ import { ControlError, type Diagnosis, type RemedyOperation } from '#libs/kernel
 import type { JsonObject } from '#libs/kernel/json.js';
 import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
 import { AGENT_NAMESPACE } from './arc-agents.js';
+import { OBJECT_ID_COMMAND } from './arc-names.js';
 
 /** What an operation that failed was about. */
 export interface FailureScene {
@@ -17,6 +18,8 @@ export const FAILURES = {
     'Nobody in the cluster listens at its end of the relay: the feature cluster connect is off, or its agents are down.',
   PROVIDER_NOT_GRANTED:
     'The provider of custom locations has no rights in the cluster: its object id is bound to no role there that lets it make namespaces.',
+  WRONG_OBJECT_BOUND:
+    'Rights were given to another object id than that of the provider of custom locations: the provider itself has none.',
   AGENTS_NOT_STARTED: 'The agents of the cluster have never reported to the relay: they are too old, or did not start.',
   AGENTS_SILENT: 'The agents in the cluster gave no sign of the extension in time.',
   RELEASE_NAME_IN_USE: 'A Helm release of the name of the extension is left in the cluster.',
@@ -48,18 +51,12 @@ const RECOGNITIONS: readonly Recognition[] = [
     words: /namespaces is forbidden: user \\*"([^"\\]+)\\*" cannot create resource/i,
     evidence: (match) => ({ objectId: match[1] ?? null }),
     remedy: 'Give the provider its rights (arc.customLocation.grant), then try again.',
-    operations: ({ cluster }, match) => [
-      {
-        type: 'arc.customLocation.grant',
-        input: { cluster: cluster.toString(), objectId: match[1] ?? '', role: 'least-privilege' },
-      },
-    ],
+    operations: ({ cluster }, match) => [grant(cluster, match[1] ?? '')],
   },
   {
     code: 'PROVIDER_NOT_GRANTED',
     words: /does not have the required permissions to create a namespace on the cluster/i,
-    remedy:
-      'Give the provider its rights with arc.customLocation.grant. Its object id in your tenant: `az ad sp show --id bc313c14-388c-4e7d-a58e-70017303ee3b --query id`.',
+    remedy: `Give the provider its rights with arc.customLocation.grant. Its object id in your tenant: \`${OBJECT_ID_COMMAND}\`.`,
   },
   {
     code: 'AGENTS_NOT_STARTED',
@@ -119,15 +116,20 @@ export function recognised(error: ControlError, scene: FailureScene): ControlErr
       evidence: { cluster: scene.cluster.toString(), said: error.message.slice(0, 2000), ...evidence?.(match) },
       operations: operations?.(scene, match) ?? [],
     };
-    return new ControlError(error.code, FAILURES[code], {
-      remedy,
-      diagnosis,
-      retry: error.retry,
-      ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),
-      cause: error,
-    });
+    return diagnosed(error, diagnosis, remedy);
   }
   return error;
+}
+
+/** The error with what is known of it in the place of what was. */
+export function diagnosed(error: ControlError, diagnosis: Diagnosis, remedy = error.remedy): ControlError {
+  return new ControlError(error.code, diagnosis.cause, {
+    ...(remedy === undefined ? {} : { remedy }),
+    diagnosis,
+    retry: error.retry,
+    ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),
+    cause: error,
+  });
 }
 
 /** Does something whose failures are known. @throws ControlError */
@@ -141,6 +143,13 @@ export async function recognising<T>(scene: FailureScene, work: () => Promise<T>
 
 export function enable(cluster: ArmId, features: string[]): RemedyOperation {
   return { type: 'arc.feature.enable', input: { cluster: cluster.toString(), features } };
+}
+
+export function grant(cluster: ArmId, objectId: string): RemedyOperation {
+  return {
+    type: 'arc.customLocation.grant',
+    input: { cluster: cluster.toString(), objectId, role: 'least-privilege' },
+  };
 }
 
 function restart(cluster: ArmId, agent: string): RemedyOperation {

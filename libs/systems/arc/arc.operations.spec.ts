@@ -28,6 +28,7 @@ const cluster = targetOf(CONNECTED_ID, 'ConnectedCluster');
 const extension = targetOf(EXTENSION_ID, 'ClusterExtension');
 const customLocation = targetOf(LOCATION_ID, 'CustomLocation');
 const attachedCluster = targetOf('/providers/Pilothouse.Clusters/attachedClusters/edge', 'AttachedCluster');
+const OTHER_OBJECT_ID = '44444444-0000-4000-8000-000000000004';
 const BINDINGS = { group: 'rbac.authorization.k8s.io', kind: 'ClusterRoleBinding' };
 const PROVIDERS = ['Microsoft.Kubernetes', 'Microsoft.KubernetesConfiguration', 'Microsoft.ExtendedLocation'];
 
@@ -390,7 +391,36 @@ describe('arc.feature.enable', () => {
       reason: 'nobody says whom to give rights',
     },
     { prepare: withoutAgents, found: ['info CHART_RUNS_ELSEWHERE'], reason: 'somebody has to run Helm' },
+    {
+      prepare: withoutAgents,
+      change: { features: ['custom-locations'] },
+      found: ['warning CLUSTER_CONNECT_OFF', 'info FEATURES_ENABLED'],
+      reason: 'custom locations alone lead nowhere',
+    },
+    {
+      change: { customLocationsObjectId: OTHER_OBJECT_ID },
+      found: ['warning WRONG_OBJECT_BOUND'],
+      reason: 'the rights were given to another object',
+    },
+    {
+      change: { customLocationsObjectId: PROVIDER_OBJECT_ID.toUpperCase() },
+      found: ['info FEATURES_ENABLED'],
+      reason: 'object ids are written in any casing',
+    },
   ]);
+
+  it('is not done while another object has the rights than the one that was named', async () => {
+    const { play } = world(
+      'arc.feature.enable',
+      { cluster: CONNECTED_ID, features: ['custom-locations'], customLocationsObjectId: OTHER_OBJECT_ID },
+      { cluster },
+    );
+    await expect(play.step('switch-on')).resolves.toMatchObject({ outcome: 'blocked' });
+    await expect(play.verify()).resolves.toMatchObject({ verdict: 'missed' });
+    await play.step('grant');
+    await expect(play.step('switch-on')).resolves.toMatchObject({ outcome: 'done' });
+    await expect(play.verify()).resolves.toMatchObject({ verdict: 'reached' });
+  });
 
   it('gives the rights by itself, shows the command for the rest, and goes on when it sees the agents', async () => {
     const { inCluster, play } = world(
@@ -836,11 +866,99 @@ describe('arc.customLocation.create', () => {
     { prepare: withoutAgents, found: ['error CLUSTER_CONNECT_OFF'], reason: 'nobody would let the provider in' },
     { prepare: withoutBinding, found: ['warning PROVIDER_NOT_GRANTED'], reason: 'nobody has given it rights' },
     {
+      change: { customLocationsObjectId: OTHER_OBJECT_ID },
+      found: ['warning WRONG_OBJECT_BOUND'],
+      reason: 'another object has been given its rights',
+    },
+    {
+      change: { customLocationsObjectId: PROVIDER_OBJECT_ID },
+      found: [],
+      reason: 'the very object has been given its rights',
+    },
+    {
       elsewhere: { extension: targetOf(EXTENSION_ID.replace('my-workload-cluster', 'another'), 'ClusterExtension') },
       found: ['error EXTENSION_OF_OTHER_CLUSTER'],
       reason: 'the extension is in another cluster',
     },
   ]);
+
+  const forbidden = (objectId: string): string =>
+    `"namespaces is forbidden: User \\"${objectId}\\" cannot create resource \\"namespaces\\" in API group \\"\\" at the cluster scope"`;
+  const NOT_PERMITTED =
+    '"Microsoft.ExtendedLocation" resource provider does not have the required permissions to create a namespace on the cluster. Refer to https://aka.ms/ArcK8sCustomLocationsDocsEnableFeature';
+  const grantOf = (objectId: string): JsonObject => ({
+    type: 'arc.customLocation.grant',
+    input: { cluster: CONNECTED_ID, objectId, role: 'least-privilege' },
+  });
+
+  it.each<{
+    said: string;
+    named?: string;
+    prepare?: (made: Omit<World, 'play'>) => void;
+    code: string;
+    operations: JsonObject[];
+    reason: string;
+  }>([
+    {
+      said: forbidden(OTHER_OBJECT_ID),
+      code: 'WRONG_OBJECT_BOUND',
+      operations: [grantOf(OTHER_OBJECT_ID)],
+      reason: 'the rights of the provider were given to another object than Azure names',
+    },
+    {
+      said: forbidden(PROVIDER_OBJECT_ID),
+      code: 'PROVIDER_NOT_GRANTED',
+      operations: [grantOf(PROVIDER_OBJECT_ID)],
+      reason: 'the object is bound, to a role that is too narrow',
+    },
+    {
+      said: forbidden(OTHER_OBJECT_ID),
+      prepare: noAccess,
+      code: 'PROVIDER_NOT_GRANTED',
+      operations: [grantOf(OTHER_OBJECT_ID)],
+      reason: 'nobody can see who is bound',
+    },
+    {
+      said: NOT_PERMITTED,
+      named: OTHER_OBJECT_ID,
+      code: 'WRONG_OBJECT_BOUND',
+      operations: [grantOf(OTHER_OBJECT_ID)],
+      reason: 'the caller has said the object id, and another one is bound',
+    },
+    {
+      said: NOT_PERMITTED,
+      code: 'PROVIDER_NOT_GRANTED',
+      operations: [grantOf(PROVIDER_OBJECT_ID)],
+      reason: 'the chart alone says the object id',
+    },
+    {
+      said: NOT_PERMITTED,
+      prepare: ({ inCluster }) => inCluster.add(binding('pilothouse-custom-locations-least-privilege')),
+      code: 'PROVIDER_NOT_GRANTED',
+      operations: [],
+      reason: 'that object has been given its rights already: it is the wrong one',
+    },
+    {
+      said: NOT_PERMITTED,
+      prepare: withoutBinding,
+      code: 'PROVIDER_NOT_GRANTED',
+      operations: [],
+      reason: 'nobody says the object id',
+    },
+  ])('is explained by $code: $reason', async ({ said, named, prepare, code, operations }) => {
+    const { arm, play } = world(
+      'arc.customLocation.create',
+      { ...input, ...(named === undefined ? {} : { customLocationsObjectId: named }) },
+      references,
+      prepare,
+    );
+    const started = await play.step('create');
+    arm.fail('CreateNamespaceFailed', said);
+    await expect(play.step('create', tokenOf(started))).rejects.toMatchObject({
+      code: 'AZURE_OPERATION_FAILED',
+      diagnosis: { code, operations },
+    });
+  });
 
   it('takes the region of its cluster, whatever is asked', async () => {
     const { arm, play } = world('arc.customLocation.create', input, references);

@@ -6,7 +6,7 @@ import type { OperationContext, OperationDefinition, Verification } from '../con
 import { rawObjects, rawText } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, belongsElsewhere, lookAtAgents } from './arc-agents.js';
-import { objectIdInput } from './arc-names.js';
+import { OBJECT_ID_COMMAND, objectIdInput } from './arc-names.js';
 import type { ArcParts } from './arc-parts.js';
 import { clusterIdOf } from './arc-preflight.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
@@ -16,7 +16,7 @@ import { clientOf, lookInto, reachFindings, readObject, seenOr } from './reached
 const grantInput = z.strictObject({
   cluster: resourceReference('The connected cluster'),
   objectId: objectIdInput.describe(
-    'The object id of the provider of custom locations in your tenant: `az ad sp show --id bc313c14-388c-4e7d-a58e-70017303ee3b --query id`.',
+    `The object id of the provider of custom locations in your tenant: \`${OBJECT_ID_COMMAND}\`.`,
   ),
   role: z
     .enum(GRANT_ROLES)

@@ -21,8 +21,8 @@ import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader
 import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
-import { lookAtAgents } from './arc-agents.js';
-import { arcName, namespaceName, resourceGroupInput } from './arc-names.js';
+import { isBound, lookAtAgents } from './arc-agents.js';
+import { OBJECT_ID_COMMAND, arcName, namespaceName, objectIdInput, resourceGroupInput } from './arc-names.js';
 import type { ArcParts } from './arc-parts.js';
 import {
   clusterIdOf,
@@ -31,12 +31,13 @@ import {
   judgeProvider,
   providerFindings,
 } from './arc-preflight.js';
-import { FAILURES, enable, recognising } from './arc.failures.js';
+import { FAILURES, enable, grant, recognising } from './arc.failures.js';
 import { CUSTOM_LOCATION_TYPE, EXTENSION_TYPE } from './arc.types.js';
 import { clusterExtensionKind } from './cluster-extension.kind.js';
 import { connectedClusterKind } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
 import { customLocationKind, describeCustomLocation, observeCustomLocation } from './custom-location.kind.js';
+import { withBoundObjects } from './provider-rights.diagnosis.js';
 import { clientOf, lookInto, reachFindings, seenOr } from './reached-cluster.js';
 
 const createInput = z.strictObject({
@@ -50,6 +51,11 @@ const createInput = z.strictObject({
     'The extension that it is to stand on; one that stands on others already gets this one in addition',
   ),
   displayName: z.string().min(1).max(200).optional().describe('The name that people see.'),
+  customLocationsObjectId: objectIdInput
+    .optional()
+    .describe(
+      `The object id of the provider of custom locations in your tenant: it is then seen beforehand whether it has rights in the cluster. \`${OBJECT_ID_COMMAND}\`.`,
+    ),
 });
 type CreateInput = z.output<typeof createInput>;
 
@@ -66,6 +72,7 @@ const createFindings = {
   PRIVATE_LINK_CLUSTER: 'The agents talk to Azure by private link alone: there can be no custom location.',
   CLUSTER_CONNECT_OFF: FAILURES.CLUSTER_CONNECT_OFF,
   PROVIDER_NOT_GRANTED: FAILURES.PROVIDER_NOT_GRANTED,
+  WRONG_OBJECT_BOUND: FAILURES.WRONG_OBJECT_BOUND,
 } as const satisfies Record<string, string>;
 type CreateFindingCode = keyof typeof createFindings;
 
@@ -178,33 +185,42 @@ async function judgeAgents(
     const remedy = 'Switch cluster connect on (arc.feature.enable), then try again.';
     say('CLUSTER_CONNECT_OFF', 'error', evidence, remedy, [enable(cluster, ['cluster-connect'])]);
   }
-  if (picture.boundObjectIds.length === 0) {
-    // A warning: the rights may have been given in ways that are not looked for here, and Azure names the object id.
-    const remedy = 'Give the provider its rights: arc.customLocation.grant with its object id in your tenant.';
-    say('PROVIDER_NOT_GRANTED', 'warning', { boundObjectIds: [] }, remedy);
+  const { customLocationsObjectId: objectId } = context.input;
+  const isGranted = objectId === undefined ? picture.boundObjectIds.length > 0 : isBound(picture, objectId);
+  if (isGranted) return;
+  // Warnings: the rights may have been given in ways that are not looked for here, and Azure names the object id.
+  const code = picture.boundObjectIds.length > 0 ? 'WRONG_OBJECT_BOUND' : 'PROVIDER_NOT_GRANTED';
+  const evidence = { boundObjectIds: [...picture.boundObjectIds], ...(objectId === undefined ? {} : { objectId }) };
+  const remedy = 'Give the provider its rights: arc.customLocation.grant with its object id in your tenant.';
+  say(code, 'warning', evidence, remedy, objectId === undefined ? undefined : [grant(cluster, objectId)]);
+}
+
+async function runCreate(parts: ArcParts, context: StepContext<CreateInput>): Promise<StepOutcome> {
+  const cluster = clusterIdOf(context);
+  try {
+    return await recognising({ cluster }, () => runWrite(parts, cluster, context));
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    throw await withBoundObjects(parts, error, cluster, context.input.customLocationsObjectId, context);
   }
 }
 
-function runCreate(parts: ArcParts, context: StepContext<CreateInput>): Promise<StepOutcome> {
-  const { input } = context;
+function runWrite(parts: ArcParts, cluster: ArmId, context: StepContext<CreateInput>): Promise<StepOutcome> {
   const { client } = parts;
-  const cluster = clusterIdOf(context);
-  const id = newLocationId(input, context.references);
-  return recognising({ cluster }, () =>
-    reachDesiredState(
-      client.arm,
-      context.resumeToken,
-      {
-        working: `Azure makes the custom location ${id.name}.`,
-        read: () => client.get(id, context),
-        judge: (reading) => judgeCreate(id, cluster, context, reading),
-        write: async (reading) =>
-          reading.state === 'missing'
-            ? client.create(id, await newBody(parts, cluster, context), context)
-            : client.change(id, reading.body, (body) => laidOver(body, context), context),
-      },
-      context,
-    ),
+  const id = newLocationId(context.input, context.references);
+  return reachDesiredState(
+    client.arm,
+    context.resumeToken,
+    {
+      working: `Azure makes the custom location ${id.name}.`,
+      read: () => client.get(id, context),
+      judge: (reading) => judgeCreate(id, cluster, context, reading),
+      write: async (reading) =>
+        reading.state === 'missing'
+          ? client.create(id, await newBody(parts, cluster, context), context)
+          : client.change(id, reading.body, (body) => laidOver(body, context), context),
+    },
+    context,
   );
 }
 

@@ -65,6 +65,16 @@ export function seenOr<T>(
   }
 }
 
+/** For what is only added to something that is known without it: whatever the cluster refuses, it is then not added. */
+export async function seenIfAny<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ControlError) return undefined;
+    throw error;
+  }
+}
+
 /** undefined also where the type is not served. */
 export async function readObject(
   cluster: ClusterClient,

@@ -1,0 +1,47 @@
+import type { ArmId } from '#libs/kernel/arm-id.js';
+import type { ControlError } from '#libs/kernel/control-error.js';
+import { rawText } from '../contract/raw-reader.js';
+import type { OperationContext } from '../contract/operation-definition.js';
+import { isBound, lookAtAgents, type AgentPicture } from './arc-agents.js';
+import type { ArcParts } from './arc-parts.js';
+import { FAILURES, diagnosed, grant } from './arc.failures.js';
+import { clientOf, seenIfAny } from './reached-cluster.js';
+
+/**
+ * What the cluster adds to a failure for want of rights: whom they were given to instead. Without a way into the cluster the
+ * failure stays as Azure tells it.
+ * @param objectId of the provider, where the caller has said it; Azure names it in some of its words.
+ */
+export async function withBoundObjects(
+  parts: ArcParts,
+  error: ControlError,
+  cluster: ArmId,
+  objectId: string | undefined,
+  context: OperationContext<unknown>,
+): Promise<ControlError> {
+  const { diagnosis } = error;
+  if (diagnosis?.code !== 'PROVIDER_NOT_GRANTED') return error;
+  const picture = await seenIfAny(() => lookAtAgents(clientOf(parts, cluster), context));
+  const evidence = {
+    ...diagnosis.evidence,
+    ...(picture === undefined ? {} : { boundObjectIds: [...picture.boundObjectIds] }),
+  };
+  const known = rawText(diagnosis.evidence, 'objectId') ?? objectId;
+  if (known === undefined) return diagnosed(error, { ...diagnosis, evidence, ...mendedForBound(cluster, picture) });
+  const mended = { evidence: { ...evidence, objectId: known }, operations: [grant(cluster, known)] };
+  if (picture === undefined || picture.boundObjectIds.length === 0 || isBound(picture, known)) {
+    return diagnosed(error, { ...diagnosis, ...mended });
+  }
+  const remedy = 'Give the rights to the object id of the provider (arc.customLocation.grant), then try again.';
+  return diagnosed(error, { code: 'WRONG_OBJECT_BOUND', cause: FAILURES.WRONG_OBJECT_BOUND, ...mended }, remedy);
+}
+
+/**
+ * Nobody has said the object id but the chart of the agents: that object may lack rights which the chart does not give. One
+ * that Pilothouse has given them already needs no second time.
+ */
+function mendedForBound(cluster: ArmId, picture: AgentPicture | undefined) {
+  const { chartObjectIds = [], grantedObjectIds = [] } = picture ?? {};
+  const [objectId] = chartObjectIds.filter((id) => !grantedObjectIds.includes(id));
+  return objectId === undefined ? {} : { operations: [grant(cluster, objectId)] };
+}

@@ -71,6 +71,8 @@ const agentsSchema = z.strictObject({
   /** The ones that are on afterwards. */
   features: z.array(z.enum(['cluster-connect', 'custom-locations', 'azure-rbac'])).default([]),
   customLocationsObjectId: z.string().min(1).optional(),
+  /** Where they do not, they get no certificates. */
+  reachesAzure: z.boolean().default(true),
   /** The default namespace of the kubeconfig context: Helm keeps its record there, and fails where it is not. */
   contextNamespace: z.string().min(1).optional(),
 });
@@ -129,7 +131,8 @@ export function registerKubernetesControlRoutes(app: FastifyInstance, parts: Kub
   });
 
   app.post<ClusterRoute>('/_simulator/kubernetes/:cluster/arc-agents', (request, reply) => {
-    const { installed, features, customLocationsObjectId, contextNamespace } = parse(agentsSchema, bodyOf(request));
+    const { installed, contextNamespace, customLocationsObjectId, ...values } = parse(agentsSchema, bodyOf(request));
+    const { features } = values;
     const live = required(estate, request.params.cluster);
     const { objects } = live.cluster;
     if (contextNamespace !== undefined && objects.get('namespaces', undefined, contextNamespace) === undefined) {
@@ -137,7 +140,7 @@ export function registerKubernetesControlRoutes(app: FastifyInstance, parts: Kub
       throw new ControlRequestError(409, message);
     }
     try {
-      estate.setAgents(live, installed ? features : undefined, customLocationsObjectId);
+      estate.setAgents(live, installed ? { ...values, customLocationsObjectId } : undefined);
     } catch (error) {
       if (!(error instanceof KubernetesStatusError)) throw error;
       throw new ControlRequestError(409, `The chart cannot be installed: ${error.message}`);

@@ -6,6 +6,17 @@ export const AGENT_VERSION = '1.31.3';
 /** Helm keeps its own record beside the agents, not among them. */
 const RELEASE_NAMESPACE = 'azure-arc-release';
 const HELM: ObjectWriter = { manager: 'helm', user: 'masterclient' };
+const IDENTITY_OPERATOR: ObjectWriter = {
+  manager: 'clusteridentityoperator',
+  user: 'system:serviceaccount:azure-arc:azure-arc-kube-aad-proxy-sa',
+};
+const IDENTITY_CERTIFICATE = 'azure-identity-certificate';
+const PROXY_CERTIFICATE = 'kube-aad-proxy-certificate';
+/** Whose pods need which certificate; those of the proxy do not start without. */
+const MOUNTS: Readonly<Record<string, { secretName: string; optional: boolean }>> = {
+  'config-agent': { secretName: IDENTITY_CERTIFICATE, optional: true },
+  'kube-aad-proxy': { secretName: PROXY_CERTIFICATE, optional: false },
+};
 const BINDING = 'AzureArc-Microsoft.ExtendedLocation-RP-RoleBinding';
 const ROLE = 'AzureArc-Microsoft.ExtendedLocation-RP-Role';
 
@@ -30,9 +41,13 @@ export interface AgentValues {
   features: readonly ArcFeature[];
   /** Of the provider of custom locations: the chart binds it when the feature is on. */
   customLocationsObjectId: string | undefined;
+  /** Whether they reach Azure, which gives them their certificates. */
+  reachesAzure: boolean;
   /** Which connected cluster the agents speak for. */
   identity: { name: string; resourceGroup: string; subscriptionId: string; location: string; tenantId: string };
 }
+
+export type ChosenAgents = Omit<AgentValues, 'identity'>;
 
 /** What `helm upgrade --install azure-arc` leaves in a cluster: afterwards exactly the features named are on. */
 export function installAgents(objects: ClusterObjects, values: AgentValues): void {
@@ -47,6 +62,11 @@ export function installAgents(objects: ClusterObjects, values: AgentValues): voi
     if (!wanted.includes(name)) objects.delete('deployments.apps', AGENT_NAMESPACE, name, HELM);
   }
   ensure(objects, 'configmaps', clusterConfig(values.identity));
+  if (values.reachesAzure) {
+    for (const name of [IDENTITY_CERTIFICATE, PROXY_CERTIFICATE]) {
+      ensure(objects, 'secrets', certificate(name), IDENTITY_OPERATOR);
+    }
+  }
   const principal = values.features.includes('custom-locations') ? values.customLocationsObjectId : undefined;
   if (principal !== undefined) for (const draft of binding(principal)) ensure(objects, resourceOf(draft), draft);
 }
@@ -65,11 +85,17 @@ export function agentsOf(objects: ClusterObjects): 'absent' | 'starting' | 'runn
   return agents.every((agent) => availableReplicas(agent) > 0) ? 'running' : 'starting';
 }
 
+/** Without their certificate the agents run, and nobody in Azure listens to them. */
+export function haveIdentity(objects: ClusterObjects): boolean {
+  return !lacksCertificate(objects, objects.get('deployments.apps', AGENT_NAMESPACE, 'config-agent'));
+}
+
 /** Whether anybody in the cluster listens at its end of the relay. */
 export function hasRelayListener(objects: ClusterObjects): boolean {
   return RELAY_AGENTS.every((name) => {
     const agent = objects.get('deployments.apps', AGENT_NAMESPACE, name);
-    return agent !== undefined && !isScaledDown(agent);
+    if (agent === undefined || isScaledDown(agent) || isRefused(agent)) return false;
+    return !lacksCertificate(objects, agent);
   });
 }
 
@@ -89,6 +115,7 @@ function resourceOf(draft: ObjectDraft): string {
 }
 
 function deployment(name: string): ObjectDraft {
+  const mount = MOUNTS[name];
   const labels = { 'app.kubernetes.io/component': name, 'app.kubernetes.io/name': 'azure-arc-k8s' };
   return {
     apiVersion: 'apps/v1',
@@ -105,8 +132,10 @@ function deployment(name: string): ObjectDraft {
               name,
               image: `mcr.microsoft.com/azurearck8s/${name}:${AGENT_VERSION}`,
               resources: { requests: { cpu: '5m', memory: '20Mi' } },
+              ...(mount === undefined ? {} : { volumeMounts: [{ name: 'certificate', mountPath: '/certificate' }] }),
             },
           ],
+          ...(mount === undefined ? {} : { volumes: [{ name: 'certificate', secret: mount }] }),
         },
       },
     },
@@ -159,6 +188,29 @@ function binding(principal: string): ObjectDraft[] {
       subjects: [{ apiGroup, kind: 'User', name: principal }],
     },
   ];
+}
+
+function certificate(name: string): ObjectDraft {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
+    metadata: { name, namespace: AGENT_NAMESPACE },
+    data: {},
+  };
+}
+
+function lacksCertificate(objects: ClusterObjects, agent: KubernetesObject | undefined): boolean {
+  const spec = agent?.spec as { template?: { spec?: { volumes?: { secret?: { secretName: string } }[] } } } | undefined;
+  return (spec?.template?.spec?.volumes ?? []).some(
+    ({ secret }) => secret !== undefined && objects.get('secrets', AGENT_NAMESPACE, secret.secretName) === undefined,
+  );
+}
+
+/** Its pods are not let in. */
+function isRefused(agent: KubernetesObject): boolean {
+  const { conditions = [] } = (agent.status ?? {}) as { conditions?: { type: string; status: string }[] };
+  return conditions.some(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
 }
 
 function isScaledDown(agent: KubernetesObject): boolean {

@@ -7,7 +7,7 @@ import { CONNECTED_CLUSTER_TYPE, CUSTOM_LOCATION_TYPE, EXTENSION_TYPE } from '..
 import { instanceOf, poolsOfInstance } from '../types/hci.family.js';
 import { DEFAULT_KUBERNETES_VERSION } from '../types/kubernetes-version.js';
 import { coresOf } from '../types/vm-size.js';
-import { AGENT_VERSION, agentsOf, ensure, ensureNamespace } from './arc.agents.js';
+import { AGENT_VERSION, agentsOf, ensure, ensureNamespace, haveIdentity } from './arc.agents.js';
 import type { ArcFeature } from './arc.agents.js';
 import type { ClusterObjects, ObjectDraft, ObjectWriter } from './cluster.objects.js';
 import type { NodePool } from './controllers/node-pool.js';
@@ -164,7 +164,7 @@ export function heartbeat(
 ): JsonObject | undefined {
   const before = connectivityOf(cluster);
   if (before === 'Expired') return undefined;
-  const agents = isReachable ? agentsOf(objects) : 'absent';
+  const agents = isReachable && haveIdentity(objects) ? agentsOf(objects) : 'absent';
   if (agents === 'starting') return undefined;
   const wasSeen = before === 'Connected' || before === 'Offline';
   const status = agents === 'running' ? 'Connected' : wasSeen ? 'Offline' : before;

@@ -22,7 +22,7 @@ import { KubernetesCluster } from './api/kubernetes.cluster.js';
 import { KubernetesStatusError } from './api/kubernetes-status.error.js';
 import { APP_SERVICE_TYPES, followAppService } from './app-service.objects.js';
 import { installAgents, removeAgents } from './arc.agents.js';
-import type { ArcFeature } from './arc.agents.js';
+import type { ChosenAgents } from './arc.agents.js';
 import type { AccessAttributes, ClusterAvailability } from './cluster.objects.js';
 import { AzureClusterSecurity } from './cluster.security.js';
 import {
@@ -203,11 +203,12 @@ export class KubernetesEstate {
   }
 
   /** What a Helm upgrade of the agents' chart does; without features, what an uninstall does. */
-  setAgents(live: LiveCluster, features: readonly ArcFeature[] | undefined, customLocationsObjectId?: string): void {
+  /** @param agents undefined where they are taken out */
+  setAgents(live: LiveCluster, agents: ChosenAgents | undefined): void {
     const record = this.options.state.resources.get(live.key);
     if (record === undefined) return;
-    if (features === undefined) removeAgents(live.cluster.objects);
-    else this.#installAgents(record, live.cluster, features, customLocationsObjectId);
+    if (agents === undefined) removeAgents(live.cluster.objects);
+    else this.#installAgents(record, live.cluster, agents);
     this.catchUp();
   }
 
@@ -284,7 +285,8 @@ export class KubernetesEstate {
     if (made.isNew && record.type === CONNECTED_TYPE) ensureDiskStorage(record, made.cluster.objects);
     live.agentsInstalled = features !== undefined;
     if (made.isNew && features !== undefined) {
-      this.#installAgents(record, made.cluster, features, customLocationsPrincipal(this.options.state.tenantId));
+      const customLocationsObjectId = customLocationsPrincipal(this.options.state.tenantId);
+      this.#installAgents(record, made.cluster, { features, customLocationsObjectId, reachesAzure: true });
     }
     if (made.isNew && workloads !== undefined) seedWorkloads(made.cluster.objects, workloads);
     return live;
@@ -404,15 +406,9 @@ export class KubernetesEstate {
     }
   }
 
-  #installAgents(
-    record: StoredResource,
-    cluster: KubernetesCluster,
-    features: readonly ArcFeature[],
-    customLocationsObjectId: string | undefined,
-  ): void {
+  #installAgents(record: StoredResource, cluster: KubernetesCluster, agents: ChosenAgents): void {
     installAgents(cluster.objects, {
-      features,
-      customLocationsObjectId,
+      ...agents,
       identity: {
         name: record.name,
         resourceGroup: record.resourceGroup ?? '',
@@ -467,7 +463,11 @@ export class KubernetesEstate {
   #followHost(live: LiveCluster, record: StoredResource): void {
     if (live.agentsInstalled || !hasAgentsOfHost(record, this.options.state.world)) return;
     live.agentsInstalled = true;
-    this.#installAgents(record, live.cluster, ['cluster-connect'], undefined);
+    this.#installAgents(record, live.cluster, {
+      features: ['cluster-connect'],
+      customLocationsObjectId: undefined,
+      reachesAzure: true,
+    });
   }
 
   /** The fleet's agents in a member only do something while its hub lives. */

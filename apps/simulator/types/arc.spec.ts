@@ -113,6 +113,30 @@ describe('a connected cluster', () => {
     await becomes('Connected');
   });
 
+  it('hears nothing of agents that do not reach Azure, and hears of them once they do', async () => {
+    await azure.put(`${CLUSTERS}/new`, CLUSTER_VERSION, body);
+    azure.finishOperations();
+    const path = '/kubernetes/new';
+    const control = async (reachesAzure: boolean): Promise<void> => {
+      const values = { features: ['cluster-connect'], reachesAzure };
+      expect((await azure.control('POST', `${path}/arc-agents`, values)).status).toBe(200);
+    };
+    await control(false);
+    for (let round = 0; round < 50; round++) {
+      azure.clock.advance(1000);
+      await delay(2);
+    }
+    const status = async (): Promise<unknown> =>
+      propertiesOf((await azure.get(`${CLUSTERS}/new`, CLUSTER_VERSION)).body).connectivityStatus;
+    expect(await status()).toBe('Connecting');
+    await control(true);
+    for (let round = 0; (await status()) !== 'Connected' && round < 500; round++) {
+      azure.clock.advance(100);
+      await delay(5);
+    }
+    expect(await status()).toBe('Connected');
+  });
+
   it('gets no agents by a kubeconfig whose namespace is not there', async () => {
     const answer = await azure.control('POST', `${PATH}/arc-agents`, { contextNamespace: 'arc' });
     expect([answer.status, answer.text]).toEqual([409, expect.stringContaining('namespaces \\"arc\\" not found')]);

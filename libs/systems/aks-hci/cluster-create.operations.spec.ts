@@ -208,6 +208,26 @@ describe('creating a cluster on Azure Stack HCI', () => {
     });
   });
 
+  it.each([
+    {
+      parts: [
+        { name: 'arc-agents', phase: 'provisioning {HelmChartInstalled}', ready: false, errorMessage: 'no route' },
+      ],
+      said: /arc-agents provisioning {HelmChartInstalled}: no route/,
+      reason: 'the host knows what is wrong',
+    },
+    {
+      parts: [{ name: 'arc-agents', ready: true }],
+      said: /management\.azure\.com/,
+      reason: 'all seems well on the host',
+    },
+  ])('says while it waits for the connection what is known of the agents: $reason', async ({ parts, said }) => {
+    const { arm, step } = world();
+    arm.set(EDGE_CLUSTER, edgeClusterBody({ connectivityStatus: 'Connecting' }));
+    arm.set(EDGE_INSTANCE, instanceBody({ status: { controlPlaneStatus: parts } }));
+    expect(await step('connection')).toMatchObject({ outcome: 'wait', message: expect.stringMatching(said) });
+  });
+
   it('sends what was asked for, with Entra only where it is wanted', async () => {
     const plain = world({ sshPublicKey: createInput().sshPublicKey! });
     await plain.step('connected-cluster');

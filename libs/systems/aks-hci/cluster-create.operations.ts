@@ -5,6 +5,7 @@ import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { Secret } from '#libs/kernel/secret.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
+import { ARC_AGENT_HOSTS } from '../contract/arc-agent-hosts.js';
 import { referencedArmId } from '../contract/arm-reference.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
@@ -16,7 +17,7 @@ import type {
   Verification,
 } from '../contract/operation-definition.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
-import { rawText } from '../contract/raw-reader.js';
+import { rawObject, rawText } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { LOGICAL_NETWORK_TYPE, type AksHciClient } from './aks-hci.client.js';
@@ -407,10 +408,19 @@ function judgeProgress(what: string, body: JsonObject, cluster: ArmId): DesiredS
 
 /** With the parts that are not there yet. */
 function progressOf(what: string, state: string | null, body: JsonObject): string {
-  const properties = typeof body.properties === 'object' ? body.properties : null;
-  const parts = describeProvisionedCluster(properties as JsonObject).controlPlaneParts.filter((part) => !part.ready);
-  const phases = parts.map(({ name, phase }) => `${name ?? 'a part'} ${phase ?? ''}`.trim());
-  return `${what} is ${state}${phases.length === 0 ? '' : ` (${phases.join(', ')})`}.`;
+  const parts = unreadyParts(body);
+  return `${what} is ${state}${parts.length === 0 ? '' : ` (${parts.join(', ')})`}.`;
+}
+
+/** With how far each has come, and what the host says is wrong with it. */
+function unreadyParts(instance: JsonObject): string[] {
+  const { controlPlaneParts } = describeProvisionedCluster(rawObject(instance, 'properties') ?? {});
+  return controlPlaneParts
+    .filter(({ ready }) => !ready)
+    .map(({ name, phase, errorMessage }) => {
+      const where = `${name ?? 'a part'} ${phase ?? ''}`.trim();
+      return errorMessage === null ? where : `${where}: ${errorMessage}`;
+    });
 }
 
 async function runConnection(client: AksHciClient, context: StepContext<CreateInput>): Promise<StepOutcome> {
@@ -425,10 +435,19 @@ async function runConnection(client: AksHciClient, context: StepContext<CreateIn
   }
   return {
     outcome: 'wait',
-    message: `Azure does not see the cluster ${cluster.name} connected yet (${status ?? 'no status'}).`,
+    message: `Azure does not see the cluster ${cluster.name} connected yet (${status ?? 'no status'}). ${await newsOfAgents(client, cluster, context)}`,
     retryAfterSeconds: PAUSE_SECONDS,
     resumeToken: new Secret('connection'),
   };
+}
+
+/** The host has installed the agents, and says what it knows of them; nobody else has a way into the cluster yet. */
+async function newsOfAgents(client: AksHciClient, cluster: ArmId, context: StepContext<CreateInput>): Promise<string> {
+  const reading = await client.getInstance(instanceOf(cluster), context);
+  const parts = reading.state === 'missing' ? [] : unreadyParts(reading.body);
+  return parts.length === 0
+    ? `The host says that its agents run: where this lasts, see that the machines reach ${ARC_AGENT_HOSTS.join(', ')} and that their clocks are right.`
+    : `Not ready by what the host says: ${parts.join(', ')}.`;
 }
 
 async function verifyCreate(client: AksHciClient, context: OperationContext<CreateInput>): Promise<Verification> {

@@ -1,4 +1,5 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
+import { ControlError } from '#libs/kernel/control-error.js';
 import type { KubeCall } from '#libs/kube/cluster-access.js';
 import type { ClusterClient } from '#libs/kube/cluster-client.js';
 import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
@@ -9,6 +10,7 @@ export const ARC_FEATURES = ['cluster-connect', 'custom-locations', 'azure-rbac'
 export type ArcFeature = (typeof ARC_FEATURES)[number];
 
 export const AGENT_NAMESPACE = 'azure-arc';
+const SECRET = { group: '', kind: 'Secret' };
 const DEPLOYMENT = { group: 'apps', kind: 'Deployment' };
 export const CLUSTER_ROLE = { group: 'rbac.authorization.k8s.io', kind: 'ClusterRole' };
 export const CLUSTER_ROLE_BINDING = { group: 'rbac.authorization.k8s.io', kind: 'ClusterRoleBinding' };
@@ -36,16 +38,22 @@ export interface AgentPicture {
   chartObjectIds: readonly string[];
   /** Those that Pilothouse has bound. */
   grantedObjectIds: readonly string[];
+  /** Whether the certificates that the agents get from Azure are there; null where secrets may not be read. */
+  certificates: { identity: boolean | null; proxy: boolean | null };
+  /** Why the cluster makes no pods for the proxy of cluster connect, in its own words; null where it does. */
+  proxyRefusal: string | null;
   /** The connected cluster that the agents say they speak for, as `group/name`; null where there are none. */
   speaksFor: string | null;
 }
 
 /** @throws ControlError where the cluster cannot be asked. */
 export async function lookAtAgents(cluster: ClusterClient, call: KubeCall): Promise<AgentPicture> {
-  const [deployments, bindings, configuration] = await Promise.all([
+  const [deployments, bindings, configuration, identity, proxy] = await Promise.all([
     listObjects(cluster, DEPLOYMENT, AGENT_NAMESPACE, call),
     listObjects(cluster, CLUSTER_ROLE_BINDING, undefined, call),
     readObject(cluster, { group: '', kind: 'ConfigMap' }, AGENT_NAMESPACE, 'azure-clusterconfig', call),
+    hasSecret(cluster, 'azure-identity-certificate', call),
+    hasSecret(cluster, 'kube-aad-proxy-certificate', call),
   ]);
   const agents = new Map(deployments.map((deployment) => [deployment.metadata.name, isAvailable(deployment)]));
   const chartObjectIds = bindings.filter(({ metadata }) => metadata.name === CHART_BINDING).flatMap(usersOf);
@@ -63,6 +71,8 @@ export async function lookAtAgents(cluster: ClusterClient, call: KubeCall): Prom
     boundObjectIds,
     chartObjectIds,
     grantedObjectIds,
+    certificates: { identity, proxy },
+    proxyRefusal: refusalOf(deployments.find(({ metadata }) => metadata.name === 'kube-aad-proxy')),
     speaksFor: configuration === undefined ? null : speaksFor(configuration),
   };
 }
@@ -81,6 +91,23 @@ export function leavesTraces(picture: AgentPicture, feature: ArcFeature): boolea
 /** Whether the agents say that they belong to another connected cluster than this one. */
 export function belongsElsewhere(picture: AgentPicture, cluster: ArmId): boolean {
   return picture.speaksFor !== null && picture.speaksFor !== keyOf(cluster.resourceGroup, cluster.name);
+}
+
+/** null where the credential may not read secrets: one that only watches need not. */
+async function hasSecret(cluster: ClusterClient, name: string, call: KubeCall): Promise<boolean | null> {
+  try {
+    return (await readObject(cluster, SECRET, AGENT_NAMESPACE, name, call)) !== undefined;
+  } catch (error) {
+    if (error instanceof ControlError && error.code === 'KUBERNETES_FORBIDDEN') return null;
+    throw error;
+  }
+}
+
+function refusalOf(deployment: KubernetesObject | undefined): string | null {
+  const failure = rawObjects(deployment, 'status', 'conditions').find(
+    (condition) => rawText(condition, 'type') === 'ReplicaFailure' && rawText(condition, 'status') === 'True',
+  );
+  return rawText(failure, 'message');
 }
 
 function isAvailable(deployment: KubernetesObject): boolean {

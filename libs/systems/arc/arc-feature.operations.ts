@@ -12,6 +12,7 @@ import type {
 } from '../contract/operation-definition.js';
 import { rawText } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
+import { AGENT_FAULTS, agentFault, agentNews } from './agent-faults.js';
 import {
   ARC_FEATURES,
   CLUSTER_ROLE_BINDING,
@@ -25,7 +26,13 @@ import {
 } from './arc-agents.js';
 import { OBJECT_ID_COMMAND, objectIdInput } from './arc-names.js';
 import { pauseForPeople, type ArcParts } from './arc-parts.js';
-import { clusterIdOf, connectivityFindings, judgeConnectivity } from './arc-preflight.js';
+import {
+  agentVersionFindings,
+  clusterIdOf,
+  connectivityFindings,
+  judgeAgentVersion,
+  judgeConnectivity,
+} from './arc-preflight.js';
 import { enable } from './arc.failures.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
@@ -61,6 +68,8 @@ const featureFindings = {
 
 const enableFindings = {
   ...featureFindings,
+  ...agentVersionFindings,
+  ...AGENT_FAULTS,
   PRIVATE_LINK_CLUSTER: 'The agents talk to Azure by private link alone, which these features do not go with.',
   CLUSTER_CONNECT_OFF:
     'Custom locations come into the cluster by cluster connect, which is off and not among the features to switch on.',
@@ -122,6 +131,9 @@ async function preflightEnable(parts: ArcParts, context: OperationContext<Enable
   judgeCompanions(picture, context, say);
   const lacking = features.filter((feature) => !isOn(picture, feature, context.input));
   if (lacking.length === 0) say('FEATURES_ENABLED', 'info', { features });
+  const fault = lacking.length === 0 ? undefined : agentFault(picture);
+  // A warning: the chart may bring what is missing, and the operation waits for it.
+  if (fault !== undefined) say(fault.code, 'warning', fault.evidence, fault.remedy);
   const ofChart = lacking.filter((feature) => OF_CHART.includes(feature));
   if (ofChart.length > 0) {
     say('CHART_RUNS_ELSEWHERE', 'info', { command: commandOf('enable', clusterIdOf(context), ofChart) });
@@ -170,6 +182,7 @@ async function judgeCluster(
   if (rawText(known.properties, 'privateLinkState')?.toLowerCase() === 'enabled' && wantsRelay(context.input)) {
     say('PRIVATE_LINK_CLUSTER', 'error', { privateLinkState: 'Enabled' }, 'Take the private link away, or do without.');
   }
+  judgeAgentVersion(known.properties, say);
   const look = await lookInto(() => lookAtAgents(clientOf(parts, cluster), context));
   const picture = seenOr(look, 'error', say);
   if (picture !== undefined && belongsElsewhere(picture, cluster)) {
@@ -199,10 +212,11 @@ async function runSwitchOn(parts: ArcParts, context: StepContext<EnableInput>): 
   if (lacking.length === 0) {
     return { outcome: 'done', message: `On in ${cluster.name}: ${context.input.features.join(', ')}.` };
   }
+  const news = agentFault(picture) === undefined ? undefined : agentNews(picture);
   return {
     // Nothing of ours goes on: whoever has asked may think better of it.
     outcome: 'blocked',
-    message: `Not on yet in ${cluster.name}: ${lacking.join(', ')}. Run this on a machine with an administrator's kubeconfig of the cluster: ${commandOf('enable', cluster, lacking)}`,
+    message: `Not on yet in ${cluster.name}: ${lacking.join(', ')}. ${news === undefined ? '' : `${news} `}Run this on a machine with an administrator's kubeconfig of the cluster: ${commandOf('enable', cluster, lacking)}`,
     retryAfterSeconds: pauseForPeople(parts, context),
   };
 }

@@ -55,6 +55,29 @@ export async function judgeConnectivity(
   return { location: rawText(reading.body, 'location'), properties };
 }
 
+export const agentVersionFindings = {
+  AGENTS_OUTDATED: 'The agents of the cluster are older than Azure wants them: what is newer may not work with them.',
+} as const satisfies Record<string, string>;
+
+/** @param properties of the connected cluster, raw */
+export function judgeAgentVersion(
+  properties: JsonObject,
+  say: FindingReporter<keyof typeof agentVersionFindings>,
+): void {
+  const agentVersion = rawText(properties, 'agentVersion');
+  const desiredAgentVersion = rawText(properties, 'arcAgentProfile', 'desiredAgentVersion');
+  if (agentVersion === null || desiredAgentVersion === null) return;
+  if (compareVersions(agentVersion, desiredAgentVersion) >= 0) return;
+  const agentAutoUpgrade = rawText(properties, 'arcAgentProfile', 'agentAutoUpgrade');
+  const remedy = 'Upgrade the agents from a machine that reaches the cluster: `az connectedk8s upgrade`.';
+  say('AGENTS_OUTDATED', 'warning', { agentVersion, desiredAgentVersion, agentAutoUpgrade }, remedy);
+}
+
+/** Of versions such as `1.31.3`: negative where the left one is older. */
+function compareVersions(left: string, right: string): number {
+  return left.localeCompare(right, 'en', { numeric: true });
+}
+
 export const providerFindings = {
   SUBSCRIPTION_NOT_FOUND: 'The subscription does not exist, or the identity of Pilothouse cannot see it.',
   PROVIDER_NOT_REGISTERED: 'A resource provider of Azure Arc is not registered in the subscription.',

@@ -94,6 +94,12 @@ describe('recognised', () => {
       reason: 'what ails the pods stands in the cluster',
     },
     {
+      message: 'Unable to install helm release: Error: UPGRADE Failed: time out waiting for the condition',
+      code: 'PODS_NOT_READY',
+      operations: [],
+      reason: 'the chart of the agents says it in its own words',
+    },
+    {
       message: 'closed',
       externalCode: 'ExtensionTypeRetired',
       code: 'EXTENSION_TYPE_RETIRED',

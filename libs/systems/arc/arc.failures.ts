@@ -2,6 +2,7 @@ import type { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError, type Diagnosis, type RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
+import { AGENT_FAULTS } from './agent-faults.js';
 import { AGENT_NAMESPACE } from './arc-agents.js';
 import { OBJECT_ID_COMMAND } from './arc-names.js';
 
@@ -20,6 +21,7 @@ export const FAILURES = {
     'The provider of custom locations has no rights in the cluster: its object id is bound to no role there that lets it make namespaces.',
   WRONG_OBJECT_BOUND:
     'Rights were given to another object id than that of the provider of custom locations: the provider itself has none.',
+  ...AGENT_FAULTS,
   AGENTS_NOT_STARTED: 'The agents of the cluster have never reported to the relay: they are too old, or did not start.',
   AGENTS_SILENT: 'The agents in the cluster gave no sign of the extension in time.',
   RELEASE_NAME_IN_USE: 'A Helm release of the name of the extension is left in the cluster.',
@@ -85,7 +87,7 @@ const RECOGNITIONS: readonly Recognition[] = [
   },
   {
     code: 'PODS_NOT_READY',
-    words: /timed out waiting for the condition|has been uninstalled due to atomic being set/i,
+    words: /timed? out waiting for the condition|has been uninstalled due to atomic being set/i,
     remedy:
       'Look at the pods in the namespace of the extension and their events: images, volumes, addresses, policies.',
   },

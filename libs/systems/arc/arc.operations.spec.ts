@@ -16,6 +16,7 @@ import {
   locationBody,
   registeredProvider,
 } from '#libs/testing/arc-samples.js';
+import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import { FakeArm, refusal } from '#libs/testing/fake-arm.js';
 import { FakeKube, type FakeCluster } from '#libs/testing/fake-kube.js';
 import { playOperation, tokenOf } from '#libs/testing/operation-play.js';
@@ -58,11 +59,18 @@ function world(
     agentDeployment('clusterconnect-agent'),
     agentDeployment('kube-aad-proxy'),
     agentConfiguration(),
+    certificate('azure-identity-certificate'),
+    certificate('kube-aad-proxy-certificate'),
     binding(CHART_BINDING),
   );
   prepare({ arm, kube, inCluster });
   const { operations } = createArcSystem(arm.azure(), kube);
   return { arm, kube, inCluster, play: playOperation(operations, type, input, references) };
+}
+
+/** What an agent has got from Azure. */
+function certificate(name: string): KubernetesObject {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'azure-arc' } };
 }
 
 function binding(name: string, objectId = PROVIDER_OBJECT_ID) {
@@ -81,6 +89,21 @@ function withoutAgents({ inCluster }: Omit<World, 'play'>): void {
   }
 }
 
+const SECRETS = { group: '', kind: 'Secret' };
+const withoutIdentity = ({ inCluster }: Pick<World, 'inCluster'>): void => {
+  inCluster.add(agentDeployment('clusterconnect-agent', 0), agentDeployment('kube-aad-proxy', 0));
+  inCluster.remove(SECRETS, 'azure-arc', 'azure-identity-certificate');
+};
+const withoutProxyCertificate = ({ inCluster }: Pick<World, 'inCluster'>): void => {
+  inCluster.add(agentDeployment('kube-aad-proxy', 0));
+  inCluster.remove(SECRETS, 'azure-arc', 'kube-aad-proxy-certificate');
+};
+const withoutProxyPods = ({ inCluster }: Pick<World, 'inCluster'>): void => {
+  const message =
+    'pods "kube-aad-proxy-5d8f" is forbidden: unable to validate against any security context constraint: hostPath volumes are not allowed to be used';
+  const refused = { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message };
+  inCluster.add({ ...agentDeployment('kube-aad-proxy', 0), status: { conditions: [refused] } });
+};
 const withoutBinding = ({ inCluster }: Omit<World, 'play'>): void =>
   inCluster.remove(BINDINGS, undefined, CHART_BINDING);
 const noAccess = ({ inCluster }: Omit<World, 'play'>): void => {
@@ -293,6 +316,60 @@ describe('arc.cluster.connect', () => {
     await expect(play.verify()).resolves.toMatchObject({ verdict: 'reached' });
   });
 
+  it.each<{
+    prepare: (edge: Pick<World, 'inCluster'>) => void;
+    attach?: false;
+    said: RegExp;
+    reason: string;
+  }>([
+    {
+      prepare: withoutIdentity,
+      said: /have no certificate.*Not available: clusterconnect-agent/,
+      reason: 'no identity',
+    },
+    { prepare: withoutProxyCertificate, said: /certificate has not come/, reason: 'no certificate of the proxy' },
+    { prepare: withoutProxyPods, said: /refuses the pods/, reason: 'the proxy may not run' },
+    { prepare: () => undefined, said: /installed and run\./, reason: 'they have not reported yet' },
+    {
+      prepare: ({ inCluster }) => inCluster.add(agentDeployment('config-agent', 0)),
+      said: /Not available: config-agent\./,
+      reason: 'one of them does not start',
+    },
+    {
+      prepare: withoutIdentity,
+      attach: false,
+      said: /have no certificate/,
+      reason: 'the credential was attached to the connected cluster itself',
+    },
+    {
+      prepare: ({ inCluster }) => inCluster.add(agentConfiguration('another')),
+      said: /^new is not connected\. Install/,
+      reason: 'they belong to another cluster',
+    },
+  ])('says of agents that are there and do not report what is known of them: $reason', async (row) => {
+    const { arm, kube, play } = world(
+      'arc.cluster.connect',
+      row.attach === false ? input : elsewhere,
+      row.attach === false ? {} : { attachedCluster },
+    );
+    arm.add({ ...connectedBody({ connectivityStatus: null }), id: NEW_ID });
+    const inCluster = kube.cluster(
+      row.attach === false ? targetOf(NEW_ID, 'ConnectedCluster').uid : attachedCluster.uid,
+    );
+    inCluster.add(
+      agentDeployment('clusterconnect-agent'),
+      agentDeployment('kube-aad-proxy'),
+      agentConfiguration('new'),
+      certificate('azure-identity-certificate'),
+      certificate('kube-aad-proxy-certificate'),
+    );
+    row.prepare({ inCluster });
+    await expect(play.step('agents')).resolves.toMatchObject({
+      outcome: 'blocked',
+      message: expect.stringMatching(row.said),
+    });
+  });
+
   it('does not wait for agents that can never come back', async () => {
     const { arm, play } = world('arc.cluster.connect', input, {});
     arm.add({ ...connectedBody({ connectivityStatus: 'Expired' }), id: NEW_ID });
@@ -360,6 +437,14 @@ describe('arc.cluster.disconnect', () => {
 
 describe('arc.feature.enable', () => {
   const input = { cluster: CONNECTED_ID, features: ['cluster-connect', 'custom-locations'] };
+  it('says while it waits why the agents that are there do not work', async () => {
+    const { play } = world('arc.feature.enable', input, { cluster }, withoutProxyPods);
+    await expect(play.step('switch-on')).resolves.toMatchObject({
+      outcome: 'blocked',
+      message: expect.stringMatching(/refuses the pods.*azure-arc-kube-aad-proxy-sa.*--features cluster-connect/),
+    });
+  });
+
   describeFindings('arc.feature.enable', input, { cluster }, [
     { found: ['info FEATURES_ENABLED'], reason: 'they are on' },
     { prepare: gone(CONNECTED_ID), found: ['error CLUSTER_NOT_FOUND'], reason: 'there is no such cluster' },
@@ -396,6 +481,42 @@ describe('arc.feature.enable', () => {
       change: { features: ['custom-locations'] },
       found: ['warning CLUSTER_CONNECT_OFF', 'info FEATURES_ENABLED'],
       reason: 'custom locations alone lead nowhere',
+    },
+    {
+      prepare: connected({
+        arcAgentProfile: { desiredAgentVersion: '1.31.3', agentAutoUpgrade: 'Disabled' },
+        agentVersion: '1.9.0',
+      }),
+      found: ['warning AGENTS_OUTDATED', 'info FEATURES_ENABLED'],
+      reason: 'the agents are older than Azure wants them',
+    },
+    {
+      prepare: connected({ arcAgentProfile: { desiredAgentVersion: '1.31.3' } }),
+      found: ['info FEATURES_ENABLED'],
+      reason: 'the agents are as new as Azure wants them',
+    },
+    {
+      prepare: withoutIdentity,
+      found: ['warning AGENTS_WITHOUT_IDENTITY', 'info CHART_RUNS_ELSEWHERE'],
+      reason: 'the agents have got no certificate',
+    },
+    {
+      prepare: withoutProxyCertificate,
+      found: ['warning PROXY_CERTIFICATE_MISSING', 'info CHART_RUNS_ELSEWHERE'],
+      reason: 'the proxy waits for its certificate',
+    },
+    {
+      prepare: withoutProxyPods,
+      found: ['warning PROXY_PODS_REFUSED', 'info CHART_RUNS_ELSEWHERE'],
+      reason: 'a policy forbids the pods of the proxy',
+    },
+    {
+      prepare: ({ inCluster }) => {
+        withoutProxyCertificate({ inCluster });
+        inCluster.refuse({ verb: 'get', kind: 'Secret' }, new ControlError('KUBERNETES_FORBIDDEN', 'no secrets'));
+      },
+      found: ['info CHART_RUNS_ELSEWHERE'],
+      reason: 'the credential may see everything but secrets',
     },
     {
       change: { customLocationsObjectId: OTHER_OBJECT_ID },
@@ -866,6 +987,34 @@ describe('arc.customLocation.create', () => {
     { prepare: withoutAgents, found: ['error CLUSTER_CONNECT_OFF'], reason: 'nobody would let the provider in' },
     { prepare: withoutBinding, found: ['warning PROVIDER_NOT_GRANTED'], reason: 'nobody has given it rights' },
     {
+      prepare: connected({
+        arcAgentProfile: { desiredAgentVersion: '1.31.3', agentAutoUpgrade: 'Disabled' },
+        agentVersion: '1.9.0',
+      }),
+      found: ['warning AGENTS_OUTDATED'],
+      reason: 'the agents are older than Azure wants them',
+    },
+    {
+      prepare: connected({ arcAgentProfile: { desiredAgentVersion: '1.31.3' } }),
+      found: [],
+      reason: 'the agents are as new as Azure wants them',
+    },
+    {
+      prepare: withoutIdentity,
+      found: ['error AGENTS_WITHOUT_IDENTITY'],
+      reason: 'the agents have got no certificate',
+    },
+    {
+      prepare: withoutProxyCertificate,
+      found: ['error PROXY_CERTIFICATE_MISSING'],
+      reason: 'the proxy waits for its certificate',
+    },
+    {
+      prepare: withoutProxyPods,
+      found: ['error PROXY_PODS_REFUSED'],
+      reason: 'a policy forbids the pods of the proxy',
+    },
+    {
       change: { customLocationsObjectId: OTHER_OBJECT_ID },
       found: ['warning WRONG_OBJECT_BOUND'],
       reason: 'another object has been given its rights',
@@ -884,6 +1033,8 @@ describe('arc.customLocation.create', () => {
 
   const forbidden = (objectId: string): string =>
     `"namespaces is forbidden: User \\"${objectId}\\" cannot create resource \\"namespaces\\" in API group \\"\\" at the cluster scope"`;
+  const NO_LISTENERS =
+    'The operation to Create a Namespace: "apps", failed with the following error: "an error on the server ("404 There are no listeners connected for the endpoint."';
   const NOT_PERMITTED =
     '"Microsoft.ExtendedLocation" resource provider does not have the required permissions to create a namespace on the cluster. Refer to https://aka.ms/ArcK8sCustomLocationsDocsEnableFeature';
   const grantOf = (objectId: string): JsonObject => ({
@@ -944,6 +1095,20 @@ describe('arc.customLocation.create', () => {
       code: 'PROVIDER_NOT_GRANTED',
       operations: [],
       reason: 'nobody says the object id',
+    },
+    {
+      said: NO_LISTENERS,
+      prepare: withoutAgents,
+      code: 'CLUSTER_CONNECT_OFF',
+      operations: [{ type: 'arc.feature.enable', input: { cluster: CONNECTED_ID, features: ['cluster-connect'] } }],
+      reason: 'cluster connect is off',
+    },
+    {
+      said: NO_LISTENERS,
+      prepare: withoutProxyPods,
+      code: 'PROXY_PODS_REFUSED',
+      operations: [],
+      reason: 'cluster connect is on, and its proxy may not run',
     },
   ])('is explained by $code: $reason', async ({ said, named, prepare, code, operations }) => {
     const { arm, play } = world(

@@ -23,6 +23,7 @@ import { rawText } from '../contract/raw-reader.js';
 import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
+import { agentNews } from './agent-faults.js';
 import { AGENT_NAMESPACE, belongsElsewhere, lookAtAgents } from './arc-agents.js';
 import {
   arcName,
@@ -36,7 +37,7 @@ import { pauseForPeople, type ArcParts } from './arc-parts.js';
 import { clusterIdOf, judgeProvider, providerFindings } from './arc-preflight.js';
 import { CONNECTED_CLUSTER_TYPE, CUSTOM_LOCATION_TYPE, EXTENSION_TYPE, PROVISIONED_CLUSTER_TYPE } from './arc.types.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
-import { lookInto, reachFindings, readObject, seenOr } from './reached-cluster.js';
+import { clientOf, lookInto, reachFindings, readObject, seenIfAny, seenOr } from './reached-cluster.js';
 
 const ATTACHED_CLUSTER = 'AttachedCluster';
 /** People install the agents: they are given a day. */
@@ -307,13 +308,24 @@ async function runAgents(parts: ArcParts, context: StepContext<ConnectInput>): P
       throw new ControlError('CONFLICT', `The certificate of the agents of ${input.name} has run out.`, {
         remedy: 'Disconnect the cluster (arc.cluster.disconnect), then connect it anew.',
       });
-    default:
+    default: {
+      const news = await newsOfAgents(parts, context);
       return {
         outcome: 'blocked',
-        message: `${input.name} is ${status ?? 'not connected'}. Install the agents from a machine with an administrator's kubeconfig of the cluster: ${commandOf(input)}`,
+        message: `${input.name} is ${status ?? 'not connected'}. ${news === undefined ? '' : `${news} `}Install the agents from a machine with an administrator's kubeconfig of the cluster: ${commandOf(input)}`,
         retryAfterSeconds: pauseForPeople(parts, context),
       };
+    }
   }
+}
+
+/** Of agents that are there and have not reported, as far as there is a way into the cluster. */
+async function newsOfAgents(parts: ArcParts, context: OperationContext<ConnectInput>): Promise<string | undefined> {
+  const id = newClusterId(context.input);
+  const attached = attachedOf(context.input, context.references);
+  const cluster = attached === undefined ? clientOf(parts, id) : parts.kube.cluster(attached);
+  const picture = await seenIfAny(() => lookAtAgents(cluster, context));
+  return picture === undefined || belongsElsewhere(picture, id) ? undefined : agentNews(picture);
 }
 
 async function verifyConnect(parts: ArcParts, context: OperationContext<ConnectInput>): Promise<Verification> {

@@ -21,12 +21,16 @@ import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader
 import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
+import { AGENT_FAULTS, agentFault } from './agent-faults.js';
+import { withAgents } from './agents.diagnosis.js';
 import { isBound, lookAtAgents } from './arc-agents.js';
 import { OBJECT_ID_COMMAND, arcName, namespaceName, objectIdInput, resourceGroupInput } from './arc-names.js';
 import type { ArcParts } from './arc-parts.js';
 import {
+  agentVersionFindings,
   clusterIdOf,
   connectivityFindings,
+  judgeAgentVersion,
   judgeConnectivity,
   judgeProvider,
   providerFindings,
@@ -37,7 +41,6 @@ import { clusterExtensionKind } from './cluster-extension.kind.js';
 import { connectedClusterKind } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
 import { customLocationKind, describeCustomLocation, observeCustomLocation } from './custom-location.kind.js';
-import { withBoundObjects } from './provider-rights.diagnosis.js';
 import { clientOf, lookInto, reachFindings, seenOr } from './reached-cluster.js';
 
 const createInput = z.strictObject({
@@ -70,6 +73,8 @@ const createFindings = {
   LOCATION_EXISTS: 'The custom location is there already.',
   LOCATION_EXISTS_DIFFERENT: 'A custom location of this name is there already, on another cluster or namespace.',
   PRIVATE_LINK_CLUSTER: 'The agents talk to Azure by private link alone: there can be no custom location.',
+  ...agentVersionFindings,
+  ...AGENT_FAULTS,
   CLUSTER_CONNECT_OFF: FAILURES.CLUSTER_CONNECT_OFF,
   PROVIDER_NOT_GRANTED: FAILURES.PROVIDER_NOT_GRANTED,
   WRONG_OBJECT_BOUND: FAILURES.WRONG_OBJECT_BOUND,
@@ -118,6 +123,7 @@ async function preflightCreate(parts: ArcParts, context: OperationContext<Create
   if (rawText(known.properties, 'privateLinkState')?.toLowerCase() === 'enabled') {
     say('PRIVATE_LINK_CLUSTER', 'error', { privateLinkState: 'Enabled' });
   }
+  judgeAgentVersion(known.properties, say);
   const location = known.location ?? undefined;
   await judgeProvider(parts, cluster.subscriptionId ?? '', CUSTOM_LOCATION_TYPE, location, context, say);
   await judgeExtension(parts, cluster, context, say);
@@ -180,7 +186,9 @@ async function judgeAgents(
 ): Promise<void> {
   const picture = seenOr(await lookInto(() => lookAtAgents(clientOf(parts, cluster), context)), 'info', say);
   if (picture === undefined) return;
-  if (!picture.features['cluster-connect']) {
+  const fault = picture.features['cluster-connect'] ? undefined : agentFault(picture);
+  if (fault !== undefined) say(fault.code, 'error', fault.evidence, fault.remedy);
+  else if (!picture.features['cluster-connect']) {
     const evidence: JsonObject = { agents: Object.fromEntries(picture.agents) };
     const remedy = 'Switch cluster connect on (arc.feature.enable), then try again.';
     say('CLUSTER_CONNECT_OFF', 'error', evidence, remedy, [enable(cluster, ['cluster-connect'])]);
@@ -201,7 +209,7 @@ async function runCreate(parts: ArcParts, context: StepContext<CreateInput>): Pr
     return await recognising({ cluster }, () => runWrite(parts, cluster, context));
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
-    throw await withBoundObjects(parts, error, cluster, context.input.customLocationsObjectId, context);
+    throw await withAgents(parts, error, cluster, context.input.customLocationsObjectId, context);
   }
 }
 

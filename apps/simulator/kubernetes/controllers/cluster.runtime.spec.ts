@@ -211,6 +211,25 @@ describe('a pod', () => {
     expect(pods()[0]?.status?.phase).toBe('Running');
   });
 
+  it.each([
+    { optional: false, before: ['ContainerCreating'], reason: 'needs' },
+    { optional: true, before: ['none'], reason: 'can do without' },
+  ])('waits for a secret that it $reason among its volumes', ({ optional, before }) => {
+    start();
+    runtime.setNodePools([pool()]);
+    const volumes = [{ name: 'tls', secret: { secretName: 'certificate', optional } }];
+    cluster.objects.create(deployment('demo', 'web', {}, { volumes }), TESTER);
+    harness.pass(60);
+    expect(waiting()).toEqual(before);
+    expect(reasons().includes('FailedMount')).toBe(!optional);
+    cluster.objects.create(
+      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'certificate', namespace: 'demo' }, type: 'Opaque' },
+      TESTER,
+    );
+    harness.pass(60);
+    expect(pods()[0]?.status?.phase).toBe('Running');
+  });
+
   it('waits for a volume that is made where it will run', () => {
     start();
     runtime.setNodePools([pool()]);

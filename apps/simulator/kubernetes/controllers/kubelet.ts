@@ -159,6 +159,7 @@ export class Kubelet implements Controller {
       this.#queue.addAt(key, readyAt);
       return;
     }
+    if (stageOf(pod) === 'creating' && this.#waitsForSecret(pod)) return;
     const fault = this.#faultOf(pod);
     switch (fault) {
       case undefined: {
@@ -181,6 +182,21 @@ export class Kubelet implements Controller {
         this.#crash(pod, node);
         return;
     }
+  }
+
+  /** A pod whose volume is a secret that is not there gets no containers until it is. */
+  #waitsForSecret(pod: Pod): boolean {
+    const volume = pod.spec.volumes?.find(
+      ({ secret }) =>
+        secret !== undefined &&
+        secret.optional !== true &&
+        this.context.view.get('secrets', pod.metadata.namespace, secret.secretName) === undefined,
+    );
+    if (volume === undefined) return false;
+    const lack = `secret "${volume.secret?.secretName ?? ''}" not found`;
+    this.#tell(pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${volume.name}" : ${lack}`);
+    this.#queue.addAfter(objectKey(pod.metadata), FIRST_BACKOFF_MS);
+    return true;
   }
 
   #faultOf(pod: Pod): PodFault | undefined {

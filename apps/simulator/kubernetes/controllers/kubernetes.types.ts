@@ -107,7 +107,11 @@ export interface PodSpec {
   hostNetwork?: boolean;
   terminationGracePeriodSeconds?: number;
   imagePullSecrets?: { name: string }[];
-  volumes?: { name: string; persistentVolumeClaim?: { claimName: string } }[];
+  volumes?: {
+    name: string;
+    persistentVolumeClaim?: { claimName: string };
+    secret?: { secretName: string; optional?: boolean };
+  }[];
   overhead?: Record<string, string | number>;
   securityContext?: { runAsUser?: number; runAsNonRoot?: boolean; fsGroup?: number };
 }

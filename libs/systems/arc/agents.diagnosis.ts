@@ -1,18 +1,19 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
-import type { ControlError } from '#libs/kernel/control-error.js';
+import type { ControlError, Diagnosis } from '#libs/kernel/control-error.js';
 import { rawText } from '../contract/raw-reader.js';
 import type { OperationContext } from '../contract/operation-definition.js';
+import { agentFault } from './agent-faults.js';
 import { isBound, lookAtAgents, type AgentPicture } from './arc-agents.js';
 import type { ArcParts } from './arc-parts.js';
 import { FAILURES, diagnosed, grant } from './arc.failures.js';
 import { clientOf, seenIfAny } from './reached-cluster.js';
 
 /**
- * What the cluster adds to a failure for want of rights: whom they were given to instead. Without a way into the cluster the
- * failure stays as Azure tells it.
+ * What the cluster adds to a failure: what keeps its agents from listening, or whom the rights of the provider were given to
+ * instead. Without a way into the cluster the failure stays as Azure tells it.
  * @param objectId of the provider, where the caller has said it; Azure names it in some of its words.
  */
-export async function withBoundObjects(
+export async function withAgents(
   parts: ArcParts,
   error: ControlError,
   cluster: ArmId,
@@ -20,8 +21,28 @@ export async function withBoundObjects(
   context: OperationContext<unknown>,
 ): Promise<ControlError> {
   const { diagnosis } = error;
-  if (diagnosis?.code !== 'PROVIDER_NOT_GRANTED') return error;
+  if (diagnosis?.code !== 'PROVIDER_NOT_GRANTED' && diagnosis?.code !== 'CLUSTER_CONNECT_OFF') return error;
   const picture = await seenIfAny(() => lookAtAgents(clientOf(parts, cluster), context));
+  return diagnosis.code === 'CLUSTER_CONNECT_OFF'
+    ? withFault(error, diagnosis, picture)
+    : withBoundObjects(error, diagnosis, cluster, objectId, picture);
+}
+
+/** What is not switched off, and does not work: to switch it on once more would change nothing. */
+function withFault(error: ControlError, diagnosis: Diagnosis, picture: AgentPicture | undefined): ControlError {
+  const fault = picture === undefined ? undefined : agentFault(picture);
+  if (fault === undefined) return error;
+  const evidence = { ...diagnosis.evidence, ...fault.evidence };
+  return diagnosed(error, { code: fault.code, cause: FAILURES[fault.code], evidence, operations: [] }, fault.remedy);
+}
+
+function withBoundObjects(
+  error: ControlError,
+  diagnosis: Diagnosis,
+  cluster: ArmId,
+  objectId: string | undefined,
+  picture: AgentPicture | undefined,
+): ControlError {
   const evidence = {
     ...diagnosis.evidence,
     ...(picture === undefined ? {} : { boundObjectIds: [...picture.boundObjectIds] }),

@@ -248,6 +248,32 @@ describe('operations on Arc', () => {
     await expect(create()).resolves.toMatchObject({ verdict: 'reached' });
   });
 
+  it('say that the proxy waits for its certificate instead of that cluster connect is off', async () => {
+    await here.install();
+    const secret = { apiVersion: 'v1', kind: 'Secret' };
+    const metadata = { name: 'kube-aad-proxy-certificate', namespace: 'azure-arc' };
+    await here.world.control('kubernetes/my-workload-cluster/objects', {
+      operation: 'delete',
+      objects: [{ ...secret, metadata }],
+    });
+    const features = ['cluster-connect'];
+    await here.world.control('kubernetes/my-workload-cluster/arc-agents', { features, reachesAzure: false });
+    const creation = () => here.player('arc.customLocation.create', CREATE, { cluster, extension });
+    expect(await creation().findings()).toContain('error PROXY_CERTIFICATE_MISSING');
+    await expect(creation().play()).rejects.toMatchObject({ diagnosis: { code: 'PROXY_CERTIFICATE_MISSING' } });
+    await here.switchOn(features);
+    await expect(creation().play()).rejects.toMatchObject({ diagnosis: { code: 'PROVIDER_NOT_GRANTED' } });
+  });
+
+  it('name the namespace in which the pods of an extension do not become ready', async () => {
+    const settings = { 'buildService.storageClassName': 'absent' };
+    const installation = here.player('arc.extension.install', { ...INSTALL, settings }, { cluster });
+    expect(await installation.findings()).toContain('error STORAGE_CLASS_NOT_FOUND');
+    await expect(installation.play()).rejects.toMatchObject({
+      diagnosis: { code: 'PODS_NOT_READY', evidence: { namespace: 'akshci-apps', pods: [] } },
+    });
+  });
+
   it('recognise a release that a removal by force has left, and install again once it is gone', async () => {
     await here.switchOn(['cluster-connect']);
     await here.install();

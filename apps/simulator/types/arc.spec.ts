@@ -230,6 +230,19 @@ describe('an extension', () => {
     });
   });
 
+  it('fails while the pods wait for a storage class that is not there', async () => {
+    await azure.control('POST', `${PATH}/arc-agents`, {});
+    const outcome = async (storageClassName: string): Promise<string> => {
+      const configurationSettings = { 'buildService.storageClassName': storageClassName };
+      const properties = { ...propertiesOf(extension), configurationSettings };
+      const { headers } = await azure.put(EXTENSION, CONFIGURATION_VERSION, { properties });
+      azure.finishOperations();
+      return JSON.stringify((await azure.follow(headers['azure-asyncoperation'])).body);
+    };
+    expect(await outcome('absent')).toContain('timed out waiting for the condition');
+    expect(await outcome('default')).not.toContain('timed out');
+  });
+
   it('leaves its release behind when it is deleted by force, and cannot take the name again', async () => {
     await azure.control('POST', `${PATH}/arc-agents`, {});
     await install();

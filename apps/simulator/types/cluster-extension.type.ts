@@ -3,6 +3,7 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import * as z from 'zod';
 import type { ArmErrorBody } from '../arm-error.js';
 import { deterministicUuid } from '../deterministic-id.js';
+import type { ClusterObjects } from '../kubernetes/cluster.objects.js';
 import { mergePatch, objectAt, omit, textAt } from '../json-merge.js';
 import { withoutNulls } from '../resource.renderer.js';
 import type { StoredResource } from '../resource.store.js';
@@ -171,7 +172,9 @@ function planOf({ id, existing }: WriteRequest, wanted: JsonObject, state: strin
     },
   };
   const fails =
-    existing === undefined || state === 'Updating' ? refusalOf(id, type, known, scope, existing, world) : undefined;
+    existing === undefined || state === 'Updating'
+      ? refusalOf(id, type, known, scope, objectAt(properties, 'configurationSettings'), existing, world)
+      : undefined;
   return { writes: [{ id, body, state }], merges: [{ id, patch }], ...(fails === undefined ? {} : { fails }) };
 }
 
@@ -181,6 +184,7 @@ function refusalOf(
   type: string,
   known: KnownExtension | undefined,
   scope: JsonObject,
+  settings: JsonObject,
   existing: StoredResource | undefined,
   world: ResourceWorld,
 ): ArmErrorBody | undefined {
@@ -198,15 +202,33 @@ function refusalOf(
     return nested('ExtensionOperationFailed', `The extension type '${type}' is not registered for this cluster type.`);
   }
   const namespace = textAt(objectAt(scope, 'cluster'), 'releaseNamespace');
-  const cluster = isConnected && existing === undefined ? world.cluster(host.key) : undefined;
-  const release = cluster?.objects.get('secrets', namespace, `sh.helm.release.v1.${id.name}.v1`);
-  if (namespace !== undefined && release !== undefined) {
-    return nested(
-      'ExtensionOperationFailed',
-      `Error: {failed to install chart from path [] for release [${id.name}]: err [cannot re-use a name that is still in use]}`,
-    );
-  }
-  return undefined;
+  const objects = isConnected ? world.cluster(host.key)?.objects : undefined;
+  if (objects === undefined || namespace === undefined) return undefined;
+  const why =
+    existing === undefined && hasRelease(objects, id.name, namespace)
+      ? 'cannot re-use a name that is still in use'
+      : lacksStorageClass(objects, settings)
+        ? 'timed out waiting for the condition'
+        : undefined;
+  return why === undefined
+    ? undefined
+    : nested(
+        'ExtensionOperationFailed',
+        `Error: {failed to install chart from path [] for release [${id.name}]: err [${why}]}`,
+      );
+}
+
+/** Of any revision. */
+function hasRelease(objects: ClusterObjects, release: string, namespace: string): boolean {
+  return objects
+    .list('secrets', namespace)
+    .some(({ metadata }) => metadata.labels?.owner === 'helm' && metadata.labels.name === release);
+}
+
+/** The claim of the build service then waits for ever, and Helm for its pods. */
+function lacksStorageClass(objects: ClusterObjects, settings: JsonObject): boolean {
+  const name = textAt(settings, 'buildService.storageClassName');
+  return name !== undefined && objects.get('storageclasses.storage.k8s.io', undefined, name) === undefined;
 }
 
 /** As the provider nests what the agents reported. */

@@ -1,6 +1,6 @@
 import type { JsonObject } from '#libs/kernel/json.js';
 import { rawInteger, rawMember, rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
-import { contains, ipv4Of, ipv4RangeOf, overlap, type Ipv4Range } from './ipv4.js';
+import { contains, ipv4Of, ipv4RangeOf, overlap, type Ipv4Range } from '#libs/kernel/ipv4.js';
 
 export const NETWORK_FINDINGS = {
   NETWORK_NOT_FOUND: 'Azure does not know the logical network.',

@@ -7,7 +7,7 @@ import { CONNECTED_ID, PROVIDER_OBJECT_ID } from '#libs/testing/arc-samples.js';
 import { FAILURES, recognised, recognising } from './arc.failures.js';
 
 const cluster = ArmId.parse(CONNECTED_ID);
-const scene = { cluster, extension: { name: 'appservice-ext', releaseNamespace: 'akshci-apps' } };
+const scene = { cluster };
 const said = (message: string, externalCode?: string): ControlError =>
   new ControlError('AZURE_OPERATION_FAILED', message, externalCode === undefined ? {} : { externalCode });
 
@@ -66,19 +66,8 @@ describe('recognised', () => {
       message:
         'Error: {failed to install chart from path [] for release [x]: err [cannot re-use a name that is still in use]}',
       code: 'RELEASE_NAME_IN_USE',
-      operations: [
-        {
-          type: 'kubernetes.object.delete',
-          input: {
-            cluster: CONNECTED_ID,
-            apiVersion: 'v1',
-            kind: 'Secret',
-            name: 'sh.helm.release.v1.appservice-ext.v1',
-            namespace: 'akshci-apps',
-          },
-        },
-      ],
-      reason: 'a release is left over',
+      operations: [],
+      reason: 'a release is left over, of which the cluster knows the records',
     },
     {
       message:

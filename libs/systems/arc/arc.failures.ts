@@ -9,8 +9,6 @@ import { OBJECT_ID_COMMAND } from './arc-names.js';
 /** What an operation that failed was about. */
 export interface FailureScene {
   cluster: ArmId;
-  /** The extension, where it was about one, and the namespace of its release. */
-  extension?: { name: string; releaseNamespace: string | undefined };
 }
 
 /** The failures that are recognised, with what each means. */
@@ -74,11 +72,7 @@ const RECOGNITIONS: readonly Recognition[] = [
   {
     code: 'RELEASE_NAME_IN_USE',
     words: /cannot re-use a name that is still in use/i,
-    remedy: 'Delete the record of the release that is left, then try again.',
-    operations: ({ cluster, extension }) =>
-      extension?.releaseNamespace === undefined
-        ? []
-        : [forgetRelease(cluster, extension.name, extension.releaseNamespace)],
+    remedy: 'Delete the records of the release that are left (its secrets with the label owner=helm), then try again.',
   },
   {
     code: 'RELEASE_BUSY',
@@ -89,7 +83,7 @@ const RECOGNITIONS: readonly Recognition[] = [
     code: 'PODS_NOT_READY',
     words: /timed? out waiting for the condition|has been uninstalled due to atomic being set/i,
     remedy:
-      'Look at the pods in the namespace of the extension and their events: images, volumes, addresses, policies.',
+      'Look at what is not ready in the namespace of the extension: GET /v1/pods/{uid}/advice says of a pod what ails it. A service without an address needs one that the load balancer of the cluster has.',
   },
   {
     code: 'EXTENSION_TYPE_RETIRED',
@@ -163,16 +157,4 @@ function restart(cluster: ArmId, agent: string): RemedyOperation {
     name: agent,
   });
   return { type: 'kubernetes.workload.restart', input: { workload: id.toString() } };
-}
-
-/** Helm keeps a release as a secret; where that is gone, the name is free. */
-export function forgetRelease(cluster: ArmId, extension: string, namespace: string): RemedyOperation {
-  return {
-    type: 'kubernetes.object.delete',
-    input: { cluster: cluster.toString(), apiVersion: 'v1', kind: 'Secret', name: releaseSecret(extension), namespace },
-  };
-}
-
-export function releaseSecret(extension: string): string {
-  return `sh.helm.release.v1.${extension}.v1`;
 }

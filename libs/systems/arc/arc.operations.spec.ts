@@ -18,7 +18,7 @@ import {
 } from '#libs/testing/arc-samples.js';
 import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import { FakeArm, refusal } from '#libs/testing/fake-arm.js';
-import { FakeKube, type FakeCluster } from '#libs/testing/fake-kube.js';
+import { FakeKube, apiResource, type FakeCluster } from '#libs/testing/fake-kube.js';
 import { playOperation, tokenOf } from '#libs/testing/operation-play.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { contextOf, targetOf } from '../contract/system.contract-suite.js';
@@ -71,6 +71,19 @@ function world(
 /** What an agent has got from Azure. */
 function certificate(name: string): KubernetesObject {
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'azure-arc' } };
+}
+
+/** What Helm writes down of a revision of a release. */
+function releaseRecord(release: string, revision: number, namespace: string): KubernetesObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: `sh.helm.release.v1.${release}.v${revision}`,
+      namespace,
+      labels: { owner: 'helm', name: release, status: 'failed', version: String(revision) },
+    },
+  };
 }
 
 function binding(name: string, objectId = PROVIDER_OBJECT_ID) {
@@ -651,6 +664,16 @@ describe('arc.extension.install', () => {
     (made: Omit<World, 'play'>): void =>
       all.forEach((each) => each(made));
   const retired = { extensionType: 'microsoft.web.appservice' };
+  const pools =
+    (...addresses: string[]) =>
+    ({ inCluster }: Omit<World, 'play'>): void => {
+      inCluster.serve(apiResource('metallb.io/v1beta1', 'IPAddressPool', 'ipaddresspools')).add({
+        apiVersion: 'metallb.io/v1beta1',
+        kind: 'IPAddressPool',
+        metadata: { name: 'pool', namespace: 'metallb-system' },
+        spec: { addresses },
+      });
+    };
 
   describeFindings('arc.extension.install', input, { cluster }, [
     { prepare: storageClass, found: [], reason: 'all is prepared' },
@@ -704,12 +727,31 @@ describe('arc.extension.install', () => {
       reason: 'the name belongs to another type',
     },
     {
-      prepare: and(storageClass, ({ inCluster }) => {
-        const metadata = { name: 'sh.helm.release.v1.new.v1', namespace: 'flux-system' };
-        inCluster.add({ apiVersion: 'v1', kind: 'Secret', metadata });
-      }),
+      prepare: and(storageClass, ({ inCluster }) => inCluster.add(releaseRecord('new', 3, 'flux-system'))),
       found: ['error RELEASE_NAME_IN_USE'],
-      reason: 'a release is left over',
+      reason: 'a release is left over, whatever its revision',
+    },
+    {
+      prepare: and(storageClass, ({ inCluster }) => {
+        inCluster.add(releaseRecord('new', 1, 'other'), releaseRecord('another', 1, 'flux-system'));
+      }),
+      found: [],
+      reason: 'releases of other names and in other namespaces are in nobody\u2019s way',
+    },
+    {
+      prepare: and(storageClass, pools('192.168.0.150-192.168.0.200', '10.0.0.0/28')),
+      found: ['error ADDRESS_OUTSIDE_POOL'],
+      reason: 'the load balancer has no such address',
+    },
+    {
+      prepare: and(storageClass, pools('192.168.0.150-192.168.0.200', '192.168.0.96/28')),
+      found: [],
+      reason: 'one of the pools has the address',
+    },
+    {
+      prepare: and(storageClass, pools('fd00::/64')),
+      found: [],
+      reason: 'pools of other addresses say nothing about it',
     },
     {
       prepare: and(storageClass, ({ inCluster }) => {
@@ -782,14 +824,128 @@ describe('arc.extension.install', () => {
   });
 
   it('says what is known of a failure, with what mends it', async () => {
-    const { arm, play } = world('arc.extension.install', input, { cluster });
+    const { arm, play } = world('arc.extension.install', input, { cluster }, ({ inCluster }) =>
+      inCluster.add(
+        releaseRecord('new', 1, 'flux-system'),
+        releaseRecord('new', 2, 'flux-system'),
+        releaseRecord('other', 1, 'flux-system'),
+      ),
+    );
     const started = await play.step('install');
     arm.fail('InstallationFailed', 'err [cannot re-use a name that is still in use]');
+    const forget = (name: string): JsonObject => ({
+      type: 'kubernetes.object.delete',
+      input: { cluster: CONNECTED_ID, apiVersion: 'v1', kind: 'Secret', name, namespace: 'flux-system' },
+    });
     await expect(play.step('install', tokenOf(started))).rejects.toMatchObject({
       code: 'AZURE_OPERATION_FAILED',
-      diagnosis: { code: 'RELEASE_NAME_IN_USE', operations: [{ type: 'kubernetes.object.delete' }] },
+      diagnosis: {
+        code: 'RELEASE_NAME_IN_USE',
+        evidence: {
+          secrets: ['flux-system/sh.helm.release.v1.new.v1', 'flux-system/sh.helm.release.v1.new.v2'],
+        },
+        operations: [forget('sh.helm.release.v1.new.v1'), forget('sh.helm.release.v1.new.v2')],
+      },
     });
   });
+
+  it.each([
+    { given: {}, isOffered: true, reason: 'as it was asked for' },
+    {
+      given: { protectedSettings: '{"key":"hidden"}' },
+      isOffered: false,
+      reason: 'not where secrets would be missing',
+    },
+  ])('offers the same once more where something else was changing the cluster, $reason', async (row) => {
+    const sent = { ...input, ...row.given };
+    const { arm, play } = world('arc.extension.install', sent, { cluster });
+    const busy =
+      'unable to add the configuration: Operation cannot be fulfilled on extensionconfigs.clusterconfig.azure.com "new": the object has been modified';
+    arm.answer('PUT', /extensions/, refusal(409, 'ExtensionOperationFailed', busy));
+    await expect(play.step('install')).rejects.toMatchObject({
+      diagnosis: {
+        code: 'RELEASE_BUSY',
+        operations: row.isOffered
+          ? [{ type: 'arc.extension.install', input: { ...sent, releaseTrain: 'Stable' } }]
+          : [],
+      },
+    });
+  });
+
+  const notReady = 'failed, and has been uninstalled due to atomic being set: timed out waiting for the condition';
+  const pod = (name: string, status: JsonObject): KubernetesObject => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'akshci-apps' },
+    status,
+  });
+  const service = (name: string, type: string, status: JsonObject): KubernetesObject => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'akshci-apps' },
+    spec: { type, loadBalancerIP: '192.168.0.102' },
+    status,
+  });
+  const ready = (status: string): JsonObject => ({ type: 'Ready', status });
+
+  it.each([{ type: 'arc.extension.update' }, { type: 'arc.extension.remove' }])(
+    'names what does not become ready, so that its advice can be asked for: $type',
+    async ({ type }) => {
+      const isUpdate = type === 'arc.extension.update';
+      const { arm, play } = world(
+        type,
+        { extension: EXTENSION_ID, ...(isUpdate ? { version: '1.0.0' } : {}) },
+        { extension },
+        ({ inCluster }) =>
+          inCluster.add(
+            pod('well', { phase: 'Running', conditions: [ready('True')] }),
+            pod('done', { phase: 'Succeeded', conditions: [ready('False')] }),
+            pod('image', {
+              phase: 'Pending',
+              conditions: [ready('False')],
+              containerStatuses: [{ state: { waiting: { reason: 'ImagePullBackOff', message: 'Back-off' } } }],
+            }),
+            pod('place', {
+              phase: 'Pending',
+              conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes' }],
+            }),
+            service('envoy', 'LoadBalancer', { loadBalancer: {} }),
+            service('web', 'LoadBalancer', { loadBalancer: { ingress: [{ ip: '192.168.0.103' }] } }),
+            service('inside', 'ClusterIP', {}),
+            {
+              apiVersion: 'apps/v1',
+              kind: 'Deployment',
+              metadata: { name: 'controller', namespace: 'akshci-apps' },
+              status: {
+                conditions: [
+                  {
+                    type: 'ReplicaFailure',
+                    status: 'True',
+                    message: 'admission webhook "validation.gatekeeper.sh" denied the request',
+                  },
+                ],
+              },
+            },
+          ),
+      );
+      arm.answer('DELETE', /extensions/, refusal(409, 'ExtensionOperationFailed', notReady));
+      arm.answer('PATCH', /extensions/, refusal(409, 'ExtensionOperationFailed', notReady));
+      await expect(play.step(isUpdate ? 'update' : 'remove')).rejects.toMatchObject({
+        diagnosis: {
+          code: 'PODS_NOT_READY',
+          evidence: {
+            namespace: 'akshci-apps',
+            pods: [
+              { pod: 'image', uid: expect.stringMatching(/^[0-9a-f-]{36}$/), reason: 'ImagePullBackOff' },
+              { pod: 'place', reason: 'Unschedulable', message: '0/1 nodes' },
+            ],
+            services: [{ service: 'envoy', wanted: '192.168.0.102' }],
+            refused: [{ deployment: 'controller', message: expect.stringContaining('gatekeeper') }],
+          },
+        },
+      });
+    },
+  );
 
   it('believes the agents rather than Azure about the end', async () => {
     const { play } = world(
@@ -846,6 +1002,62 @@ describe('arc.extension.update', () => {
       change: { settings: {}, version: '0.12.2' },
       found: ['info NOTHING_TO_CHANGE'],
       reason: 'it is held at the version',
+    },
+    {
+      change: { settings: { 'buildService.storageClassName': 'fast' } },
+      found: ['error STORAGE_CLASS_NOT_FOUND'],
+      reason: 'the storage class is not there',
+    },
+    {
+      prepare: ({ inCluster }) => {
+        inCluster.serve(apiResource('metallb.io/v1beta1', 'IPAddressPool', 'ipaddresspools')).add({
+          apiVersion: 'metallb.io/v1beta1',
+          kind: 'IPAddressPool',
+          metadata: { name: 'pool', namespace: 'metallb-system' },
+          spec: { addresses: ['192.168.0.150-192.168.0.200'] },
+        });
+      },
+      change: { settings: { 'envoy.loadBalancerIp': '192.168.0.99' } },
+      found: ['error ADDRESS_OUTSIDE_POOL'],
+      reason: 'the load balancer has no such address',
+    },
+    {
+      prepare: ({ inCluster }) => {
+        inCluster.add({
+          apiVersion: 'v1',
+          kind: 'Service',
+          metadata: { name: 'web', namespace: 'shop' },
+          status: { loadBalancer: { ingress: [{ ip: '192.168.0.99' }] } },
+        });
+      },
+      change: { settings: { 'envoy.loadBalancerIp': '192.168.0.99' } },
+      found: ['error ADDRESS_IN_USE'],
+      reason: 'the address is taken',
+    },
+    {
+      prepare: ({ inCluster }) => {
+        inCluster.add({
+          apiVersion: 'v1',
+          kind: 'Service',
+          metadata: { name: 'envoy', namespace: 'akshci-apps' },
+          status: { loadBalancer: { ingress: [{ ip: '192.168.0.99' }] } },
+        });
+      },
+      change: { settings: { 'envoy.loadBalancerIp': '192.168.0.99' } },
+      found: [],
+      reason: 'the address is that of the extension itself',
+    },
+    {
+      prepare: noAccess,
+      change: { settings: { 'envoy.loadBalancerIp': '192.168.0.99' } },
+      found: ['info CLUSTER_ACCESS_MISSING'],
+      reason: 'Azure needs no access of ours',
+    },
+    {
+      prepare: silent,
+      change: { settings: { 'envoy.loadBalancerIp': '192.168.0.99' } },
+      found: ['info CLUSTER_UNREACHABLE'],
+      reason: 'Azure may reach it all the same',
     },
     { prepare: gone(CONNECTED_ID), found: ['error CLUSTER_NOT_FOUND'], reason: 'its cluster is gone' },
     {

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { ArmId } from '#libs/kernel/arm-id.js';
-import { ControlError } from '#libs/kernel/control-error.js';
+import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
 import type { Secret } from '#libs/kernel/secret.js';
+import type { KubeCall } from '#libs/kube/cluster-access.js';
+import type { ClusterClient } from '#libs/kube/cluster-client.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
 import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
@@ -29,7 +31,7 @@ import {
   judgeProvider,
   providerFindings,
 } from './arc-preflight.js';
-import { FAILURES, forgetRelease, recognised, recognising, releaseSecret, type FailureScene } from './arc.failures.js';
+import { FAILURES, recognised, recognising } from './arc.failures.js';
 import { EXTENSION_TYPE } from './arc.types.js';
 import {
   clusterExtensionKind,
@@ -41,10 +43,12 @@ import {
 import { connectedClusterKind } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
 import { describeCustomLocation } from './custom-location.kind.js';
+import { ADDRESS_POOL, isOutside, rangesOf } from './load-balancer-pools.js';
 import { clientOf, listObjects, lookInto, readObject, seenOr, reachFindings } from './reached-cluster.js';
+import { findReleaseRecords, forgetRecord } from './release-records.js';
+import { withRelease } from './release.diagnosis.js';
 
 const SERVICE = { group: '', kind: 'Service' };
-const SECRET = { group: '', kind: 'Secret' };
 const STORAGE_CLASS = { group: 'storage.k8s.io', kind: 'StorageClass' };
 
 /** Types that Azure has closed, with what comes after them. */
@@ -83,6 +87,13 @@ const installInput = z.strictObject({
 });
 type InstallInput = z.output<typeof installInput>;
 
+/** What can be seen of settings in the cluster alone. */
+const settingFindings = {
+  ADDRESS_IN_USE: 'The address for the load balancer belongs to another service of the cluster.',
+  ADDRESS_OUTSIDE_POOL: 'The load balancer of the cluster has no pool with the address: it would never give it.',
+  STORAGE_CLASS_NOT_FOUND: 'The cluster has no storage class of the name that the settings give.',
+} as const satisfies Record<string, string>;
+
 const installFindings = {
   ...connectivityFindings,
   ...providerFindings,
@@ -91,10 +102,8 @@ const installFindings = {
   EXTENSION_EXISTS: 'An extension of this name and type is there already: it gets the settings that are given.',
   EXTENSION_EXISTS_DIFFERENT: 'An extension of this name and another type is there already.',
   RELEASE_NAME_IN_USE: FAILURES.RELEASE_NAME_IN_USE,
-  ADDRESS_IN_USE: 'The address for the load balancer belongs to another service of the cluster.',
-  STORAGE_CLASS_NOT_FOUND: 'The cluster has no storage class of the name that the settings give.',
+  ...settingFindings,
 } as const satisfies Record<string, string>;
-type InstallFindingCode = keyof typeof installFindings;
 
 export function installExtension(parts: ArcParts): OperationDefinition<typeof installInput> {
   return {
@@ -168,42 +177,66 @@ async function judgeInCluster(
   cluster: ArmId,
   isNew: boolean,
   context: OperationContext<InstallInput>,
-  say: FindingReporter<InstallFindingCode>,
+  say: FindingReporter<keyof typeof installFindings>,
 ): Promise<void> {
-  const { name, releaseNamespace, settings = {} } = context.input;
-  const address = settingNamed(settings, 'loadBalancerIp');
-  const storageClass = settingNamed(settings, 'buildService.storageClassName');
+  const { name, releaseNamespace, settings } = context.input;
   const client = clientOf(parts, cluster);
   const look = await lookInto(async () => ({
-    release:
-      isNew && releaseNamespace !== undefined
-        ? await readObject(client, SECRET, releaseNamespace, releaseSecret(name), context)
-        : undefined,
-    services: address === undefined ? [] : await listObjects(client, SERVICE, undefined, context),
-    storageClass:
-      storageClass === undefined
-        ? undefined
-        : await readObject(client, STORAGE_CLASS, undefined, storageClass, context),
+    records:
+      isNew && releaseNamespace !== undefined ? await findReleaseRecords(client, name, releaseNamespace, context) : [],
+    settings: await lookAtSettings(client, settings, context),
   }));
   const seen = seenOr(look, 'info', say);
   if (seen === undefined) return;
-  if (seen.release !== undefined && releaseNamespace !== undefined) {
-    say(
-      'RELEASE_NAME_IN_USE',
-      'error',
-      { secret: seen.release.metadata.name, namespace: releaseNamespace },
-      undefined,
-      [forgetRelease(cluster, name, releaseNamespace)],
+  if (seen.records.length > 0) {
+    const secrets = seen.records.map(({ metadata }) => metadata.name);
+    const operations = seen.records.map((record) => forgetRecord(cluster, record));
+    const remedy = 'Delete the records of the release that are left.';
+    say('RELEASE_NAME_IN_USE', 'error', { secrets, namespace: releaseNamespace ?? null }, remedy, operations);
+  }
+  judgeSettings(seen.settings, releaseNamespace, say);
+}
+
+/** What of the cluster the settings speak of. */
+async function lookAtSettings(
+  client: ClusterClient,
+  settings: Readonly<Record<string, string>> | undefined,
+  call: KubeCall,
+) {
+  const address = settingNamed(settings, 'loadBalancerIp');
+  const storageClass = settingNamed(settings, 'buildService.storageClassName');
+  return {
+    address,
+    services: address === undefined ? [] : await listObjects(client, SERVICE, undefined, call),
+    pools: address === undefined ? [] : await listObjects(client, ADDRESS_POOL, undefined, call),
+    storageClass,
+    hasStorageClass:
+      storageClass === undefined ||
+      (await readObject(client, STORAGE_CLASS, undefined, storageClass, call)) !== undefined,
+  };
+}
+
+function judgeSettings(
+  seen: Awaited<ReturnType<typeof lookAtSettings>>,
+  releaseNamespace: string | undefined,
+  say: FindingReporter<keyof typeof settingFindings>,
+): void {
+  const { address, services, pools, storageClass } = seen;
+  if (address !== undefined) {
+    const holder = services.find(
+      (service) => rawText(service, 'spec', 'loadBalancerIP') === address || ingressOf(service).includes(address),
     );
+    if (holder !== undefined && holder.metadata.namespace !== releaseNamespace) {
+      const evidence = { address, service: `${holder.metadata.namespace ?? ''}/${holder.metadata.name}` };
+      say('ADDRESS_IN_USE', 'error', evidence, 'Give an address of the load balancer that is free.');
+    }
+    const ranges = rangesOf(pools);
+    if (isOutside(ranges, address)) {
+      const evidence = { address, pools: ranges.map(({ pool, text }) => ({ pool, addresses: text })) };
+      say('ADDRESS_OUTSIDE_POOL', 'error', evidence, 'Give a free address of one of the pools, or extend a pool.');
+    }
   }
-  const holder = seen.services.find(
-    (service) => rawText(service, 'spec', 'loadBalancerIP') === address || ingressOf(service).includes(address ?? ''),
-  );
-  if (address !== undefined && holder !== undefined && holder.metadata.namespace !== releaseNamespace) {
-    const evidence = { address, service: `${holder.metadata.namespace ?? ''}/${holder.metadata.name}` };
-    say('ADDRESS_IN_USE', 'error', evidence, 'Give an address of the load balancer that is free.');
-  }
-  if (storageClass !== undefined && seen.storageClass === undefined) {
+  if (storageClass !== undefined && !seen.hasStorageClass) {
     say('STORAGE_CLASS_NOT_FOUND', 'error', { storageClass }, 'Name a storage class of the cluster.');
   }
 }
@@ -214,8 +247,8 @@ function ingressOf(service: JsonObject): string[] {
 }
 
 /** Settings of an App Service extension are written with and without the name of their part. */
-function settingNamed(settings: Readonly<Record<string, string>>, name: string): string | undefined {
-  const found = Object.entries(settings).find(
+function settingNamed(settings: Readonly<Record<string, string>> | undefined, name: string): string | undefined {
+  const found = Object.entries(settings ?? {}).find(
     ([key]) => key.toLowerCase() === name.toLowerCase() || key.toLowerCase().endsWith(`.${name.toLowerCase()}`),
   );
   return found?.[1];
@@ -225,8 +258,7 @@ function runInstall(parts: ArcParts, context: StepContext<InstallInput>): Promis
   const { input, secrets } = context;
   const { client } = parts;
   const id = idIn(clusterIdOf(context), input.name);
-  const scene = sceneOf(id, input.releaseNamespace);
-  return recognising(scene, () =>
+  return explained(parts, id, input.releaseNamespace, again('arc.extension.install', context), context, () =>
     reachDesiredState(
       client.arm,
       context.resumeToken,
@@ -355,7 +387,8 @@ async function verifyExtension(
   if (health.state === 'Degraded') {
     // Azure can say that it has succeeded while the agents say that it has not.
     const error = new ControlError('VERIFICATION_FAILED', health.reason ?? `The extension ${id.name} does not work.`);
-    throw recognised(error, sceneOf(id, describeClusterExtension(raw).releaseNamespace ?? undefined));
+    const known = recognised(error, { cluster: id.parent ?? id });
+    throw await withRelease(parts, known, id, undefined, undefined, context);
   }
   const { extensionType, currentVersion, releaseNamespace } = describeClusterExtension(raw);
   const { version } = context.input;
@@ -392,6 +425,8 @@ const updateFindings = {
   VERSION_WITH_AUTO_UPGRADE: 'A version can be held only where Azure does not upgrade by itself.',
   NOTHING_TO_CHANGE: 'The extension is as it is wanted already.',
   ...connectivityFindings,
+  ...reachFindings,
+  ...settingFindings,
 } as const satisfies Record<string, string>;
 
 export function updateExtension(parts: ArcParts): OperationDefinition<typeof updateInput> {
@@ -439,7 +474,11 @@ async function preflightUpdate(parts: ArcParts, context: OperationContext<Update
     say('VERSION_WITH_AUTO_UPGRADE', 'error', { version: input.version }, 'Give one of the two.');
   }
   if (isUpdated(raw, input)) say('NOTHING_TO_CHANGE', 'info', { extension: id.toString() });
-  if (id.parent !== undefined) await judgeConnectivity(parts, id.parent, 'error', context, say);
+  if (id.parent === undefined) return findings;
+  await judgeConnectivity(parts, id.parent, 'error', context, say);
+  const client = clientOf(parts, id.parent);
+  const seen = seenOr(await lookInto(() => lookAtSettings(client, input.settings, context)), 'info', say);
+  if (seen !== undefined) judgeSettings(seen, describeClusterExtension(raw).releaseNamespace ?? undefined, say);
   return findings;
 }
 
@@ -458,7 +497,7 @@ function runUpdate(parts: ArcParts, context: StepContext<UpdateInput>): Promise<
   const { input, secrets } = context;
   const { client } = parts;
   const id = extensionIdOf(context);
-  return recognising(sceneOf(id, undefined), () =>
+  return explained(parts, id, undefined, again('arc.extension.update', context), context, () =>
     reachDesiredState(
       client.arm,
       context.resumeToken,
@@ -579,7 +618,7 @@ function runRemove(parts: ArcParts, context: StepContext<RemoveInput>): Promise<
   const { client } = parts;
   const id = extensionIdOf(context);
   const { force } = context.input;
-  return recognising(sceneOf(id, undefined), () =>
+  return explained(parts, id, undefined, again('arc.extension.remove', context), context, () =>
     reachDesiredState(
       client.arm,
       context.resumeToken,
@@ -616,6 +655,30 @@ function isType(present: string | null, wanted: string): boolean {
   return present?.toLowerCase() === wanted.toLowerCase();
 }
 
-function sceneOf(extension: ArmId, releaseNamespace: string | undefined): FailureScene {
-  return { cluster: extension.parent ?? extension, extension: { name: extension.name, releaseNamespace } };
+/** Does something whose failures are known, and are explained by what can be seen in the cluster. @throws ControlError */
+async function explained<T>(
+  parts: ArcParts,
+  extension: ArmId,
+  namespace: string | undefined,
+  repeated: RemedyOperation | undefined,
+  context: OperationContext<unknown>,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await recognising({ cluster: extension.parent ?? extension }, work);
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    throw await withRelease(parts, error, extension, namespace, repeated, context);
+  }
+}
+
+/** The same once more; undefined where it held secrets, which nobody has any more. */
+function again(
+  type: string,
+  { input }: OperationContext<InstallInput | UpdateInput | RemoveInput>,
+): RemedyOperation | undefined {
+  if ('protectedSettings' in input && input.protectedSettings !== undefined) return undefined;
+  // Members that were not given are left out.
+  const plain: unknown = JSON.parse(JSON.stringify(input));
+  return isJsonObject(plain) ? { type, input: plain } : undefined;
 }

@@ -87,16 +87,22 @@ export async function readObject(
   return resource === undefined ? undefined : cluster.get(resource, namespace, name, call);
 }
 
+/** Of all namespaces where none is given; none where the type is not served. */
 export async function listObjects(
   cluster: ClusterClient,
   type: { group: string; kind: string },
   namespace: string | undefined,
   call: KubeCall,
+  labelSelector?: string,
 ): Promise<KubernetesObject[]> {
   const resource = await cluster.findResource(type, call);
   if (resource === undefined) return [];
+  const options = {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+  };
   let objects: KubernetesObject[] = [];
-  for await (const page of cluster.list(resource, namespace === undefined ? {} : { namespace }, call)) {
+  for await (const page of cluster.list(resource, options, call)) {
     objects = page.restarted ? [...page.items] : [...objects, ...page.items];
   }
   return objects;

@@ -71,6 +71,41 @@ describe('recognised', () => {
     },
     {
       message:
+        'Error: {failed to install chart from path [] for release [x]: err [rendered manifests contain a resource that already exists. Unable to continue with install: CustomResourceDefinition "connectedclusters.arc.azure.com" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata; annotation validation error: key "meta.helm.sh/release-name" must equal "x": current value is "azure-arc"]}',
+      code: 'OBJECT_OF_OTHER_RELEASE',
+      operations: [
+        {
+          type: 'kubernetes.object.delete',
+          input: {
+            cluster: CONNECTED_ID,
+            apiVersion: 'apiextensions.k8s.io/v1',
+            kind: 'CustomResourceDefinition',
+            name: 'connectedclusters.arc.azure.com',
+          },
+        },
+      ],
+      reason: 'another release has left a definition',
+    },
+    {
+      message:
+        'ServiceAccount "k8se" in namespace "apps" exists and cannot be imported into the current release: invalid ownership metadata; label validation error',
+      code: 'OBJECT_OF_OTHER_RELEASE',
+      operations: [
+        {
+          type: 'kubernetes.object.delete',
+          input: { cluster: CONNECTED_ID, apiVersion: 'v1', kind: 'ServiceAccount', namespace: 'apps', name: 'k8se' },
+        },
+      ],
+      reason: 'the object is in a namespace',
+    },
+    {
+      message: 'Gateway "web" in namespace "apps" exists and cannot be imported: invalid ownership metadata',
+      code: 'OBJECT_OF_OTHER_RELEASE',
+      operations: [],
+      reason: 'nobody knows in which API such an object is',
+    },
+    {
+      message:
         'Operation cannot be fulfilled on extensionconfigs.clusterconfig.azure.com "x": the object has been modified',
       code: 'RELEASE_BUSY',
       operations: [],

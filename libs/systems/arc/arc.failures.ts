@@ -5,6 +5,7 @@ import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
 import { AGENT_FAULTS } from './agent-faults.js';
 import { AGENT_NAMESPACE } from './arc-agents.js';
 import { OBJECT_ID_COMMAND } from './arc-names.js';
+import { deletionOf } from './reached-cluster.js';
 
 /** What an operation that failed was about. */
 export interface FailureScene {
@@ -23,6 +24,8 @@ export const FAILURES = {
   AGENTS_NOT_STARTED: 'The agents of the cluster have never reported to the relay: they are too old, or did not start.',
   AGENTS_SILENT: 'The agents in the cluster gave no sign of the extension in time.',
   RELEASE_NAME_IN_USE: 'A Helm release of the name of the extension is left in the cluster.',
+  OBJECT_OF_OTHER_RELEASE:
+    'An object that the installation brings is in the cluster already and belongs to another Helm release, or to none.',
   RELEASE_BUSY: 'Something else changed the configuration in the cluster at the same moment.',
   PODS_NOT_READY: 'The pods of the extension did not become ready in time.',
   EXTENSION_TYPE_RETIRED: 'The extension type has been retired: Azure installs it no more.',
@@ -73,6 +76,14 @@ const RECOGNITIONS: readonly Recognition[] = [
     code: 'RELEASE_NAME_IN_USE',
     words: /cannot re-use a name that is still in use/i,
     remedy: 'Delete the records of the release that are left (its secrets with the label owner=helm), then try again.',
+  },
+  {
+    code: 'OBJECT_OF_OTHER_RELEASE',
+    words:
+      /(?:([A-Za-z]+) "([^"]+)" in namespace "([^"]*)" exists and cannot be imported[^]*)?invalid ownership metadata/i,
+    evidence: (match) => ({ kind: match[1] ?? null, name: match[2] ?? null, namespace: match[3] ?? null }),
+    remedy: 'Delete the object where nothing needs it any more, then try again; there may be more of its kind.',
+    operations: ({ cluster }, match) => deletionOfNamed(cluster, match[1] ?? '', match[2] ?? '', match[3] ?? ''),
   },
   {
     code: 'RELEASE_BUSY',
@@ -146,6 +157,28 @@ export function grant(cluster: ArmId, objectId: string): RemedyOperation {
     type: 'arc.customLocation.grant',
     input: { cluster: cluster.toString(), objectId, role: 'least-privilege' },
   };
+}
+
+/** What charts leave behind most; of other kinds people have to say where they are. */
+const API_VERSIONS: Readonly<Record<string, string>> = {
+  CustomResourceDefinition: 'apiextensions.k8s.io/v1',
+  ClusterRole: 'rbac.authorization.k8s.io/v1',
+  ClusterRoleBinding: 'rbac.authorization.k8s.io/v1',
+  Role: 'rbac.authorization.k8s.io/v1',
+  RoleBinding: 'rbac.authorization.k8s.io/v1',
+  ConfigMap: 'v1',
+  Secret: 'v1',
+  Service: 'v1',
+  ServiceAccount: 'v1',
+  DaemonSet: 'apps/v1',
+  Deployment: 'apps/v1',
+};
+
+function deletionOfNamed(cluster: ArmId, kind: string, name: string, namespace: string): RemedyOperation[] {
+  const apiVersion = API_VERSIONS[kind];
+  if (apiVersion === undefined) return [];
+  const metadata = { name, ...(namespace === '' ? {} : { namespace }) };
+  return [deletionOf(cluster.toString(), { apiVersion, kind, metadata })];
 }
 
 function restart(cluster: ArmId, agent: string): RemedyOperation {

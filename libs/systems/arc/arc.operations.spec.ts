@@ -86,6 +86,10 @@ function releaseRecord(release: string, revision: number, namespace: string): Ku
   };
 }
 
+function definition(name: string): KubernetesObject {
+  return { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name } };
+}
+
 function binding(name: string, objectId = PROVIDER_OBJECT_ID) {
   return {
     apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -277,6 +281,25 @@ describe('arc.cluster.connect', () => {
       reason: 'former agents have left their definitions',
     },
     {
+      prepare: attached((edge) =>
+        edge.add(
+          releaseRecord('azure-arc', 1, 'azure-arc-release'),
+          agentDeployment('config-agent'),
+          agentConfiguration('new'),
+        ),
+      ),
+      found: [runs],
+      reason: 'the agents are there already, and nothing is left over',
+    },
+    {
+      prepare: attached((edge) => {
+        edge.mayDo = () => ({ allowed: false, reason: 'no' });
+        edge.refuse({ verb: 'list', kind: 'Secret' }, new ControlError('KUBERNETES_FORBIDDEN', 'no secrets'));
+      }),
+      found: [runs, 'warning NOT_CLUSTER_ADMINISTRATOR'],
+      reason: 'the attached credential may list no secrets',
+    },
+    {
       change: { contextNamespace: 'arc' },
       found: [runs, 'error CONTEXT_NAMESPACE_MISSING'],
       reason: 'Helm would find no place for its record',
@@ -296,6 +319,43 @@ describe('arc.cluster.connect', () => {
       reason: 'the agents are installed by another kubeconfig',
     },
   ]);
+
+  it('deletes each part that former agents have left by an operation of its own', async () => {
+    const { play } = world('arc.cluster.connect', elsewhere, { attachedCluster }, ({ kube }) =>
+      kube
+        .cluster(attachedCluster.uid)
+        .serve(
+          apiResource('apiextensions.k8s.io/v1', 'CustomResourceDefinition', 'customresourcedefinitions', {
+            namespaced: false,
+          }),
+        )
+        .add(
+          definition('connectedclusters.arc.azure.com'),
+          definition('gitconfigs.clusterconfig.azure.com'),
+          definition('certificates.cert-manager.io'),
+          binding('azure-arc-operator'),
+          releaseRecord('azure-arc', 2, 'azure-arc-release'),
+          releaseRecord('other', 1, 'azure-arc-release'),
+        ),
+    );
+    const finding = (await play.findings()).find(({ code }) => code === 'AGENT_LEFTOVERS');
+    expect(finding?.operations).toEqual(
+      [
+        {
+          apiVersion: 'apiextensions.k8s.io/v1',
+          kind: 'CustomResourceDefinition',
+          name: 'connectedclusters.arc.azure.com',
+        },
+        {
+          apiVersion: 'apiextensions.k8s.io/v1',
+          kind: 'CustomResourceDefinition',
+          name: 'gitconfigs.clusterconfig.azure.com',
+        },
+        { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', name: 'azure-arc-operator' },
+        { apiVersion: 'v1', kind: 'Secret', namespace: 'azure-arc-release', name: 'sh.helm.release.v1.azure-arc.v2' },
+      ].map((named) => ({ type: 'kubernetes.object.delete', input: { cluster: attachedCluster.id, ...named } })),
+    );
+  });
 
   it('makes the missing namespace by an operation that can be sent as it is', async () => {
     const { play } = world('arc.cluster.connect', { ...elsewhere, contextNamespace: 'arc' }, { attachedCluster });

@@ -44,8 +44,8 @@ import { connectedClusterKind } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
 import { describeCustomLocation } from './custom-location.kind.js';
 import { ADDRESS_POOL, isOutside, rangesOf } from './load-balancer-pools.js';
-import { clientOf, listObjects, lookInto, readObject, seenOr, reachFindings } from './reached-cluster.js';
-import { findReleaseRecords, forgetRecord } from './release-records.js';
+import { clientOf, deletionOf, listObjects, lookInto, readObject, seenOr, reachFindings } from './reached-cluster.js';
+import { findReleaseRecords } from './release-records.js';
 import { withRelease } from './release.diagnosis.js';
 
 const SERVICE = { group: '', kind: 'Service' };
@@ -190,7 +190,7 @@ async function judgeInCluster(
   if (seen === undefined) return;
   if (seen.records.length > 0) {
     const secrets = seen.records.map(({ metadata }) => metadata.name);
-    const operations = seen.records.map((record) => forgetRecord(cluster, record));
+    const operations = seen.records.map((record) => deletionOf(cluster.toString(), record));
     const remedy = 'Delete the records of the release that are left.';
     say('RELEASE_NAME_IN_USE', 'error', { secrets, namespace: releaseNamespace ?? null }, remedy, operations);
   }

@@ -24,6 +24,7 @@ import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { agentNews } from './agent-faults.js';
+import { findLeftovers, nameOf } from './agent-leftovers.js';
 import { AGENT_NAMESPACE, belongsElsewhere, lookAtAgents } from './arc-agents.js';
 import {
   arcName,
@@ -37,14 +38,12 @@ import { pauseForPeople, type ArcParts } from './arc-parts.js';
 import { clusterIdOf, judgeProvider, providerFindings } from './arc-preflight.js';
 import { CONNECTED_CLUSTER_TYPE, CUSTOM_LOCATION_TYPE, EXTENSION_TYPE, PROVISIONED_CLUSTER_TYPE } from './arc.types.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
-import { clientOf, lookInto, reachFindings, readObject, seenIfAny, seenOr } from './reached-cluster.js';
+import { clientOf, deletionOf, lookInto, reachFindings, readObject, seenIfAny, seenOr } from './reached-cluster.js';
 
 const ATTACHED_CLUSTER = 'AttachedCluster';
 /** People install the agents: they are given a day. */
 const PATIENCE_SECONDS = 86_400;
 const NAMESPACE = { group: '', kind: 'Namespace' };
-const DEFINITION = { group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' };
-const AGENT_DEFINITION = 'connectedclusters.arc.azure.com';
 
 const connectInput = z.strictObject({
   subscriptionId: subscriptionIdInput.describe('The subscription that the cluster shall appear in.'),
@@ -86,7 +85,7 @@ const connectFindings = {
     'The attached credential may not do everything in the cluster, as the installation has to.',
   AGENTS_OF_OTHER_CLUSTER: 'Agents run in the cluster that belong to another connected cluster.',
   AGENT_NAMESPACE_TERMINATING: 'The namespace of former agents is still being deleted.',
-  AGENT_LEFTOVERS: 'Definitions of former agents are left in the cluster: the installation would stumble over them.',
+  AGENT_LEFTOVERS: 'Parts of former agents are left in the cluster: the installation would stumble over them.',
   CONTEXT_NAMESPACE_MISSING:
     'The default namespace of the kubeconfig context is not there: the installation would fail because Helm keeps its record in it.',
 } as const satisfies Record<string, string>;
@@ -195,18 +194,10 @@ async function judgeAttached(
   if (seen.agentNamespace === 'Terminating') {
     const remedy = 'Wait; where it does not end, take the finalizers off what is left in it.';
     say('AGENT_NAMESPACE_TERMINATING', 'error', { namespace: AGENT_NAMESPACE }, remedy);
-  } else if (seen.hasDefinition && seen.agents.agents.size === 0) {
-    say('AGENT_LEFTOVERS', 'error', { definition: AGENT_DEFINITION }, 'Delete it, then try again.', [
-      {
-        type: 'kubernetes.object.delete',
-        input: {
-          cluster: attached.id,
-          apiVersion: 'apiextensions.k8s.io/v1',
-          kind: 'CustomResourceDefinition',
-          name: AGENT_DEFINITION,
-        },
-      },
-    ]);
+  } else if (seen.leftovers.length > 0 && seen.agents.agents.size === 0) {
+    const operations = seen.leftovers.map((leftover) => deletionOf(attached.id, leftover));
+    const evidence = { leftovers: seen.leftovers.map(nameOf) };
+    say('AGENT_LEFTOVERS', 'error', evidence, 'Delete them, then try again.', operations);
   }
   if (seen.missingNamespace !== undefined) {
     const namespace = seen.missingNamespace;
@@ -223,11 +214,11 @@ async function judgeAttached(
 
 async function looksReady(cluster: ClusterClient, context: OperationContext<ConnectInput>) {
   const all = { verb: '*', group: '*', resource: '*' };
-  const [permission, agents, agentNamespace, definition, missingNamespace] = await Promise.all([
+  const [permission, agents, agentNamespace, leftovers, missingNamespace] = await Promise.all([
     cluster.mayI(all, context),
     lookAtAgents(cluster, context),
     readObject(cluster, NAMESPACE, undefined, AGENT_NAMESPACE, context),
-    readObject(cluster, DEFINITION, undefined, AGENT_DEFINITION, context),
+    findLeftovers(cluster, context),
     missingContextNamespace(cluster, context),
   ]);
   return {
@@ -235,7 +226,7 @@ async function looksReady(cluster: ClusterClient, context: OperationContext<Conn
     reason: permission.reason,
     agents,
     agentNamespace: rawText(agentNamespace, 'status', 'phase'),
-    hasDefinition: definition !== undefined,
+    leftovers,
     missingNamespace,
   };
 }

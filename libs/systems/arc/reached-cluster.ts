@@ -1,5 +1,5 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
-import { ControlError } from '#libs/kernel/control-error.js';
+import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { KubeCall } from '#libs/kube/cluster-access.js';
 import type { ClusterClient } from '#libs/kube/cluster-client.js';
@@ -127,6 +127,18 @@ export async function applyObject(
     ...content,
   };
   await cluster.apply(resource, undefined, manifest, { force: true }, call);
+}
+
+/** @param cluster as an operation names it */
+export function deletionOf(
+  cluster: string,
+  { apiVersion, kind, metadata }: Pick<KubernetesObject, 'apiVersion' | 'kind' | 'metadata'>,
+): RemedyOperation {
+  const { namespace, name } = metadata;
+  return {
+    type: 'kubernetes.object.delete',
+    input: { cluster, apiVersion, kind, ...(namespace === undefined ? {} : { namespace }), name },
+  };
 }
 
 export async function deleteObject(

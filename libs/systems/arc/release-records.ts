@@ -1,5 +1,3 @@
-import type { ArmId } from '#libs/kernel/arm-id.js';
-import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { KubeCall } from '#libs/kube/cluster-access.js';
 import type { ClusterClient } from '#libs/kube/cluster-client.js';
 import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
@@ -18,12 +16,4 @@ export function findReleaseRecords(
   call: KubeCall,
 ): Promise<KubernetesObject[]> {
   return listObjects(cluster, SECRET, namespace, call, `owner=helm,name=${release}`);
-}
-
-export function forgetRecord(cluster: ArmId | string, { metadata }: KubernetesObject): RemedyOperation {
-  const { name, namespace = '' } = metadata;
-  return {
-    type: 'kubernetes.object.delete',
-    input: { cluster: cluster.toString(), apiVersion: 'v1', kind: 'Secret', name, namespace },
-  };
 }

@@ -9,8 +9,8 @@ import { rawObject, rawObjects, rawText } from '../contract/raw-reader.js';
 import type { ArcParts } from './arc-parts.js';
 import { diagnosed } from './arc.failures.js';
 import { describeClusterExtension } from './cluster-extension.kind.js';
-import { clientOf, listObjects, seenIfAny } from './reached-cluster.js';
-import { findReleaseRecords, forgetRecord } from './release-records.js';
+import { clientOf, deletionOf, listObjects, seenIfAny } from './reached-cluster.js';
+import { findReleaseRecords } from './release-records.js';
 
 const POD = { group: '', kind: 'Pod' };
 const SERVICE = { group: '', kind: 'Service' };
@@ -74,7 +74,7 @@ async function look(
     return {
       ...diagnosis,
       evidence: { ...diagnosis.evidence, secrets },
-      operations: records.map((record) => forgetRecord(cluster, record)),
+      operations: records.map((record) => deletionOf(cluster.toString(), record)),
     };
   }
   if (namespace === undefined) return diagnosis;

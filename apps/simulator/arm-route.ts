@@ -22,6 +22,7 @@ export type ArmRoute =
   | { kind: 'group-operation'; subscriptionId: string; token: string }
   | { kind: 'usages'; subscriptionId: string; namespace: UsageProvider; location: string }
   | { kind: 'kubernetes-versions'; subscriptionId: string; location: string }
+  | { kind: 'extension-versions'; subscriptionId: string; location: string; extensionType: string }
   | { kind: 'graph' }
   /** What the caller may do at a scope. */
   | { kind: 'permissions'; subscriptionId: string; group?: string; scope: ArmId }
@@ -122,6 +123,17 @@ function providerRoute(
     lower[6] === 'kubernetesversions'
   ) {
     return { kind: 'kubernetes-versions', subscriptionId, location: tail[1] };
+  }
+  const [, location, , extensionType] = tail;
+  if (
+    tail.length === 5 &&
+    location !== undefined &&
+    extensionType !== undefined &&
+    lower[3] === 'microsoft.kubernetesconfiguration' &&
+    lower[6] === 'extensiontypes' &&
+    lower[8] === 'versions'
+  ) {
+    return { kind: 'extension-versions', subscriptionId, location, extensionType };
   }
   return resourceRoute(subscriptionId, undefined, segments, lower, method);
 }

@@ -37,6 +37,8 @@ const COMPUTE_VERSIONS = [
 /** Of Microsoft.Compute and of Microsoft.ContainerInstance. */
 const USAGE_VERSIONS = [...COMPUTE_VERSIONS, '2021-09-01', '2022-09-01', '2023-05-01'];
 const PERMISSION_VERSIONS = ['2015-07-01', '2018-01-01-preview', '2018-07-01', '2022-04-01'];
+/** There is no other than previews of it. */
+const EXTENSION_CATALOG_VERSIONS = ['2023-05-01-preview', '2024-11-01-preview'];
 const GRAPH_VERSIONS = ['2021-03-01', '2022-10-01', '2024-04-01'];
 
 export const PLATFORM_VERSIONS = {
@@ -53,6 +55,7 @@ export const PLATFORM_VERSIONS = {
   feature: FEATURE_VERSIONS,
   usages: USAGE_VERSIONS,
   'kubernetes-versions': AKS_API_VERSIONS,
+  'extension-versions': EXTENSION_CATALOG_VERSIONS,
   permissions: PERMISSION_VERSIONS,
   graph: GRAPH_VERSIONS,
 } as const;

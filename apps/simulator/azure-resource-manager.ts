@@ -12,6 +12,7 @@ import { ProviderHandler, invalidNamespace, methodNotAllowed } from './handlers/
 import { ResourceGroupHandler } from './handlers/resource-group.handler.js';
 import { ResourceHandler } from './handlers/resource.handler.js';
 import { SubscriptionHandler } from './handlers/subscription.handler.js';
+import { extensionVersions } from './handlers/extension-versions.handler.js';
 import { kubernetesVersions } from './handlers/kubernetes-versions.handler.js';
 import { UsageHandler } from './handlers/usage.handler.js';
 import type { ResourceEngine } from './resource.engine.js';
@@ -114,6 +115,12 @@ export class AzureResourceManager {
       case 'kubernetes-versions':
         this.#registered(route.subscriptionId, 'Microsoft.ContainerService');
         return kubernetesVersions(route.location);
+      case 'extension-versions': {
+        const namespace = 'Microsoft.KubernetesConfiguration';
+        this.#registered(route.subscriptionId, namespace);
+        const scope = `/subscriptions/${route.subscriptionId}/providers/${namespace}`;
+        return extensionVersions(scope, route.location, route.extensionType);
+      }
       case 'permissions':
         if (route.group !== undefined) this.#group(route.subscriptionId, route.group);
         return this.permissions.at(route.scope, request.principal);

@@ -13,6 +13,8 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.kubernetes/connectedclusters': '2026-05-01',
   'microsoft.kubernetesconfiguration/extensions': '2025-03-01',
   'microsoft.kubernetesconfiguration/fluxconfigurations': '2025-04-01',
+  // There has been no other than a preview of it.
+  'microsoft.kubernetesconfiguration/extensiontypes': '2024-11-01-preview',
   'microsoft.extendedlocation/customlocations': '2021-08-15',
   'microsoft.resources/subscriptions': '2022-12-01',
   'microsoft.resources/resourcegroups': '2021-04-01',

@@ -256,6 +256,27 @@ describe('an extension', () => {
   });
 });
 
+describe('the versions of an extension type', () => {
+  const versions = (type: string): string =>
+    `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.KubernetesConfiguration/locations/eastus/extensionTypes/${type}/versions`;
+
+  it('are told for a region, each with the Kubernetes that it does not run on', async () => {
+    const listed = itemsOf(await azure.get(versions('Microsoft.Flux'), '2024-11-01-preview'));
+    expect(listed.map((item) => propertiesOf(item))).toMatchObject([
+      {
+        version: '1.17.3',
+        unsupportedKubernetesVersions: { connectedCluster: [{ unsupportedVersions: ['1.24', '1.25', '1.26'] }] },
+      },
+      { version: '1.16.0' },
+    ]);
+  });
+
+  it('are told of known types and at previews alone', async () => {
+    expect((await azure.get(versions('Some.Other'), '2024-11-01-preview')).status).toBe(404);
+    expect(codeOf(await azure.get(versions('Microsoft.Flux'), '2025-03-01'))).toBe('InvalidApiVersionParameter');
+  });
+});
+
 describe('a Flux configuration', () => {
   it('becomes compliant and brings its extension along', async () => {
     const body = { properties: { sourceKind: 'GitRepository', gitRepository: { url: 'https://example.com/apps' } } };

@@ -13,6 +13,8 @@ export interface KnownExtension {
   type: string;
   /** The newest of the stable train. */
   version: string;
+  /** All of that train, with the minor versions of Kubernetes that each does not run on. */
+  versions: readonly { version: string; unsupportedKubernetesVersions: readonly string[] }[];
   /** Where its release goes when the caller does not say. */
   releaseNamespace: string;
   isSystem: boolean;
@@ -30,7 +32,7 @@ const app = (resourceType: string): OfferedType => ({
   apiVersion: '2025-01-01',
 });
 
-const KNOWN: readonly KnownExtension[] = [
+const KNOWN: readonly Omit<KnownExtension, 'versions'>[] = [
   {
     type: 'microsoft.web.appservice',
     version: '0.12.2',
@@ -64,7 +66,23 @@ const KNOWN: readonly KnownExtension[] = [
   { type: 'microsoft.dapr', version: '1.14.4', releaseNamespace: 'dapr-system', isSystem: false, offers: [] },
 ];
 
-const byType = new Map(KNOWN.map((extension) => [extension.type, extension]));
+/** Minor versions that came to their end: the newest of each type needs later ones, the one before it does not. */
+const ENDED = ['1.24', '1.25', '1.26'];
+
+const byType = new Map(
+  KNOWN.map((extension): [string, KnownExtension] => {
+    const versions = [
+      { version: extension.version, unsupportedKubernetesVersions: ENDED },
+      { version: versionBefore(extension.version), unsupportedKubernetesVersions: [] },
+    ];
+    return [extension.type, { ...extension, versions }];
+  }),
+);
+
+function versionBefore(version: string): string {
+  const [major = '0', minor = '0'] = version.split('.');
+  return `${major}.${Number(minor) - 1}.0`;
+}
 
 export function knownExtension(type: string): KnownExtension | undefined {
   return byType.get(type.toLowerCase());

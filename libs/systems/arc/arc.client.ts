@@ -6,7 +6,13 @@ import type { Azure } from '#libs/azure/azure.js';
 import type { AzureCallContext } from '#libs/azure/azure.options.js';
 import { changedBody } from '#libs/azure/raw-change.js';
 import type { GraphOutcome, GraphPage } from '#libs/azure/resource-graph.client.js';
-import { CONNECTED_CLUSTER_TYPE, CUSTOM_LOCATION_TYPE, EXTENSION_TYPE, FLUX_CONFIGURATION_TYPE } from './arc.types.js';
+import {
+  CONNECTED_CLUSTER_TYPE,
+  CUSTOM_LOCATION_TYPE,
+  EXTENSION_CATALOG_TYPE,
+  EXTENSION_TYPE,
+  FLUX_CONFIGURATION_TYPE,
+} from './arc.types.js';
 
 /** The parts of Azure that Arc needs. */
 export type ArcAzure = Pick<Azure, 'arm' | 'resourceGraph'>;
@@ -94,6 +100,20 @@ export class ArcClient {
   /** The types that a custom location offers. */
   listEnabledTypes(location: ArmId, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
     return this.arm.list(`${location.toString()}/enabledResourceTypes`, armApiVersion(CUSTOM_LOCATION_TYPE), context);
+  }
+
+  /** The versions of an extension type that a region has for connected clusters. */
+  listExtensionVersions(
+    place: { subscriptionId: string; location: string },
+    extensionType: string,
+    releaseTrain: string,
+    context: AzureCallContext,
+  ): AsyncGenerator<ArmPage, undefined, void> {
+    const [provider = '', collection = ''] = EXTENSION_CATALOG_TYPE.split('/');
+    const scope = `${ArmId.subscription(place.subscriptionId).toString()}/providers/${provider}/locations/${place.location}`;
+    const query = { clusterType: 'connectedClusters', releaseTrain };
+    const path = `${scope}/${collection}/${extensionType}/versions`;
+    return this.arm.list(path, armApiVersion(EXTENSION_CATALOG_TYPE), context, query);
   }
 
   getResourceGroup(subscriptionId: string, resourceGroup: string, context: AzureCallContext): Promise<ArmReading> {

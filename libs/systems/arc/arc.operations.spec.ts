@@ -698,6 +698,16 @@ describe('arc.feature.disable', () => {
   });
 });
 
+/** Two versions of a type: the newer one does not run on the Kubernetes of the samples. */
+const catalogue =
+  (type: string) =>
+  ({ arm }: Omit<World, 'play'>): void => {
+    const path = `/subscriptions/${ARC_SUBSCRIPTION}/providers/Microsoft.KubernetesConfiguration/locations/eastus/extensionTypes/${type}/versions`;
+    const unsupported = { connectedCluster: [{ distributions: ['aks_workload'], unsupportedVersions: ['1.30'] }] };
+    arm.set(`${path}/1.9.0`, { properties: { version: '1.9.0' } });
+    arm.set(`${path}/1.10.0`, { properties: { version: '1.10.0', unsupportedKubernetesVersions: unsupported } });
+  };
+
 describe('arc.extension.install', () => {
   const input = {
     cluster: CONNECTED_ID,
@@ -737,6 +747,24 @@ describe('arc.extension.install', () => {
 
   describeFindings('arc.extension.install', input, { cluster }, [
     { prepare: storageClass, found: [], reason: 'all is prepared' },
+    {
+      prepare: and(storageClass, catalogue('microsoft.flux')),
+      found: ['error KUBERNETES_VERSION_NOT_SUPPORTED'],
+      reason: 'the newest version does not run on such a cluster',
+    },
+    {
+      prepare: and(storageClass, catalogue('microsoft.flux')),
+      change: { version: '1.9.0' },
+      found: [],
+      reason: 'the version that it is held at does',
+    },
+    {
+      prepare: and(storageClass, ({ arm }) =>
+        arm.answer('GET', /extensionTypes/, refusal(400, 'NoRegisteredProviderFound', 'there is no such preview')),
+      ),
+      found: [],
+      reason: 'Azure has no catalogue any more',
+    },
     {
       prepare: storageClass,
       change: retired,
@@ -1062,6 +1090,12 @@ describe('arc.extension.update', () => {
       change: { settings: {}, version: '0.12.2' },
       found: ['info NOTHING_TO_CHANGE'],
       reason: 'it is held at the version',
+    },
+    {
+      prepare: catalogue('microsoft.web.appservice'),
+      change: { settings: {}, version: '1.10.0' },
+      found: ['error KUBERNETES_VERSION_NOT_SUPPORTED'],
+      reason: 'that version does not run on such a cluster',
     },
     {
       change: { settings: { 'buildService.storageClassName': 'fast' } },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ArmId } from '#libs/kernel/arm-id.js';
+import { canonicalLocation, type ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
 import type { Secret } from '#libs/kernel/secret.js';
@@ -43,8 +43,18 @@ import {
 import { connectedClusterKind } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
 import { describeCustomLocation } from './custom-location.kind.js';
+import { offeredExtensionVersions, runsOn } from './extension-version.rules.js';
 import { ADDRESS_POOL, isOutside, rangesOf } from './load-balancer-pools.js';
-import { clientOf, deletionOf, listObjects, lookInto, readObject, seenOr, reachFindings } from './reached-cluster.js';
+import {
+  clientOf,
+  deletionOf,
+  listObjects,
+  lookInto,
+  readObject,
+  seenIfAny,
+  seenOr,
+  reachFindings,
+} from './reached-cluster.js';
 import { findReleaseRecords } from './release-records.js';
 import { withRelease } from './release.diagnosis.js';
 
@@ -87,6 +97,10 @@ const installInput = z.strictObject({
 });
 type InstallInput = z.output<typeof installInput>;
 
+const versionFindings = {
+  KUBERNETES_VERSION_NOT_SUPPORTED: 'The extension does not run on the Kubernetes version of the cluster.',
+} as const satisfies Record<string, string>;
+
 /** What can be seen of settings in the cluster alone. */
 const settingFindings = {
   ADDRESS_IN_USE: 'The address for the load balancer belongs to another service of the cluster.',
@@ -102,6 +116,7 @@ const installFindings = {
   EXTENSION_EXISTS: 'An extension of this name and type is there already: it gets the settings that are given.',
   EXTENSION_EXISTS_DIFFERENT: 'An extension of this name and another type is there already.',
   RELEASE_NAME_IN_USE: FAILURES.RELEASE_NAME_IN_USE,
+  ...versionFindings,
   ...settingFindings,
 } as const satisfies Record<string, string>;
 
@@ -167,8 +182,46 @@ async function preflightInstall(parts: ArcParts, context: OperationContext<Insta
         'Use another name, or remove that one first.',
       );
   }
+  const wanted = { type: input.extensionType, version: input.version, releaseTrain: input.releaseTrain };
+  await judgeKubernetesVersion(parts, cluster, known, wanted, context, say);
   await judgeInCluster(parts, cluster, existing.state === 'missing', context, say);
   return findings;
+}
+
+/** Told by a catalogue that may know nothing of the type, or not be there at all: the installation goes on all the same. */
+async function judgeKubernetesVersion(
+  parts: ArcParts,
+  cluster: ArmId,
+  { location, properties }: { location: string | null; properties: JsonObject },
+  wanted: { type: string; version: string | undefined; releaseTrain: string },
+  context: OperationContext<unknown>,
+  say: FindingReporter<keyof typeof versionFindings>,
+): Promise<void> {
+  const kubernetesVersion = rawText(properties, 'kubernetesVersion');
+  if (kubernetesVersion === null || location === null) return;
+  const distribution = rawText(properties, 'distribution');
+  const place = { subscriptionId: cluster.subscriptionId ?? '', location: canonicalLocation(location) };
+  const offered = await seenIfAny(async () => {
+    const items: JsonObject[] = [];
+    const pages = parts.client.listExtensionVersions(place, wanted.type, wanted.releaseTrain, context);
+    for await (const page of pages) items.push(...page.items);
+    return offeredExtensionVersions(items);
+  });
+  // Without a version Azure takes the newest.
+  const chosen = offered?.find(({ version }) => wanted.version === undefined || version === wanted.version);
+  if (offered === undefined || chosen === undefined || runsOn(chosen, { kubernetesVersion, distribution })) return;
+  const others = offered.filter((each) => runsOn(each, { kubernetesVersion, distribution }));
+  const supporting = others.map(({ version }) => version);
+  const remedy =
+    supporting.length === 0
+      ? 'Upgrade the cluster to a version of Kubernetes that the extension runs on.'
+      : 'Hold the extension at one of the versions that run on the cluster, or upgrade the cluster.';
+  say(
+    'KUBERNETES_VERSION_NOT_SUPPORTED',
+    'error',
+    { kubernetesVersion, distribution, version: chosen.version, supporting },
+    remedy,
+  );
 }
 
 /** What can be seen in the cluster alone. Without access to it the installation goes on all the same. */
@@ -426,6 +479,7 @@ const updateFindings = {
   NOTHING_TO_CHANGE: 'The extension is as it is wanted already.',
   ...connectivityFindings,
   ...reachFindings,
+  ...versionFindings,
   ...settingFindings,
 } as const satisfies Record<string, string>;
 
@@ -475,10 +529,16 @@ async function preflightUpdate(parts: ArcParts, context: OperationContext<Update
   }
   if (isUpdated(raw, input)) say('NOTHING_TO_CHANGE', 'info', { extension: id.toString() });
   if (id.parent === undefined) return findings;
-  await judgeConnectivity(parts, id.parent, 'error', context, say);
+  const cluster = await judgeConnectivity(parts, id.parent, 'error', context, say);
+  const present = describeClusterExtension(raw);
+  if (cluster !== undefined && input.version !== undefined) {
+    const releaseTrain = input.releaseTrain ?? present.releaseTrain ?? 'Stable';
+    const wanted = { type: present.extensionType ?? '', version: input.version, releaseTrain };
+    await judgeKubernetesVersion(parts, id.parent, cluster, wanted, context, say);
+  }
   const client = clientOf(parts, id.parent);
   const seen = seenOr(await lookInto(() => lookAtSettings(client, input.settings, context)), 'info', say);
-  if (seen !== undefined) judgeSettings(seen, describeClusterExtension(raw).releaseNamespace ?? undefined, say);
+  if (seen !== undefined) judgeSettings(seen, present.releaseNamespace ?? undefined, say);
   return findings;
 }
 

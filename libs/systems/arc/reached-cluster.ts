@@ -65,7 +65,7 @@ export function seenOr<T>(
   }
 }
 
-/** For what is only added to something that is known without it: whatever the cluster refuses, it is then not added. */
+/** For what is only added to something that is known without it: whatever is refused, it is then not added. */
 export async function seenIfAny<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();

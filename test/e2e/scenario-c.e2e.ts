@@ -31,11 +31,11 @@ const WANTED = {
 };
 
 /** An agent that writes its log to a volume and does not run as root. */
-const AGENT = `
+const agentIn = (storageClass: string): string => `
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: { name: agent-log }
-spec: { accessModes: [ReadWriteOnce], storageClassName: default, resources: { requests: { storage: 1Gi } } }
+spec: { accessModes: [ReadWriteOnce], storageClassName: ${storageClass}, resources: { requests: { storage: 1Gi } } }
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -108,6 +108,22 @@ describe('scenario C', () => {
     return stack.until(`a pod of ${app} as it is wanted`, async () => (await podsOf(app)).find(isWanted));
   }
 
+  /** A claim keeps its class for ever: the agent is made anew with another claim. */
+  async function remakeAgent(storageClass: string): Promise<void> {
+    const agent = { cluster: CLUSTER, namespace: 'demo' };
+    await does('kubernetes.object.delete', { ...agent, apiVersion: 'apps/v1', kind: 'Deployment', name: 'agent' });
+    await stack.until('no pod of the agent', async () => (await podsOf('agent')).length === 0);
+    await does('kubernetes.object.delete', {
+      ...agent,
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      name: 'agent-log',
+    });
+    const manifest = agentIn(storageClass);
+    const applied = await stack.startOperation('kubernetes.manifest.apply', { ...agent, manifest });
+    expect(applied.status).toBe(202);
+  }
+
   async function adviceOn(pod: Answer['body']): Promise<Answer['body'][]> {
     const { status, body } = await stack.api(`/v1/pods/${pod.uid}/advice`);
     expect(status).toBe(200);
@@ -170,6 +186,12 @@ describe('scenario C', () => {
     expect(await stack.azureRequests('PUT', /connectedClusters\/my-workload-cluster$/)).toHaveLength(1);
   });
 
+  it('3: lets no other cluster of the host have the same address for its control plane', async () => {
+    const refused = await ended('hci.cluster.create', { ...WANTED, name: 'second' });
+    expect(errors(refused)).toContain('HOST_IP_IN_USE');
+    expect(await stack.azureRequests('PUT', /second/)).toEqual([]);
+  });
+
   it('3, 4: shows the cluster connected, its agents, and its nodes of both systems with what runs their containers', async () => {
     const { body } = await stack.api(`/v1/resources?id=${CLUSTER}&maxAge=0`);
     expect(body.items).toMatchObject([{ kind: 'ConnectedCluster', health: 'Healthy' }]);
@@ -222,7 +244,7 @@ describe('scenario C', () => {
     const applied = await stack.startOperation('kubernetes.manifest.apply', {
       cluster: CLUSTER,
       namespace: 'demo',
-      manifest: AGENT,
+      manifest: agentIn('default'),
     });
     expect(applied.status).toBe(202);
     await podThat('agent', ({ properties }) => properties.reason === 'CrashLoopBackOff');
@@ -264,10 +286,15 @@ describe('scenario C', () => {
       const { body } = await stack.api('/v1/storage-classes?name=default-ext4');
       return body.items[0]?.properties.fsType === 'ext4';
     });
+    await remakeAgent('default-ext4');
+    const well = await podThat('agent', ({ health }) => health === 'Healthy');
+    expect(await adviceOn(well)).toEqual([]);
   });
 
   it('5, second remedy: the driver gives every volume to the group of its pod, and the pod is well', async () => {
-    const [advice] = await adviceOn((await podsOf('agent'))[0]);
+    await remakeAgent('default');
+    const denied = await podThat('agent', ({ properties }) => properties.reason === 'CrashLoopBackOff');
+    const [advice] = await adviceOn(denied);
     await mends(advice.remedies[1].operations);
     const well = await podThat('agent', ({ health }) => health === 'Healthy');
     expect(await adviceOn(well)).toEqual([]);

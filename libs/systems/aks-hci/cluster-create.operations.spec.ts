@@ -6,6 +6,7 @@ import {
   EDGE_INSTANCE,
   HCI_GROUP,
   HOST,
+  HOST_SKUS,
   HOST_VERSIONS,
   LOGICAL_NETWORK,
   createInput,
@@ -42,6 +43,20 @@ const pool = (change: JsonObject = {}): JsonObject => ({
   ...change,
 });
 
+/** Another cluster, on the same host unless said otherwise. */
+function neighbour(hostIP: string, host = HOST): JsonObject[] {
+  const id = `${EDGE_CLUSTER}-2`;
+  const instance = instanceBody({ controlPlane: { count: 1, controlPlaneEndpoint: { hostIP } } });
+  return [
+    { ...edgeClusterBody(), id },
+    {
+      ...instance,
+      id: EDGE_INSTANCE.replace(EDGE_CLUSTER, id),
+      extendedLocation: { type: 'CustomLocation', name: host },
+    },
+  ];
+}
+
 describe('creating a cluster on Azure Stack HCI: checks', () => {
   it.each<{ change?: JsonObject; arrange?: (arm: FakeArm) => void; found: string[]; reason: string }>([
     { found: [], reason: 'all is well' },
@@ -65,6 +80,26 @@ describe('creating a cluster on Azure Stack HCI: checks', () => {
       reason: 'no such machine',
     },
     { change: { nodePools: [pool({ vmSize: 'Huge' })] }, found: ['error VM_SIZE_NOT_SUPPORTED'], reason: 'nor here' },
+    {
+      arrange: (arm) => arm.remove(HOST_SKUS),
+      found: ['info VM_SIZES_NOT_LISTED'],
+      reason: 'nobody has asked the host for its machines',
+    },
+    {
+      arrange: (arm) => arm.add(...neighbour('192.168.1.10')),
+      found: ['error HOST_IP_IN_USE'],
+      reason: 'another cluster of the host has the address',
+    },
+    {
+      arrange: (arm) => arm.add(...neighbour('192.168.1.11')),
+      found: [],
+      reason: 'another cluster of the host has another address',
+    },
+    {
+      arrange: (arm) => arm.add(...neighbour('192.168.1.10', `${HOST}2`)),
+      found: [],
+      reason: 'the address is that of a cluster of another host',
+    },
     { change: { nodePools: [pool(), pool()] }, found: ['error POOL_NAME_REPEATED'], reason: 'two of one name' },
     {
       change: { nodePools: Array.from({ length: 17 }, (_, index) => pool({ name: `pool${index}` })) },
@@ -159,7 +194,8 @@ describe('creating a cluster on Azure Stack HCI: checks', () => {
     const { arm, codes } = world();
     for (let index = 0; index < 32; index++) {
       const id = `${EDGE_CLUSTER}-${index}`;
-      arm.add({ ...edgeClusterBody(), id }, { ...instanceBody(), id: EDGE_INSTANCE.replace(EDGE_CLUSTER, id) });
+      const instance = instanceBody({ controlPlane: { controlPlaneEndpoint: { hostIP: `192.168.1.${20 + index}` } } });
+      arm.add({ ...edgeClusterBody(), id }, { ...instance, id: EDGE_INSTANCE.replace(EDGE_CLUSTER, id) });
     }
     expect(await codes()).toEqual(['error HOST_CLUSTER_LIMIT']);
   });
@@ -190,6 +226,7 @@ describe('creating a cluster on Azure Stack HCI', () => {
   it('makes the connected cluster first, then the machines, then waits for the connection', async () => {
     const { arm, step, verify } = world();
     expect(await step('versions')).toMatchObject({ outcome: 'done' });
+    expect(await step('vm-sizes')).toMatchObject({ outcome: 'done' });
     const begun = await step('connected-cluster');
     arm.settle();
     expect(await step('connected-cluster', tokenOf(begun))).toMatchObject({ outcome: 'done' });
@@ -226,6 +263,23 @@ describe('creating a cluster on Azure Stack HCI', () => {
     arm.set(EDGE_CLUSTER, edgeClusterBody({ connectivityStatus: 'Connecting' }));
     arm.set(EDGE_INSTANCE, instanceBody({ status: { controlPlaneStatus: parts } }));
     expect(await step('connection')).toMatchObject({ outcome: 'wait', message: expect.stringMatching(said) });
+  });
+
+  it.each([
+    { vmSize: 'Standard_A4_v2', isOffered: true },
+    { vmSize: 'Huge', isOffered: false },
+  ])('asks the host for its machines, and makes nothing of a size that it has not: $vmSize', async (row) => {
+    const { arm, step } = world({ controlPlane: { count: 1, vmSize: row.vmSize } });
+    arm.remove(HOST_SKUS);
+    const begun = await step('vm-sizes');
+    expect(arm.writes()).toEqual([`PUT ${HOST_SKUS}`]);
+    arm.settle();
+    arm.add(hostSkusBody());
+    const done = step('vm-sizes', tokenOf(begun));
+    if (row.isOffered) await expect(done).resolves.toMatchObject({ outcome: 'done' });
+    else {
+      await expect(done).rejects.toMatchObject({ code: 'PREFLIGHT_FAILED', externalCode: 'VM_SIZE_NOT_SUPPORTED' });
+    }
   });
 
   it('sends what was asked for, with Entra only where it is wanted', async () => {

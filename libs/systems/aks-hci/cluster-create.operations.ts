@@ -32,18 +32,19 @@ import {
   provisionedClusterKind,
 } from './aks-hci.kinds.js';
 import { CONTROL_PLANE_COUNTS, MOST_NODES_OF_CLUSTER, MOST_POOLS_OF_CLUSTER } from './host.limits.js';
-import { offeredVersions } from './host.offer.js';
+import { offeredVersions, offeredVmSizes } from './host.offer.js';
 import { fetchOffer } from './host-offer.step.js';
 import {
   HOST_FINDINGS,
   VERSION_FINDINGS,
   VM_SIZE_FINDINGS,
-  judgeClusterLimit,
+  judgeNeighbours,
   judgeNetwork,
   judgeVersion,
   judgeVmSizes,
   readOffer,
   requireVersion,
+  requireVmSizes,
 } from './host.preflight.js';
 import { NETWORK_FINDINGS } from './network.rules.js';
 import { isConsistent, osSkuOf, poolInput, poolProperties, vmSize, type PoolInput } from './node-pool.input.js';
@@ -188,6 +189,11 @@ export function createCluster(client: AksHciClient): OperationDefinition<typeof 
         run: (context) => runVersions(client, context),
       },
       {
+        name: 'vm-sizes',
+        description: 'Lets Azure ask the host which machines it offers, and refuses sizes that it has not.',
+        run: (context) => runVmSizes(client, context),
+      },
+      {
         name: 'connected-cluster',
         description: 'Makes the connected cluster that the machines belong to.',
         run: (context) => runConnectedCluster(client, context),
@@ -229,12 +235,12 @@ async function preflightCreate(client: AksHciClient, context: OperationContext<C
   }
   const offer = await readOffer(client, customLocation, context);
   judgeVersion(offer.versions, input.kubernetesVersion, nodesOf(input), say);
-  const sizes = [input.controlPlane.vmSize, ...input.nodePools.map((pool) => pool.vmSize)];
-  judgeVmSizes(offer.vmSizes, sizes, say);
+  judgeVmSizes(offer.vmSizes, vmSizesOf(input), customLocation, say);
   const cluster = clusterIdOf(input);
   const exists = await judgeExisting(client, cluster, context, say);
   if (!exists) {
-    await judgeClusterLimit(client, cluster, customLocation, context, say);
+    const { hostIp } = input.controlPlane;
+    await judgeNeighbours(client, cluster, { customLocation, hostIp }, context, say);
     await judgeNetwork(client, input.logicalNetwork, networkWish(input, customLocation), context, say);
   }
   return findings;
@@ -329,6 +335,16 @@ async function runVersions(client: AksHciClient, context: StepContext<CreateInpu
   const { kubernetesVersion } = context.input;
   requireVersion(versions, kubernetesVersion, nodesOf(context.input));
   return { outcome: 'done', message: `The host has the version ${kubernetesVersion}.` };
+}
+
+async function runVmSizes(client: AksHciClient, context: StepContext<CreateInput>): Promise<StepOutcome> {
+  const customLocation = customLocationOf(context.references);
+  const outcome = await fetchOffer(client, customLocation, 'vmSizes', context);
+  if (outcome.outcome !== 'done') return outcome;
+  const reading = await client.getOffer(customLocation, 'vmSizes', context);
+  const sizes = reading.state === 'missing' ? [] : offeredVmSizes(reading.body);
+  requireVmSizes(sizes, vmSizesOf(context.input), customLocation);
+  return { outcome: 'done', message: 'The host offers machines of these sizes.' };
 }
 
 function runConnectedCluster(client: AksHciClient, context: StepContext<CreateInput>): Promise<StepOutcome> {
@@ -550,6 +566,10 @@ function networkWish(input: CreateInput, customLocation: ArmId) {
     podCidr: input.podCidr,
     addresses: input.controlPlane.count + input.loadBalancerCount + nodes + ADDRESSES_FOR_UPGRADES,
   };
+}
+
+function vmSizesOf({ controlPlane, nodePools }: CreateInput): string[] {
+  return [controlPlane.vmSize, ...nodePools.map((pool) => pool.vmSize)];
 }
 
 function nodesOf(input: { nodePools: readonly PoolInput[] }) {

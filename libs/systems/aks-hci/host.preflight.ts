@@ -27,10 +27,12 @@ export const VERSION_FINDINGS = {
 
 export const VM_SIZE_FINDINGS = {
   VM_SIZE_NOT_SUPPORTED: 'The host does not offer machines of this size.',
+  VM_SIZES_NOT_LISTED: 'Azure has not asked the host yet which machines it offers: the sizes cannot be checked by now.',
 } as const satisfies Record<string, string>;
 
 export const HOST_FINDINGS = {
   HOST_CLUSTER_LIMIT: 'The host carries as many workload clusters as it can.',
+  HOST_IP_IN_USE: 'The address of the control plane is that of another cluster of the host.',
 } as const satisfies Record<string, string>;
 
 /** What of the host an operating system needs. */
@@ -98,9 +100,15 @@ export function findVersion(versions: readonly OfferedVersion[], wanted: string)
 export function judgeVmSizes(
   sizes: readonly OfferedVmSize[] | undefined,
   wanted: readonly string[],
+  customLocation: ArmId,
   say: FindingReporter<keyof typeof VM_SIZE_FINDINGS>,
 ): void {
-  if (sizes === undefined) return;
+  if (sizes === undefined) {
+    const input = { customLocation: customLocation.toString() };
+    const remedy = 'Let Azure ask the host beforehand (hci.host.inspect).';
+    say('VM_SIZES_NOT_LISTED', 'info', { vmSizes: [...wanted] }, remedy, [{ type: 'hci.host.inspect', input }]);
+    return;
+  }
   const known = new Set(sizes.map(({ name }) => name.toLowerCase()));
   for (const vmSize of new Set(wanted)) {
     if (known.has(vmSize.toLowerCase())) continue;
@@ -131,18 +139,31 @@ export async function clustersOfHost(
   return found;
 }
 
-export async function judgeClusterLimit(
+/** What the other clusters of the host leave for one that is new. */
+export async function judgeNeighbours(
   client: AksHciClient,
   cluster: ArmId,
-  customLocation: ArmId,
+  wish: { customLocation: ArmId; hostIp: string | undefined },
   context: AzureCallContext,
   say: FindingReporter<keyof typeof HOST_FINDINGS>,
 ): Promise<void> {
-  const clusters = await clustersOfHost(client, cluster.subscriptionId ?? '', customLocation, context);
-  const others = clusters.filter(({ id }) => !id.equals(cluster)).map(({ id }) => id.name);
-  if (others.length < MOST_CLUSTERS_OF_HOST) return;
-  const evidence = { clusters: others.length, limit: MOST_CLUSTERS_OF_HOST };
-  say('HOST_CLUSTER_LIMIT', 'error', evidence, 'Delete a cluster of the host, or use another host.');
+  const clusters = await clustersOfHost(client, cluster.subscriptionId ?? '', wish.customLocation, context);
+  const others = clusters.filter(({ id }) => !id.equals(cluster));
+  if (others.length >= MOST_CLUSTERS_OF_HOST) {
+    const evidence = { clusters: others.length, limit: MOST_CLUSTERS_OF_HOST };
+    say('HOST_CLUSTER_LIMIT', 'error', evidence, 'Delete a cluster of the host, or use another host.');
+  }
+  const holder = others.find(
+    ({ instance }) => wish.hostIp !== undefined && controlPlaneAddress(instance) === wish.hostIp,
+  );
+  if (holder !== undefined) {
+    const evidence = { hostIp: wish.hostIp ?? null, cluster: holder.id.toString() };
+    say('HOST_IP_IN_USE', 'error', evidence, 'Choose another address, or let Azure take one.');
+  }
+}
+
+function controlPlaneAddress(instance: JsonObject): string | null {
+  return rawText(instance, 'properties', 'controlPlane', 'controlPlaneEndpoint', 'hostIP');
 }
 
 export async function judgeNetwork(
@@ -183,12 +204,27 @@ function remedyOf(code: keyof typeof NETWORK_FINDINGS): string | undefined {
   }
 }
 
+/** @throws ControlError when a size that was asked for turns out to be unknown. */
+export function requireVmSizes(
+  sizes: readonly OfferedVmSize[],
+  wanted: readonly string[],
+  customLocation: ArmId,
+): void {
+  judgeVmSizes(sizes, wanted, customLocation, (code, _severity, evidence, remedy) => {
+    throw refusal(code, VM_SIZE_FINDINGS[code], evidence, remedy);
+  });
+}
+
+function refusal(code: string, message: string, evidence: JsonObject, remedy: string | undefined): ControlError {
+  return new ControlError('PREFLIGHT_FAILED', `${message} ${JSON.stringify(evidence)}`, {
+    externalCode: code,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
+}
+
 /** @throws ControlError when the version that was asked for turns out to be unknown, or not ready. */
 export function requireVersion(versions: readonly OfferedVersion[], wanted: string, nodes: readonly NodeWish[]): void {
   judgeVersion(versions, wanted, nodes, (code, _severity, evidence, remedy) => {
-    throw new ControlError('PREFLIGHT_FAILED', `${VERSION_FINDINGS[code]} ${JSON.stringify(evidence)}`, {
-      externalCode: code,
-      ...(remedy === undefined ? {} : { remedy }),
-    });
+    throw refusal(code, VERSION_FINDINGS[code], evidence, remedy);
   });
 }

@@ -4,6 +4,7 @@ import {
   EDGE_INSTANCE,
   EDGE_POOL,
   EXTENDED_LOCATION,
+  HOST_SKUS,
   HOST_VERSIONS,
   WINDOWS,
   WINDOWS_POOL,
@@ -107,6 +108,15 @@ describe('a node pool that is put', () => {
     const unasked = put();
     unasked.arm.remove(HOST_VERSIONS);
     expect(await unasked.codes()).toEqual(['info VERSIONS_NOT_LISTED']);
+    const unseen = put();
+    unseen.arm.remove(HOST_SKUS);
+    expect(await unseen.findings()).toMatchObject([
+      {
+        code: 'VM_SIZES_NOT_LISTED',
+        severity: 'info',
+        operations: [{ type: 'hci.host.inspect', input: { customLocation: EXTENDED_LOCATION.name } }],
+      },
+    ]);
   });
 
   it('is made where the cluster is', async () => {

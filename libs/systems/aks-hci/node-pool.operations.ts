@@ -194,7 +194,7 @@ async function preflightPut(client: AksHciClient, context: OperationContext<PutI
     if (version !== null && existing === undefined) {
       judgeVersion(offer.versions, version, [{ osType: input.osType, osSku: osSkuOf(input) }], say);
     }
-    judgeVmSizes(offer.vmSizes, [input.vmSize], say);
+    judgeVmSizes(offer.vmSizes, [input.vmSize], customLocation, say);
   }
   await judgeNodes(client, cluster, { pool: input.name, osType: input.osType, count: input.count }, context, say);
   return findings;

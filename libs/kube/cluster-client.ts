@@ -44,8 +44,14 @@ export interface DeleteOptions {
   /** Only the very object that was looked at. */
   uid?: string;
   resourceVersion?: string;
+  /** What a pod is given to end by itself; 0 takes it out of the cluster at once, whether or not its node has ended it. */
+  gracePeriodSeconds?: number;
   dryRun?: boolean;
 }
+
+/** What a server says to an eviction. `refused`: a disruption budget forbids it for now; the message says which. */
+export type EvictionOutcome =
+  { eviction: 'accepted' } | { eviction: 'absent' } | { eviction: 'refused'; message: string };
 
 export type Patch =
   | { type: 'json'; operations: readonly JsonObject[] }
@@ -141,6 +147,14 @@ export interface ClusterClient {
     options: DeleteOptions,
     call: KubeCall,
   ): Promise<'deleted' | 'deleting' | 'absent'>;
+  /** Deletes a pod as far as disruption budgets allow (policy/v1 Eviction); `absent` as for `delete`. */
+  evict(
+    pods: ApiResource,
+    namespace: string | undefined,
+    name: string,
+    options: Pick<DeleteOptions, 'uid'>,
+    call: KubeCall,
+  ): Promise<EvictionOutcome>;
   /** SelfSubjectAccessReview. */
   mayI(question: AccessQuestion, call: KubeCall): Promise<{ allowed: boolean; reason: string }>;
   /** SelfSubjectReview: who the server takes us for. With Entra ID the object id is among `extra` or is the name. */

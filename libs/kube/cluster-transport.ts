@@ -16,7 +16,7 @@ import type { ClusterCredentials } from './cluster-credentials.js';
 import type { EntraTokens } from './entra-tokens.js';
 import type { KubeOptions } from './kube.options.js';
 import type { Kubeconfig } from './kubeconfig.js';
-import { classifyKubernetesError, isUnauthenticated, parseStatus } from './kubernetes-error.classifier.js';
+import { classifyKubernetesError, isUnauthenticated, parseStatus, saysBudget } from './kubernetes-error.classifier.js';
 import { RequestGate } from './request-gate.js';
 import { retryAfterSeconds } from './retry-after.js';
 
@@ -250,7 +250,8 @@ export class ClusterTransport {
     }
     const isPassing = outcome.status === 408 || (outcome.status >= 500 && outcome.status !== 501);
     const mayRepeat = outcome.status === 429 || (request.repeatable && isPassing);
-    if (!mayRepeat || !this.refusal(outcome, request.action).retryable) return undefined;
+    if (!mayRepeat || saysBudget(outcome.status, outcome.text)) return undefined;
+    if (!this.refusal(outcome, request.action).retryable) return undefined;
     const asked =
       retryAfterSeconds(outcome.headers, this.parts.clock.now()) ?? parseStatus(outcome.text)?.retryAfterSeconds;
     if (asked === undefined) return backoff;

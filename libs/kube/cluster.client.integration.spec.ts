@@ -340,6 +340,50 @@ describe('a delete', () => {
   });
 });
 
+describe('an eviction', () => {
+  it('names the very pod', async () => {
+    server.answer = says(201, statusOf(201, '', ''));
+    expect(await cluster.evict(PODS, 'demo', 'web', { uid: 'u-1' }, testCall())).toEqual({ eviction: 'accepted' });
+    expect(server.requests[0]).toMatchObject({ method: 'POST', path: '/api/v1/namespaces/demo/pods/web/eviction' });
+    expect(JSON.parse(server.requests[0]?.body ?? '')).toEqual({
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: { name: 'web', namespace: 'demo' },
+      deleteOptions: { preconditions: { uid: 'u-1' } },
+    });
+  });
+
+  it.each<{ answer: Answer; outcome: string; reason: string }>([
+    {
+      answer: refuses(404, 'NotFound', 'pods "web" not found', { details: { name: 'web', kind: 'pods' } }),
+      outcome: 'absent',
+      reason: 'it is not there',
+    },
+    {
+      answer: refuses(409, 'Conflict', 'Precondition failed: UID in precondition: u-1, UID in object meta: u-2'),
+      outcome: 'absent',
+      reason: 'another one has its name now',
+    },
+    {
+      answer: refuses(429, 'TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget.", {
+        details: { causes: [{ reason: 'DisruptionBudget', message: 'needs 1 healthy pods and has 1 currently' }] },
+      }),
+      outcome: 'refused',
+      reason: 'a budget forbids it for now, which no second request in a moment would change',
+    },
+  ])('says what became of it: $reason', async ({ answer, outcome }) => {
+    server.answer = answer;
+    const answered = await cluster.evict(PODS, 'demo', 'web', { uid: 'u-1' }, testCall());
+    expect(answered.eviction).toBe(outcome);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('throws what is neither', async () => {
+    server.answer = refuses(403, 'Forbidden', 'pods "web" is forbidden');
+    expect((await world.failure(cluster.evict(PODS, 'demo', 'web', {}, testCall()))).code).toBe('KUBERNETES_FORBIDDEN');
+  });
+});
+
 describe('an apply with a field that the server does not know', () => {
   const deployment = {
     apiVersion: 'apps/v1',

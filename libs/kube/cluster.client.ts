@@ -8,6 +8,7 @@ import type {
   ApplyOptions,
   ClusterClient,
   DeleteOptions,
+  EvictionOutcome,
   ListOptions,
   ListPage,
   Patch,
@@ -21,7 +22,7 @@ import type { ClusterRequest, ClusterTransport } from './cluster-transport.js';
 import { Discovery, DISCOVERY_ACCEPT } from './discovery.js';
 import { applyKnownFields } from './known-fields.js';
 import type { KubeOptions } from './kube.options.js';
-import { parseStatus, saysAbsent } from './kubernetes-error.classifier.js';
+import { parseStatus, saysAbsent, saysBudget } from './kubernetes-error.classifier.js';
 import type { ApiResource, KubernetesManifest, KubernetesObject } from './kubernetes-object.js';
 import { kubernetesPath, shownTarget } from './kubernetes-path.js';
 import { ListWatch } from './list-watch.js';
@@ -229,6 +230,7 @@ export class HttpClusterClient implements ClusterClient {
       apiVersion: 'v1',
       kind: 'DeleteOptions',
       ...(options.propagation === undefined ? {} : { propagationPolicy: options.propagation }),
+      ...(options.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: options.gracePeriodSeconds }),
       ...(Object.keys(preconditions).length === 0 ? {} : { preconditions }),
       ...(options.dryRun === true ? { dryRun: ['All'] } : {}),
     };
@@ -240,6 +242,32 @@ export class HttpClusterClient implements ClusterClient {
     if (saysAbsent(answer.status, answer.text, name)) return 'absent';
     if (answer.status === 409 && options.uid !== undefined && isOtherObject(answer.text)) return 'absent';
     return isGoing(this.#json(answer, action), answer.status) ? 'deleting' : 'deleted';
+  }
+
+  async evict(
+    pods: ApiResource,
+    namespace: string | undefined,
+    name: string,
+    { uid }: Pick<DeleteOptions, 'uid'>,
+    call: KubeCall,
+  ): Promise<EvictionOutcome> {
+    const action = `evict ${shownTarget(pods, namespace, name)}`;
+    const body: JsonObject = {
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+      ...(uid === undefined ? {} : { deleteOptions: { preconditions: { uid } } }),
+    };
+    const path = kubernetesPath(pods, namespace, name, 'eviction');
+    const request = { method: 'POST', path, action, ...jsonBody('application/json', body), repeatable: false } as const;
+    const answer = await this.#transport.send(request, call);
+    if (saysAbsent(answer.status, answer.text, name)) return { eviction: 'absent' };
+    if (answer.status === 409 && uid !== undefined && isOtherObject(answer.text)) return { eviction: 'absent' };
+    if (saysBudget(answer.status, answer.text)) {
+      return { eviction: 'refused', message: this.#transport.refusal(answer, action).message };
+    }
+    this.#json(answer, action);
+    return { eviction: 'accepted' };
   }
 
   async mayI(question: AccessQuestion, call: KubeCall): Promise<{ allowed: boolean; reason: string }> {

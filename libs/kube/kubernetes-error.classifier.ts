@@ -133,6 +133,16 @@ export function saysAbsent(httpStatus: number, body: string, name: string): bool
   return status?.reason === 'NotFound' && status.name === name;
 }
 
+/** Whether a disruption budget forbids an eviction: that passes when other pods are ready, not within seconds. */
+export function saysBudget(httpStatus: number, body: string): boolean {
+  const status = httpStatus === 429 ? parseStatus(body) : undefined;
+  return status !== undefined && isBudgets(status);
+}
+
+function isBudgets({ causes }: KubernetesStatus): boolean {
+  return causes.some(({ reason }) => reason === 'DisruptionBudget');
+}
+
 /** Whether the watch or the continue token is older than what the server remembers. */
 export function saysExpired(error: ControlError): boolean {
   return error.externalCode === 'Expired' || error.externalCode === 'Gone';
@@ -158,8 +168,7 @@ function judge(httpStatus: number, status: KubernetesStatus): Verdict {
         violations,
       };
     case 429: {
-      const isBudget = status.causes.some(({ reason }) => reason === 'DisruptionBudget');
-      return { code: isBudget ? 'KUBERNETES_CONFLICT' : 'KUBERNETES_THROTTLED', retry: BACKOFF, violations };
+      return { code: isBudgets(status) ? 'KUBERNETES_CONFLICT' : 'KUBERNETES_THROTTLED', retry: BACKOFF, violations };
     }
     case 500:
       return { ...serverError(status), violations };

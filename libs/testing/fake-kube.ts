@@ -8,6 +8,7 @@ import type {
   ApplyOptions,
   ClusterClient,
   DeleteOptions,
+  EvictionOutcome,
   ListOptions,
   ListPage,
   Patch,
@@ -22,7 +23,19 @@ import type { ApiResource, KubernetesManifest, KubernetesObject } from '#libs/ku
 
 export interface FakeKubeRequest {
   clusterUid: string;
-  verb: 'version' | 'find' | 'get' | 'list' | 'create' | 'apply' | 'patch' | 'delete' | 'mayI' | 'whoAmI' | 'watch';
+  verb:
+    | 'version'
+    | 'find'
+    | 'get'
+    | 'list'
+    | 'create'
+    | 'apply'
+    | 'patch'
+    | 'delete'
+    | 'evict'
+    | 'mayI'
+    | 'whoAmI'
+    | 'watch';
   group?: string;
   kind?: string;
   /** As asked for: absent where the object belongs to no namespace or all of them are meant. */
@@ -94,7 +107,7 @@ export class FakeKube implements Kube {
   /** `apply default/web`, `delete web`, in order; dry runs are left out. */
   writes(): string[] {
     return this.requests
-      .filter(({ verb, dryRun }) => ['create', 'apply', 'patch', 'delete'].includes(verb) && !dryRun)
+      .filter(({ verb, dryRun }) => ['create', 'apply', 'patch', 'delete', 'evict'].includes(verb) && !dryRun)
       .map(({ verb, kind, namespace, name }) => [verb, kind, [namespace, name].filter(Boolean).join('/')].join(' '));
   }
 }
@@ -364,6 +377,35 @@ export class FakeCluster implements ClusterClient {
       this.#letReact(request, existing);
     }
     return stays ? 'deleting' : 'deleted';
+  }
+
+  /** Refused where a budget that fits the labels of the pod allows no disruption. */
+  async evict(
+    pods: ApiResource,
+    namespace: string | undefined,
+    name: string,
+    { uid }: Pick<DeleteOptions, 'uid'>,
+    call: KubeCall,
+  ): Promise<EvictionOutcome> {
+    const request = this.#record({ verb: 'evict', ...partsOf(pods, namespace, name) }, call);
+    const pod = this.object(pods, namespace, name);
+    if (pod === undefined || (uid !== undefined && uid !== pod.metadata.uid)) return { eviction: 'absent' };
+    const budget = this.objects.find((object) => {
+      const labels = Object.entries(partOf(partOf(partOf(object, 'spec'), 'selector'), 'matchLabels'));
+      return (
+        object.kind === 'PodDisruptionBudget' &&
+        object.metadata.namespace === namespace &&
+        partOf(object, 'status').disruptionsAllowed === 0 &&
+        labels.every(([label, value]) => pod.metadata.labels?.[label] === value)
+      );
+    });
+    if (budget !== undefined) {
+      const message = `The disruption budget ${budget.metadata.name} needs more healthy pods.`;
+      return { eviction: 'refused', message };
+    }
+    this.remove(pods, namespace, name);
+    this.#letReact(request, pod);
+    return { eviction: 'accepted' };
   }
 
   async mayI(question: AccessQuestion, call: KubeCall): Promise<{ allowed: boolean; reason: string }> {

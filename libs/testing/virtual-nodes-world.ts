@@ -115,7 +115,7 @@ export function assignmentBody(): JsonObject {
 
 export function virtualNode(
   name = VIRTUAL_NODE,
-  change: { taints?: JsonObject[]; ready?: string } = {},
+  change: { taints?: JsonObject[]; ready?: string; readySince?: string } = {},
 ): KubernetesObject {
   return {
     apiVersion: 'v1',
@@ -124,7 +124,14 @@ export function virtualNode(
     spec: { taints: change.taints ?? [{ key: 'virtual-kubelet.io/provider', value: 'azure', effect: 'NoSchedule' }] },
     status: {
       capacity: { cpu: '10k', memory: '4Ti', pods: '5k' },
-      conditions: [{ type: 'Ready', status: change.ready ?? 'True', lastHeartbeatTime: '2026-01-01T00:00:00Z' }],
+      conditions: [
+        {
+          type: 'Ready',
+          status: change.ready ?? 'True',
+          lastHeartbeatTime: '2026-01-01T00:00:00Z',
+          ...(change.readySince === undefined ? {} : { lastTransitionTime: change.readySince }),
+        },
+      ],
       nodeInfo: { kubeletVersion: 'v1.25.0-vk-azure-aci-1.6.2' },
     },
   };
@@ -244,10 +251,10 @@ export class VirtualNodesWorld {
     return this.play('virtualNodes.enable', wanted, { cluster: targetOf(CLUSTER_ID, 'ManagedCluster') });
   }
 
-  disable() {
+  disable(input: JsonObject = {}) {
     return this.play(
       'virtualNodes.disable',
-      { cluster: CLUSTER_ID },
+      { cluster: CLUSTER_ID, ...input },
       { cluster: targetOf(CLUSTER_ID, 'ManagedCluster') },
     );
   }

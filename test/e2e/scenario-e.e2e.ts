@@ -288,6 +288,33 @@ describe('scenario E', () => {
     });
   });
 
+  it('takes a virtual node away by force whose connector is dead, and nothing of it is left', async () => {
+    const { result } = await does('virtualNodes.enable', { cluster: CLUSTER, subnetName: 'aksvirtualsubnet' });
+    await stack.until('the workload to run there again', async () => {
+      const groups = await groupsOf('core3webapp');
+      return groups.length === 3 && groups.every(({ properties }) => properties.podState === 'Present')
+        ? true
+        : undefined;
+    });
+    const { items } = (await stack.api('/v1/role-assignments?limit=50&maxAge=1')).body;
+    const role = items.find(({ properties }: Answer['body']) => properties.principalId === result.principalId);
+    await does('azure.roleAssignment.delete', { assignment: role.uid });
+    await stack.until('the connector to be seen dead', async () => {
+      const { body } = await stack.api('/v1/virtual-nodes?maxAge=1');
+      return body.items.some(({ properties }: Answer['body']) => !properties.ready);
+    });
+    const refused = await ended('virtualNodes.disable', { cluster: CLUSTER });
+    expect(codes(refused, 'error')).toEqual(['VIRTUAL_NODE_NOT_READY']);
+    const [{ operations }] = refused.findings.filter(({ code }: Answer['body']) => code === 'VIRTUAL_NODE_NOT_READY');
+    const forced = await does(operations[0].type, operations[0].input);
+    expect(codes(forced, 'warning')).toContain('CONTAINER_GROUPS_WILL_GO');
+    expect(forced.result.containerGroupsLeft).toEqual([]);
+    const { body } = await stack.azure(
+      `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerInstance/containerGroups?api-version=2023-05-01`,
+    );
+    expect(body.value).toEqual([]);
+  });
+
   it('makes a subnet and gives and takes a role by themselves', async () => {
     const network = await stack.until('the network', async () => {
       const { body } = await stack.api('/v1/virtual-networks?q=netcoresampleaksvnet');

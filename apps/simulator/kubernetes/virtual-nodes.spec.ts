@@ -132,6 +132,20 @@ describe('the virtual nodes add-on', () => {
     await running(1);
   });
 
+  it('ends no pod any more when its connector has died', async () => {
+    await start('scenario-e');
+    const addon = await enable();
+    await grant(addon);
+    await change('put', workload('core3webapp', 1, onVirtualNode()));
+    await running(1);
+    const path = `${SUBNET}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-000000000001`;
+    expect((await azure.send('DELETE', path, { version: '2022-04-01' })).status).toBe(200);
+    await change('delete', workload('core3webapp', 1, onVirtualNode()));
+    await running(1);
+    await grant(addon);
+    await running(0);
+  });
+
   it('leaves container groups behind when it is switched off under its pods', async () => {
     await start('scenario-e');
     await grant(await enable());

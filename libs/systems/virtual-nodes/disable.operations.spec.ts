@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import type { JsonObject } from '#libs/kernel/json.js';
+import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import { CLUSTER_ID } from '#libs/testing/aks-samples.js';
 import { fakeRefusal } from '#libs/testing/fake-kube.js';
 import { tokenOf } from '#libs/testing/operation-play.js';
@@ -8,6 +10,7 @@ import {
   VirtualNodesWorld,
   groupBody,
   podOnVirtualNode,
+  virtualNode,
 } from '#libs/testing/virtual-nodes-world.js';
 
 const POD = { group: '', kind: 'Pod' };
@@ -19,9 +22,31 @@ function switchedOn(): VirtualNodesWorld {
   return world;
 }
 
+/** With a dead connector, which leaves its node and the pods there behind. */
+function withDeadConnector(): VirtualNodesWorld {
+  const world = switchedOn();
+  world.cluster.add(virtualNode(VIRTUAL_NODE, { ready: 'Unknown', readySince: '2026-01-01T00:00:00Z' }));
+  return world;
+}
+
+const BUDGET: KubernetesObject = {
+  apiVersion: 'policy/v1',
+  kind: 'PodDisruptionBudget',
+  metadata: { name: 'web', namespace: 'default' },
+  spec: { minAvailable: 1, selector: { matchLabels: { app: 'web' } } },
+  status: { disruptionsAllowed: 0 },
+};
+
+function daemonPod(): KubernetesObject {
+  const pod = podOnVirtualNode('agent-0');
+  const ownerReferences = [{ apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'agent', uid: 'd', controller: true }];
+  return { ...pod, metadata: { ...pod.metadata, ownerReferences }, spec: { nodeName: VIRTUAL_NODE, containers: [] } };
+}
+
 interface Row {
   codes: string[];
   reason: string;
+  input?: JsonObject;
   arrange(world: VirtualNodesWorld): void;
 }
 
@@ -61,6 +86,28 @@ const ROWS: Row[] = [
     arrange: (world) => world.arm.add(groupBody()),
   },
   {
+    codes: ['warning CONTAINER_GROUPS_WILL_GO'],
+    reason: 'its pod is gone, and it is not to stay',
+    input: { force: true },
+    arrange: (world) => world.arm.add(groupBody()),
+  },
+  {
+    codes: ['error VIRTUAL_NODE_NOT_READY', 'warning PODS_WILL_STOP', 'warning WORKLOADS_WILL_WAIT'],
+    reason: 'nobody would end its pods',
+    arrange: (world) => world.cluster.add(virtualNode(VIRTUAL_NODE, { ready: 'Unknown' }), podOnVirtualNode()),
+  },
+  {
+    codes: ['warning VIRTUAL_NODE_NOT_READY', 'warning PODS_WILL_STOP', 'warning WORKLOADS_WILL_WAIT'],
+    reason: 'they are taken out of the cluster by force',
+    input: { force: true },
+    arrange: (world) => world.cluster.add(virtualNode(VIRTUAL_NODE, { ready: 'Unknown' }), podOnVirtualNode()),
+  },
+  {
+    codes: ['warning VIRTUAL_NODE_NOT_READY', 'warning PODS_WILL_STOP'],
+    reason: 'nothing is there that would have to be ended before the node goes',
+    arrange: (world) => world.cluster.add(virtualNode(VIRTUAL_NODE, { ready: 'Unknown' }), daemonPod()),
+  },
+  {
     codes: ['error CLUSTER_UNREACHABLE'],
     reason: 'nobody can drain it',
     arrange: (world) =>
@@ -69,10 +116,10 @@ const ROWS: Row[] = [
 ];
 
 describe('what is said before virtual nodes are switched off', () => {
-  it.each(ROWS)('$codes: $reason', async ({ codes, arrange }) => {
+  it.each(ROWS)('$codes: $reason', async ({ codes, arrange, input }) => {
     const world = switchedOn();
     arrange(world);
-    expect(await world.disable().codes()).toEqual(codes);
+    expect(await world.disable(input).codes()).toEqual(codes);
     expect([...world.arm.writes(), ...world.kube.writes()]).toEqual([]);
   });
 
@@ -103,12 +150,20 @@ describe('the steps of switching virtual nodes off', () => {
     expect((await world.disable().step('cordon')).outcome).toBe('done');
   });
 
-  it('deletes the pods, and waits for their container groups to go', async () => {
+  it('offers to go on by force where the connector is dead', async () => {
+    const world = withDeadConnector();
+    world.cluster.add(podOnVirtualNode());
+    const [first] = await world.disable().findings();
+    expect(first?.operations).toEqual([{ type: 'virtualNodes.disable', input: { cluster: CLUSTER_ID, force: true } }]);
+  });
+
+  it('evicts the pods, and waits for their container groups to go', async () => {
     const world = switchedOn();
     world.cluster.add(podOnVirtualNode());
     world.arm.add(groupBody({ provisioningState: 'Deleting' }));
     expect((await world.disable().step('drain')).outcome).toBe('wait');
     expect(world.cluster.object(POD, 'default', 'web-0')).toBeUndefined();
+    expect(world.kube.writes()).toEqual(['evict Pod default/web-0']);
     expect((await world.disable().step('drain')).outcome).toBe('wait');
     world.arm.remove(GROUP_ID);
     expect((await world.disable().step('drain')).outcome).toBe('done');
@@ -118,6 +173,74 @@ describe('the steps of switching virtual nodes off', () => {
     const world = switchedOn();
     world.arm.add(groupBody());
     expect(await world.disable().step('drain')).toMatchObject({ outcome: 'done', output: { left: 1 } });
+  });
+
+  it('asks again where a disruption budget keeps a pod, and names it', async () => {
+    const world = switchedOn();
+    world.cluster.add(podOnVirtualNode(), BUDGET);
+    const refused = await world.disable().step('drain');
+    expect(refused).toMatchObject({ outcome: 'wait', message: expect.stringContaining('default/web-0') });
+    expect(world.cluster.object(POD, 'default', 'web-0')).toBeDefined();
+    world.cluster.add({ ...BUDGET, status: { disruptionsAllowed: 1 } });
+    expect((await world.disable().step('drain')).outcome).toBe('wait');
+    expect((await world.disable().step('drain')).outcome).toBe('done');
+  });
+
+  it('leaves pods of DaemonSets, which would come back for as long as there is the node', async () => {
+    const world = switchedOn();
+    world.cluster.add(daemonPod());
+    world.arm.add(groupBody({}, { UID: 'uid-of-agent-0' }));
+    for (const input of [{}, { force: true }]) {
+      expect(await world.disable(input).step('drain')).toMatchObject({ outcome: 'done', output: { left: 0 } });
+    }
+    expect([...world.arm.writes(), ...world.kube.writes()]).toEqual([]);
+  });
+
+  it('does not wait in vain for a connector that is dead', async () => {
+    const world = withDeadConnector();
+    world.cluster.add(podOnVirtualNode());
+    await expect(world.disable().step('drain')).rejects.toMatchObject({
+      code: 'CONFLICT',
+      diagnosis: {
+        code: 'VIRTUAL_NODE_NOT_READY',
+        operations: [{ type: 'virtualNodes.disable', input: { cluster: CLUSTER_ID, force: true } }],
+      },
+    });
+    expect(world.kube.writes()).toEqual([]);
+  });
+
+  it('waits for a connector that may only be starting anew', async () => {
+    const world = switchedOn();
+    const readySince = new Date().toISOString();
+    world.cluster.add(virtualNode(VIRTUAL_NODE, { ready: 'Unknown', readySince }), podOnVirtualNode());
+    expect((await world.disable().step('drain')).outcome).toBe('wait');
+    expect(world.kube.writes()).toEqual([]);
+  });
+
+  it('takes pods, container groups and the node away by force', async () => {
+    const world = withDeadConnector();
+    world.cluster.add(podOnVirtualNode(), BUDGET);
+    world.arm.add(groupBody());
+    const play = world.disable({ force: true });
+    expect((await play.step('drain')).outcome).toBe('wait');
+    expect(world.cluster.object(POD, 'default', 'web-0')).toBeUndefined();
+    expect(world.kube.requests.find(({ verb }) => verb === 'delete')?.body).toEqual({
+      uid: 'uid-of-web-0',
+      gracePeriodSeconds: 0,
+    });
+    expect((await play.step('drain')).outcome).toBe('wait');
+    expect((await play.step('drain')).outcome).toBe('wait');
+    world.arm.settle();
+    expect(await play.step('drain')).toMatchObject({ outcome: 'done', output: { left: 0 } });
+    expect(world.arm.writes()).toEqual([expect.stringMatching(/^DELETE .*default-web-0$/)]);
+    await play.step('await-removal');
+    expect((await play.step('await-removal')).outcome).toBe('done');
+  });
+
+  it('does not take a node away that is still running', async () => {
+    const world = switchedOn();
+    expect((await world.disable({ force: true }).step('await-removal')).outcome).toBe('wait');
+    expect(world.kube.writes()).toEqual([]);
   });
 
   it('writes the cluster back with the add-on off, and ends when the node is gone', async () => {

@@ -128,6 +128,12 @@ export function isReady(node: JsonObject): boolean {
   return readyCondition(node)?.status === 'True';
 }
 
+/** Since when the node says what it says of its readiness, where it tells that. */
+export function readySince(node: JsonObject): Date | undefined {
+  const since = new Date(rawText(readyCondition(node), 'lastTransitionTime') ?? Number.NaN);
+  return Number.isNaN(since.getTime()) ? undefined : since;
+}
+
 function readyCondition(node: JsonObject): JsonObject | undefined {
   return rawObjects(node, 'status', 'conditions').find((condition) => rawText(condition, 'type') === 'Ready');
 }

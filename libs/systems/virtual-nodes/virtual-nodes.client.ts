@@ -53,6 +53,10 @@ export class VirtualNodesClient {
     return this.arm.list(path, armApiVersion(CONTAINER_GROUP_TYPE), context);
   }
 
+  deleteGroup(id: ArmId, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    return this.arm.delete(id, armApiVersion(CONTAINER_GROUP_TYPE), context);
+  }
+
   /** Of any type that has an API version. */
   get(id: ArmId, context: AzureCallContext): Promise<ArmReading> {
     return this.arm.get(id, armApiVersion(id.type), context);

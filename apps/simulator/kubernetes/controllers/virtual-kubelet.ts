@@ -57,7 +57,9 @@ export class VirtualKubelet implements Controller {
   #nodeOf(pod: Pod): ClusterNode | undefined {
     const node =
       pod.spec.nodeName === undefined ? undefined : this.context.view.get('nodes', undefined, pod.spec.nodeName);
-    return node !== undefined && isVirtualNode(node) ? node : undefined;
+    // A node that is not ready is one whose connector is dead: nobody runs its pods, or ends them.
+    const lives = node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+    return node !== undefined && isVirtualNode(node) && lives === true ? node : undefined;
   }
 
   #admit(pod: Pod): void {

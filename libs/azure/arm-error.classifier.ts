@@ -108,7 +108,7 @@ const QUOTA: KnownError = {
 const REGISTER: KnownError = {
   code: 'AZURE_REJECTED',
   remedy:
-    'Register the resource provider in the subscription: `az provider register --namespace <namespace>`; it takes some minutes.',
+    'Register the resource provider that the message names in the subscription (azure.provider.register); it takes some minutes.',
 };
 const API_VERSION: KnownError = {
   code: 'AZURE_REJECTED',

@@ -191,7 +191,7 @@ async function preflightCreate(client: AksClient, context: OperationContext<Crea
     say('SUBSCRIPTION_NOT_FOUND', 'error', { subscriptionId: input.subscriptionId }, error.remedy);
     return findings;
   }
-  judgeProvider(provider, location, say);
+  judgeProvider(provider, context.input, say);
   const group = await client.getResourceGroup(input.subscriptionId, input.resourceGroup, context);
   if (group.state === 'missing') {
     const evidence = { resourceGroup: input.resourceGroup };
@@ -249,12 +249,17 @@ function judgeNetwork(input: CreateInput, say: CreateReporter): void {
   }
 }
 
-function judgeProvider(provider: ArmReading, location: string, say: CreateReporter): void {
+function judgeProvider(provider: ArmReading, { subscriptionId, location }: CreateInput, say: CreateReporter): void {
   const manifest = provider.state === 'found' ? provider.body : {};
   const registration = rawText(manifest, 'registrationState');
   if (registration?.toLowerCase() !== 'registered') {
-    const remedy = 'Register it: `az provider register --namespace Microsoft.ContainerService`; it takes some minutes.';
-    say('PROVIDER_NOT_REGISTERED', 'error', { registrationState: registration }, remedy);
+    say(
+      'PROVIDER_NOT_REGISTERED',
+      'error',
+      { registrationState: registration },
+      'Register it; it takes some minutes.',
+      [{ type: 'azure.provider.register', input: { subscriptionId, namespace: 'Microsoft.ContainerService' } }],
+    );
     return;
   }
   const clusters = rawObjects(manifest, 'resourceTypes').find(

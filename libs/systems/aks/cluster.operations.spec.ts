@@ -134,6 +134,18 @@ describe('aks.cluster.create: checks before it starts', () => {
     expect(await aksOperation(arm, 'aks.cluster.create', input).findings()).toEqual(found);
   });
 
+  it('offers to register the provider', async () => {
+    const arm = aksWorld({ missing: [PROVIDER_ID] });
+    const { operation, context } = aksOperation(arm, 'aks.cluster.create', wanted);
+    const [finding] = await operation.preflight(context);
+    expect(finding?.operations).toEqual([
+      {
+        type: 'azure.provider.register',
+        input: { subscriptionId: SUBSCRIPTION, namespace: 'Microsoft.ContainerService' },
+      },
+    ]);
+  });
+
   it('sends what was asked for, once, and waits', async () => {
     const arm = aksWorld();
     const { step, verify } = aksOperation(arm, 'aks.cluster.create', { ...wanted, kubernetesVersion: '1.34' });

@@ -53,6 +53,6 @@ export function featurePath(subscriptionId: string, namespace: string, feature: 
   return `${features}/${namespace}/features/${feature}`;
 }
 
-function providerPath(subscriptionId: string, namespace: string): string {
+export function providerPath(subscriptionId: string, namespace: string): string {
   return `${ArmId.subscription(subscriptionId).toString()}/providers/${namespace}`;
 }

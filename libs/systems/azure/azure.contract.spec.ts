@@ -18,6 +18,10 @@ describeSystem('azure', {
   ],
   samples: {},
   operations: {
+    'azure.provider.register': {
+      input: { subscriptionId: SUBSCRIPTION, namespace: 'Microsoft.ContainerService' },
+      references: {},
+    },
     'azure.feature.register': { input: { subscriptionId: SUBSCRIPTION, feature: FEATURE }, references: {} },
     'azure.subnet.create': {
       input: { network: NETWORK_ID, name: 'spare', prefix: '10.226.0.0/24', delegation: 'Microsoft.Web/serverFarms' },

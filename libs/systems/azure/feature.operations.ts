@@ -14,17 +14,13 @@ import type {
 } from '../contract/operation-definition.js';
 import { rawText } from '../contract/raw-reader.js';
 import { featurePath, type AzureClient } from './azure.client.js';
+import { SUBSCRIPTION_KIND, subscriptionInput } from './subscription.input.js';
 
 /** Features that were previews once and are offered to everybody today. Lower case. */
 const GENERALLY_AVAILABLE: ReadonlySet<string> = new Set(['microsoft.containerservice/fleetresourcepreview']);
-/** No kind of the cache: what is registered in a subscription is looked at when it is asked for. */
-const SUBSCRIPTION_KIND = 'Subscription';
 
 const registerInput = z.strictObject({
-  subscriptionId: z
-    .string()
-    .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'must be a uuid')
-    .describe('The subscription to register the feature in.'),
+  subscriptionId: subscriptionInput.describe('The subscription to register the feature in.'),
   feature: z
     .string()
     .max(200)

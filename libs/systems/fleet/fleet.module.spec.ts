@@ -82,6 +82,7 @@ it('the modules give the systems over one Azure and one Kube, without contacting
     'fleet.service.export',
     'fleet.multiClusterService.apply',
     'fleet.workload.deploy',
+    'azure.provider.register',
     'azure.feature.register',
     'azure.subnet.create',
     'azure.roleAssignment.create',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import { CLUSTER_ID } from '#libs/testing/aks-samples.js';
+import { CLUSTER_ID, SUBSCRIPTION } from '#libs/testing/aks-samples.js';
 import { fakeRefusal } from '#libs/testing/fake-kube.js';
 import { tokenOf } from '#libs/testing/operation-play.js';
 import {
@@ -201,6 +202,24 @@ describe('what is checked before virtual nodes are switched on', () => {
   it('has a row for each finding', () => {
     const codes = new Set(ROWS.map(({ code }) => code.split(' ')[1]));
     expect([...codes].sort()).toEqual(Object.keys(new VirtualNodesWorld().enable().operation.findings).sort());
+  });
+
+  it.each<{ code: string; arrange: (world: VirtualNodesWorld) => void; operations: RemedyOperation[] }>([
+    {
+      code: 'PROVIDER_NOT_REGISTERED',
+      arrange: (world) => world.setProvider('NotRegistered', []),
+      operations: [
+        {
+          type: 'azure.provider.register',
+          input: { subscriptionId: SUBSCRIPTION, namespace: 'Microsoft.ContainerInstance' },
+        },
+      ],
+    },
+  ])('offers what mends it, ready to be sent: $code', async ({ code, arrange, operations }) => {
+    const world = new VirtualNodesWorld();
+    arrange(world);
+    const findings = await world.enable().findings();
+    expect(findings.find((finding) => finding.code === code)?.operations).toEqual(operations);
   });
 
   it('finds nothing to stop it on a cluster that is fit for it', async () => {

@@ -237,7 +237,13 @@ async function judgeRegion(
   const provider = await parts.client.getProvider(subscriptionId, PROVIDER, context);
   const state = provider.state === 'missing' ? null : rawText(provider.body, 'registrationState');
   if (state?.toLowerCase() !== 'registered') {
-    say('PROVIDER_NOT_REGISTERED', 'error', { provider: PROVIDER, state }, `Register ${PROVIDER} in the subscription.`);
+    say(
+      'PROVIDER_NOT_REGISTERED',
+      'error',
+      { provider: PROVIDER, state },
+      `Register ${PROVIDER} in the subscription.`,
+      [{ type: 'azure.provider.register', input: { subscriptionId, namespace: PROVIDER } }],
+    );
     return;
   }
   const types = provider.state === 'missing' ? [] : rawObjects(provider.body, 'resourceTypes');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseAddressRange, prefixFault, usableAddresses } from './subnet-space.js';
+import { freePrefix, parseAddressRange, prefixFault, usableAddresses } from './subnet-space.js';
 
 const space = ['10.0.0.0/15', 'fd00::/8'];
 const subnets = [{ name: 'akssubnet', prefixes: ['10.0.1.0/24'] }];
@@ -25,6 +25,24 @@ describe('whether a prefix fits into a network', () => {
     },
   ])('$prefix: $reason', ({ prefix, expected }) => {
     expect(prefixFault(prefix, space, subnets)).toEqual(expected);
+  });
+
+  it.each([
+    { length: 24, space, taken: ['10.0.1.0/24'], expected: '10.0.0.0/24', reason: 'before what is taken' },
+    { length: 24, space, taken: ['10.0.0.0/16'], expected: '10.1.0.0/24', reason: 'behind what is taken' },
+    { length: 24, space, taken: ['10.0.0.0/25', '10.0.1.128/25'], expected: '10.0.2.0/24', reason: 'in no half' },
+    { length: 16, space, taken: ['10.0.1.0/24'], expected: '10.1.0.0/16', reason: 'the wide one is free elsewhere' },
+    { length: 24, space, taken: ['10.0.0.0/15'], expected: undefined, reason: 'all of it is taken' },
+    { length: 14, space, taken: [], expected: undefined, reason: 'it is wider than the network' },
+    {
+      length: 24,
+      space: ['192.168.255.0/24', '10.0.0.0/24'],
+      taken: ['192.168.255.0/25'],
+      expected: '10.0.0.0/24',
+      reason: 'the second part of the network has room',
+    },
+  ])('a network has room for /$length at $expected: $reason', ({ length, space: wide, taken, expected }) => {
+    expect(freePrefix(length, wide, [{ prefixes: taken }])).toBe(expected);
   });
 
   it.each([

@@ -33,6 +33,32 @@ export function usableAddresses({ first, last }: AddressRange): number {
   return Math.max(0, last - first + 1 - RESERVED_ADDRESSES);
 }
 
+/** The first range of so many bits that a network has room for; undefined where it has none. */
+export function freePrefix(
+  length: number,
+  space: readonly string[],
+  subnets: readonly { prefixes: readonly string[] }[],
+): string | undefined {
+  const size = 2 ** (32 - length);
+  const ranges = (texts: readonly string[]): AddressRange[] => texts.flatMap((text) => parseAddressRange(text) ?? []);
+  const taken = ranges(subnets.flatMap(({ prefixes }) => prefixes));
+  for (const whole of ranges(space)) {
+    let first = Math.ceil(whole.first / size) * size;
+    while (first + size - 1 <= whole.last) {
+      const wanted = { first, last: first + size - 1 };
+      const other = taken.find((range) => overlaps(range, wanted));
+      if (other === undefined) return `${textOf(first)}/${length}`;
+      // On from behind what is in the way: networks are wide, and subnets few.
+      first = Math.ceil((other.last + 1) / size) * size;
+    }
+  }
+  return undefined;
+}
+
+function textOf(address: number): string {
+  return [2 ** 24, 2 ** 16, 2 ** 8, 1].map((unit) => Math.floor(address / unit) % 256).join('.');
+}
+
 /** What keeps a subnet of this prefix out of a network; undefined where nothing does. */
 export type PrefixFault =
   { fault: 'invalid' } | { fault: 'outside'; space: string[] } | { fault: 'overlap'; subnet: string; prefix: string };

@@ -259,6 +259,11 @@ export class VirtualNodesWorld {
     );
   }
 
+  deleteGroup() {
+    const references = { containerGroup: targetOf(GROUP_ID, 'ContainerGroup') };
+    return this.play('azure.containerGroup.delete', { containerGroup: GROUP_ID }, references);
+  }
+
   burst(input: JsonObject = {}, id = WORKLOAD_ID) {
     return this.play('virtualNodes.workload.burst', { workload: id, ...input }, { workload: targetOf(id, 'Workload') });
   }

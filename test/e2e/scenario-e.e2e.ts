@@ -11,6 +11,7 @@ const CLUSTER = clusterId('netcoresampleaks');
 const NETWORK = `${GROUP}/Microsoft.Network/virtualNetworks/netcoresampleaksvnet`;
 const SUBNET = `${NETWORK}/subnets/aksvirtualsubnet`;
 const NODE = 'virtual-node-aci-linux';
+const DELETION = 'azure.containerGroup.delete';
 const REGISTRY = 'core3.azurecr.io';
 
 /** @param spec of the pods, beside their container */
@@ -271,6 +272,13 @@ describe('scenario E', () => {
       return items.find((item: Answer['body']) => item.properties.orphan);
     });
     expect(orphan).toMatchObject({ name, properties: { podState: 'Gone', podName: 'forgotten-0', cpuCores: 2 } });
+    const { items: advice } = (await stack.api(`/v1/container-groups/${orphan.uid}/advice`)).body;
+    expect(advice).toMatchObject([
+      { code: 'CONTAINER_GROUP_ORPHANED', remedies: [{ operations: [{ type: DELETION }] }] },
+    ]);
+    const [used] = (await stack.api('/v1/container-groups?q=default-core3webapp&limit=1')).body.items;
+    const refused = await ended(DELETION, { containerGroup: used.uid });
+    expect(codes(refused, 'error')).toEqual(['POD_PRESENT']);
   });
 
   it('stops what runs there before it takes the virtual node away, and says so', async () => {
@@ -286,6 +294,10 @@ describe('scenario E', () => {
       const nodes = (await stack.api('/v1/virtual-nodes')).body;
       return items.length === 1 && nodes.items.length === 0 ? true : undefined;
     });
+    const left = operation.findings.find(({ code }: Answer['body']) => code === 'CONTAINER_GROUPS_LEFT');
+    for (const { type, input } of left.operations) await does(type, input);
+    const { items } = (await stack.api('/v1/container-groups?limit=50&maxAge=1')).body;
+    expect(items).toEqual([]);
   });
 
   it('takes a virtual node away by force whose connector is dead, and nothing of it is left', async () => {
@@ -307,7 +319,6 @@ describe('scenario E', () => {
     expect(codes(refused, 'error')).toEqual(['VIRTUAL_NODE_NOT_READY']);
     const [{ operations }] = refused.findings.filter(({ code }: Answer['body']) => code === 'VIRTUAL_NODE_NOT_READY');
     const forced = await does(operations[0].type, operations[0].input);
-    expect(codes(forced, 'warning')).toContain('CONTAINER_GROUPS_WILL_GO');
     expect(forced.result.containerGroupsLeft).toEqual([]);
     const { body } = await stack.azure(
       `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerInstance/containerGroups?api-version=2023-05-01`,

@@ -150,6 +150,13 @@ describe('the steps of switching virtual nodes off', () => {
     expect((await world.disable().step('cordon')).outcome).toBe('done');
   });
 
+  it('offers to delete the container groups whose pods are gone', async () => {
+    const world = switchedOn();
+    world.arm.add(groupBody());
+    const [first] = await world.disable().findings();
+    expect(first?.operations).toEqual([{ type: 'azure.containerGroup.delete', input: { containerGroup: GROUP_ID } }]);
+  });
+
   it('offers to go on by force where the connector is dead', async () => {
     const world = withDeadConnector();
     world.cluster.add(podOnVirtualNode());

@@ -166,7 +166,8 @@ async function preflightDisable(parts: VirtualNodesParts, context: OperationCont
     const names = left.flatMap((group) => rawText(group, 'name') ?? []);
     const evidence = { count: names.length, containerGroups: names.slice(0, MOST_NAMED) };
     if (force) say('CONTAINER_GROUPS_WILL_GO', 'warning', evidence);
-    else say('CONTAINER_GROUPS_LEFT', 'warning', evidence, 'Delete them in Azure.');
+    else
+      say('CONTAINER_GROUPS_LEFT', 'warning', evidence, 'Delete them.', left.slice(0, MOST_NAMED).flatMap(deletionOf));
   }
   return findings;
 }
@@ -200,6 +201,11 @@ async function runCordon(parts: VirtualNodesParts, context: StepContext<DisableI
     return { outcome: 'blocked', message: 'Others keep changing the virtual node.', retryAfterSeconds: 1 };
   }
   return { outcome: 'done', message: 'No new pods come to the virtual node.' };
+}
+
+function deletionOf(group: JsonObject): RemedyOperation[] {
+  const containerGroup = rawText(group, 'id');
+  return containerGroup === null ? [] : [{ type: 'azure.containerGroup.delete', input: { containerGroup } }];
 }
 
 function byForce(cluster: ArmId): RemedyOperation {

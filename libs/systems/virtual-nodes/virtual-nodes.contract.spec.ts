@@ -43,6 +43,10 @@ describeSystem('virtual-nodes', {
       references: { cluster },
     },
     'virtualNodes.disable': { input: { cluster: CLUSTER_ID }, references: { cluster } },
+    'azure.containerGroup.delete': {
+      input: { containerGroup: `${GROUP_ID}-left` },
+      references: { containerGroup: targetOf(`${GROUP_ID}-left`, 'ContainerGroup') },
+    },
     'virtualNodes.workload.burst': {
       input: { workload: WORKLOAD_ID, replicas: 3 },
       references: { workload: targetOf(WORKLOAD_ID, 'Workload') },

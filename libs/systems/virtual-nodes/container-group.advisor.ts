@@ -1,0 +1,94 @@
+import { ArmId } from '#libs/kernel/arm-id.js';
+import type { RemedyOperation } from '#libs/kernel/control-error.js';
+import type { JsonObject } from '#libs/kernel/json.js';
+import type { Kube } from '#libs/kube/kube.js';
+import { freePrefix } from '#libs/azure/subnet-space.js';
+import type { Advice, AdviceContext, Advisor, KnownObject } from '../contract/advice.js';
+import { workloadOf } from '../contract/pod-workload.js';
+import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
+import { connectorOf } from './aci-connector.js';
+import { CONTAINER_GROUP_CODES, containerGroupAdvice, isPublic } from './container-group.advice.js';
+import { containerGroupKind } from './container-group.kind.js';
+import { describeSubnet, prefixesOf } from './network.kinds.js';
+import { ServedPodsReader } from './served-pods.reader.js';
+import { virtualNodeKind } from './virtual-node.kind.js';
+import type { VirtualNodesClient } from './virtual-nodes.client.js';
+import { ACI_DELEGATION } from './virtual-nodes.types.js';
+
+const POD_KIND = 'Pod';
+/** What a subnet is called that nobody has given a name to. */
+const NEW_SUBNET = 'virtual-nodes';
+/** Room for 251 pods. */
+const NEW_SUBNET_BITS = 24;
+
+/** Gathers what the rules about container groups have to know: from the cache, and of the network from Azure. */
+export class ContainerGroupAdvisor implements Advisor {
+  readonly kind = containerGroupKind.name;
+  readonly codes = CONTAINER_GROUP_CODES;
+
+  constructor(
+    private readonly client: VirtualNodesClient,
+    private readonly kube: Kube,
+  ) {}
+
+  async advise(group: KnownObject, context: AdviceContext): Promise<Advice[]> {
+    if (!isPublic(group)) {
+      return containerGroupAdvice({ group, workload: undefined, virtualNodes: [], enabling: undefined });
+    }
+    const [virtualNodes, workload, enabling] = await Promise.all([
+      context.inCluster(virtualNodeKind.name),
+      this.#workloadOf(group, context),
+      this.#enabling(group, context),
+    ]);
+    return containerGroupAdvice({ group, workload, virtualNodes, enabling });
+  }
+
+  async #workloadOf({ clusterUid, properties }: KnownObject, context: AdviceContext): Promise<string | undefined> {
+    const { podName, podNamespace } = containerGroupKind.describe(properties);
+    if (clusterUid === null || podNamespace === null) return undefined;
+    const pods = await context.inCluster(POD_KIND);
+    const pod = pods.find(({ name, namespace }) => name === podName && namespace === podNamespace);
+    return pod === undefined ? undefined : workloadOf(pod.properties, clusterUid, podNamespace);
+  }
+
+  /** With a subnet that is free for it: one that is delegated already, or a range that nobody has. */
+  async #enabling({ id }: KnownObject, context: AdviceContext): Promise<RemedyOperation | undefined> {
+    const cluster = await new ServedPodsReader(this.client, this.kube, context).clusterOf(ArmId.parse(id));
+    if (cluster === undefined) return undefined;
+    const reading = await this.client.get(cluster, context);
+    if (reading.state === 'missing') return undefined;
+    const { network } = connectorOf(reading.body);
+    if (network === undefined || !carriesVirtualNodes(reading.body)) return undefined;
+    const look = await this.client.get(network, context);
+    const subnet = look.state === 'missing' ? undefined : subnetFor(look.body);
+    if (subnet === undefined) return undefined;
+    return { type: 'virtualNodes.enable', input: { cluster: cluster.toString(), ...subnet } };
+  }
+}
+
+function carriesVirtualNodes(cluster: JsonObject): boolean {
+  const profile = rawObject(cluster, 'properties', 'networkProfile') ?? {};
+  return (
+    rawText(profile, 'networkPlugin')?.toLowerCase() === 'azure' &&
+    rawText(profile, 'networkPluginMode')?.toLowerCase() !== 'overlay'
+  );
+}
+
+function subnetFor(network: JsonObject): { subnetName: string; subnetPrefix?: string } | undefined {
+  const subnets = rawObjects(network, 'properties', 'subnets').map((subnet) => ({
+    name: rawText(subnet, 'name') ?? '',
+    properties: rawObject(subnet, 'properties') ?? {},
+  }));
+  const delegated = subnets.find(({ properties }) =>
+    describeSubnet(properties).delegations.some((service) => service.toLowerCase() === ACI_DELEGATION.toLowerCase()),
+  );
+  if (delegated !== undefined) return { subnetName: delegated.name };
+  const space = rawTexts(network, 'properties', 'addressSpace', 'addressPrefixes');
+  const taken = subnets.map(({ properties }) => ({ prefixes: prefixesOf(properties) }));
+  const subnetPrefix = freePrefix(NEW_SUBNET_BITS, space, taken);
+  if (subnetPrefix === undefined) return undefined;
+  const names = new Set(subnets.map(({ name }) => name.toLowerCase()));
+  let subnetName = NEW_SUBNET;
+  for (let number = 2; names.has(subnetName); number++) subnetName = `${NEW_SUBNET}-${number}`;
+  return { subnetName, subnetPrefix };
+}

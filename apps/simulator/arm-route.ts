@@ -24,6 +24,8 @@ export type ArmRoute =
   | { kind: 'kubernetes-versions'; subscriptionId: string; location: string }
   | { kind: 'extension-versions'; subscriptionId: string; location: string; extensionType: string }
   | { kind: 'graph' }
+  /** The link of Container Instances on a subnet. */
+  | { kind: 'service-association-link'; subscriptionId: string; group?: string; subnet: ArmId }
   /** What the caller may do at a scope. */
   | { kind: 'permissions'; subscriptionId: string; group?: string; scope: ArmId }
   /** `parent` is the resource whose children are listed; without it the subscription or group is. */
@@ -172,6 +174,10 @@ function resourceRoute(
   if (tail.length % 2 === 0) {
     const isPoll = namespace.toLowerCase() === 'microsoft.kubernetesconfiguration' && lower.at(-2) === 'operations';
     if (isPoll) return { kind: 'operation', subscriptionId, operationId: segments.at(-1) ?? '', answer: 'status' };
+    const isLink =
+      namespace.toLowerCase() === 'microsoft.containerinstance' && tail[0]?.toLowerCase() === 'serviceassociationlinks';
+    const linked = isLink && tail.length === 2 ? ArmId.tryParse(`/${segments.slice(0, start).join('/')}`) : undefined;
+    if (linked !== undefined) return { kind: 'service-association-link', subnet: linked, ...scope };
     const id = ArmId.tryParse(`/${segments.join('/')}`);
     return id === undefined ? { kind: 'unknown' } : { kind: 'resource', id, ...scope };
   }

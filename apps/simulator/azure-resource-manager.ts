@@ -11,6 +11,7 @@ import { PermissionHandler } from './handlers/permission.handler.js';
 import { ProviderHandler, invalidNamespace, methodNotAllowed } from './handlers/provider.handler.js';
 import { ResourceGroupHandler } from './handlers/resource-group.handler.js';
 import { ResourceHandler } from './handlers/resource.handler.js';
+import { ServiceAssociationLinkHandler } from './handlers/service-association-link.handler.js';
 import { SubscriptionHandler } from './handlers/subscription.handler.js';
 import { extensionVersions } from './handlers/extension-versions.handler.js';
 import { kubernetesVersions } from './handlers/kubernetes-versions.handler.js';
@@ -36,6 +37,7 @@ export class AzureResourceManager {
   private readonly resources: ResourceHandler;
   private readonly usages: UsageHandler;
   private readonly permissions: PermissionHandler;
+  private readonly links: ServiceAssociationLinkHandler;
   private readonly graph: ResourceGraphQuery;
 
   constructor(
@@ -50,6 +52,7 @@ export class AzureResourceManager {
     this.resources = new ResourceHandler(state, engine, this.operations);
     this.usages = new UsageHandler(state);
     this.permissions = new PermissionHandler(state);
+    this.links = new ServiceAssociationLinkHandler(state, engine);
     this.graph = new ResourceGraphQuery(state);
   }
 
@@ -124,6 +127,9 @@ export class AzureResourceManager {
       case 'permissions':
         if (route.group !== undefined) this.#group(route.subscriptionId, route.group);
         return this.permissions.at(route.scope, request.principal);
+      case 'service-association-link':
+        this.#registered(route.subscriptionId, 'Microsoft.ContainerInstance');
+        return this.links.handle(request, route.subnet);
       case 'operation':
         return this.operations.poll(request, route.operationId, route.answer);
       case 'group-operation':
@@ -169,7 +175,7 @@ export class AzureResourceManager {
         { gateway: true },
       );
     }
-    const free = ['group', 'provider', 'feature', 'graph', 'list', 'resource', 'action'];
+    const free = ['group', 'provider', 'feature', 'graph', 'list', 'resource', 'action', 'service-association-link'];
     if (request.method !== 'GET' && !free.includes(route.kind)) throw methodNotAllowed(request);
   }
 

@@ -23,6 +23,7 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.network/virtualnetworks': '2025-05-01',
   'microsoft.network/virtualnetworks/subnets': '2025-05-01',
   'microsoft.containerinstance/containergroups': '2023-05-01',
+  'microsoft.containerinstance/serviceassociationlinks': '2023-05-01',
   'microsoft.containerinstance/locations/usages': '2023-05-01',
   'microsoft.authorization/roleassignments': '2022-04-01',
   'microsoft.authorization/permissions': '2022-04-01',

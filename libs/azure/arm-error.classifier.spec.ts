@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { classifyArmError, failedOperationError, parseArmError } from './arm-error.classifier.js';
 
+const SUBNET = '/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n/subnets/aci';
 const now = new Date('2026-01-01T00:00:00Z');
 
 function classify(status: number, body: unknown, headers: Record<string, string> = {}) {
@@ -180,6 +181,41 @@ describe('classifyArmError', () => {
       code: 'AZURE_QUOTA_EXCEEDED',
       retry: 'never',
       reason: 'a quota',
+    },
+    {
+      status: 400,
+      body: { error: { code: 'InUseSubnetCannotBeDeleted', message: 'Subnet aci is in use by /a/nic.' } },
+      code: 'AZURE_CONFLICT',
+      retry: 'never',
+      reason: 'something is in the subnet',
+    },
+    {
+      status: 400,
+      body: {
+        error: {
+          code: 'SubnetMissingRequiredDelegation',
+          message: `Subnet ${SUBNET} requires any of the following delegation(s) [Microsoft.ContainerInstance/containerGroups] to reference service association link ${SUBNET}/serviceAssociationLinks/acisal.`,
+        },
+      },
+      code: 'AZURE_CONFLICT',
+      retry: 'never',
+      reason: 'a link was left on the subnet',
+    },
+    {
+      status: 400,
+      body: {
+        error: { code: 'SubnetMissingRequiredDelegation', message: `Subnet '${SUBNET}' requires the delegation 'x'.` },
+      },
+      code: 'AZURE_REJECTED',
+      retry: 'never',
+      reason: 'the subnet is given to nobody',
+    },
+    {
+      status: 400,
+      body: { error: { code: 'SubnetDelegationsCannotChangeWhenSubnetUsedByResource', message: '' } },
+      code: 'AZURE_CONFLICT',
+      retry: 'never',
+      reason: 'the subnet is used by something else',
     },
     {
       status: 409,

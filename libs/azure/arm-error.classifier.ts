@@ -110,6 +110,11 @@ const REGISTER: KnownError = {
   remedy:
     'Register the resource provider that the message names in the subscription (azure.provider.register); it takes some minutes.',
 };
+const LINKED: KnownError = {
+  code: 'AZURE_CONFLICT',
+  remedy:
+    'A service has left a link on the subnet. That of Container Instances (acisal) goes with the subnet (azure.subnet.delete); others are taken away by their services.',
+};
 const API_VERSION: KnownError = {
   code: 'AZURE_REJECTED',
   remedy: 'Azure no longer offers the API version that Pilothouse speaks for this type: update Pilothouse.',
@@ -183,6 +188,15 @@ const KNOWN_ERRORS: Readonly<Record<string, KnownError>> = {
     remedy: 'The subnet has no free addresses: use fewer nodes or a larger subnet.',
   },
 
+  inusesubnetcannotbedeleted: {
+    code: 'AZURE_CONFLICT',
+    remedy: 'Delete what is in the subnet first, or move it to another one.',
+  },
+  subnetdelegationscannotchangewhensubnetusedbyresource: {
+    code: 'AZURE_CONFLICT',
+    remedy: 'Use a subnet of its own: one that something is in cannot be given to another service.',
+  },
+
   missingsubscriptionregistration: REGISTER,
   missingregistrationforlocation: REGISTER,
   noregisteredproviderfound: API_VERSION,
@@ -229,7 +243,13 @@ function knownError(error: ArmError): KnownError | undefined {
     if (/another (agentpool |\w+ )?operation|operation .* in progress/i.test(error.message)) return BUSY;
     if (/quota|exceeding approved/i.test(error.message)) return QUOTA;
   }
+  if (namesLink(error.message)) return LINKED;
   return KNOWN_ERRORS[code];
+}
+
+/** A subnet cannot go, or be taken back, while a link of a service is on it: both refusals name the link. */
+function namesLink(message: string): boolean {
+  return /\/serviceAssociationLinks\//i.test(message);
 }
 
 function byStatus(status: number): KnownError {
@@ -288,6 +308,11 @@ export function classifyArmError(refusal: ArmRefusal): ControlError {
     ...fieldsOf(known, error),
     retry,
   });
+}
+
+/** Whether a link of a service is what keeps a subnet. */
+export function saysLinked(error: ControlError): boolean {
+  return error.code === 'AZURE_CONFLICT' && namesLink(error.message);
 }
 
 /** Nobody has ever used the resource provider in the subscription: there is nothing of its types, and nothing is missing. */

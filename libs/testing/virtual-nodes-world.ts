@@ -264,6 +264,11 @@ export class VirtualNodesWorld {
     return this.play('azure.containerGroup.delete', { containerGroup: GROUP_ID }, references);
   }
 
+  deleteSubnet() {
+    const references = { subnet: targetOf(ACI_SUBNET_ID, 'Subnet') };
+    return this.play('azure.subnet.delete', { subnet: ACI_SUBNET_ID }, references);
+  }
+
   burst(input: JsonObject = {}, id = WORKLOAD_ID) {
     return this.play('virtualNodes.workload.burst', { workload: id, ...input }, { workload: targetOf(id, 'Workload') });
   }

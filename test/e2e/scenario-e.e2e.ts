@@ -326,6 +326,18 @@ describe('scenario E', () => {
     expect(body.value).toEqual([]);
   });
 
+  it('takes the subnet away with what Container Instances have left on it', async () => {
+    const route = `${SUBNET}?api-version=2025-05-01`;
+    const kept = await stack.azure(route, { method: 'DELETE' });
+    expect(kept.body.error).toMatchObject({
+      code: 'InUseSubnetCannotBeDeleted',
+      message: expect.stringContaining('acisal'),
+    });
+    const operation = await does('azure.subnet.delete', { subnet: SUBNET });
+    expect(codes(operation, 'info')).toEqual(['SUBNET_LINKED', 'SUBNET_DELEGATED']);
+    expect((await stack.azure(route)).status).toBe(404);
+  });
+
   it('makes a subnet and gives and takes a role by themselves', async () => {
     const network = await stack.until('the network', async () => {
       const { body } = await stack.api('/v1/virtual-networks?q=netcoresampleaksvnet');

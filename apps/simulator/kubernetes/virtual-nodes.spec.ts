@@ -132,6 +132,29 @@ describe('the virtual nodes add-on', () => {
     await running(1);
   });
 
+  it('leaves a link on its subnet, which keeps it until the link is deleted', async () => {
+    await start('scenario-e');
+    await grant(await enable());
+    await change('put', workload('core3webapp', 1, onVirtualNode()));
+    await running(1);
+    const link = `${SUBNET}/providers/Microsoft.ContainerInstance/serviceAssociationLinks/default`;
+    const deletion = () => azure.send('DELETE', link, { version: GROUPS_VERSION });
+    expect((await deletion()).status).toBe(409);
+    await change('delete', workload('core3webapp', 1, onVirtualNode()));
+    await running(0);
+    const { body } = await azure.get(SUBNET, NETWORK);
+    const type = 'Microsoft.Network/virtualNetworks/subnets';
+    if (SCHEMAS_ARE_HERE) expect(schemaFaults(type, NETWORK, 'response', body)).toEqual([]);
+    expect(codeOf(await azure.send('DELETE', SUBNET, { version: NETWORK }))).toBe('InUseSubnetCannotBeDeleted');
+    const free = { ...body, properties: { ...propertiesOf(body), delegations: [] } };
+    expect(codeOf(await azure.put(SUBNET, NETWORK, free))).toBe('SubnetMissingRequiredDelegation');
+    expect((await deletion()).status).toBe(200);
+    expect((await deletion()).status).toBe(204);
+    expect((await azure.put(SUBNET, NETWORK, free)).status).toBe(200);
+    expect((await azure.send('DELETE', SUBNET, { version: NETWORK })).status).toBe(202);
+    expect((await deletion()).status).toBe(404);
+  });
+
   it('ends no pod any more when its connector has died', async () => {
     await start('scenario-e');
     const addon = await enable();

@@ -1,4 +1,4 @@
-import { canonicalLocation } from '#libs/kernel/arm-id.js';
+import { ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import * as z from 'zod';
 import { ArmError } from '../arm-error.js';
@@ -17,6 +17,7 @@ import type {
 import { parseAddressRange } from './address-range.js';
 import { parseRequest } from './fleet.family.js';
 import { SUBNET_TYPE } from './network.family.js';
+import { containerLink, linksOf } from './service-association-link.js';
 import { ACI_DELEGATION, delegationsOf } from './subnet.delegation.js';
 import { prefixesOf } from './subnet.type.js';
 
@@ -164,7 +165,17 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
     // When its containers began is part of what it is, and nothing that a caller sends.
     simulation: { restarts: 0, power: 'Running' },
   };
-  return { writes: [{ id, body, state: existing === undefined ? 'Creating' : 'Updating' }] };
+  return {
+    writes: [{ id, body, state: existing === undefined ? 'Creating' : 'Updating' }],
+    merges: subnets.flatMap((subnet) => linking(subnet, world)),
+  };
+}
+
+/** The first group in a subnet puts the link there that outlives all of them. */
+function linking(subnet: StoredResource, world: ResourceWorld): NonNullable<WritePlan['merges']> {
+  if (linksOf(subnet.body).length > 0 || world.referring(CONTAINER_GROUP_TYPE, subnet.key).length > 0) return [];
+  const patch = { properties: { serviceAssociationLinks: [containerLink(subnet.id)] } };
+  return [{ id: ArmId.parse(subnet.id), patch }];
 }
 
 function requireRegion(location: string, world: ResourceWorld): void {

@@ -8,6 +8,7 @@ import { contains, overlap } from './address-range.js';
 import { AGENT_POOL_TYPE } from './core-usage.js';
 import { ACI_DELEGATION, delegationsOf } from './subnet.delegation.js';
 import { parseRequest } from './fleet.family.js';
+import { linksOf } from './service-association-link.js';
 import {
   NETWORK_API_VERSIONS,
   NETWORK_PROTOCOLS,
@@ -117,11 +118,13 @@ export function checkSubnetRanges(
 /** Pools and container groups keep their subnet; the wording is the provider's for addresses in use. */
 export function refuseSubnetInUse(subnet: StoredResource, world: ResourceWorld): void {
   const user = world.referring(AGENT_POOL_TYPE, subnet.key)[0] ?? world.referring(GROUP_TYPE, subnet.key)[0];
-  if (user === undefined) return;
+  // The link of a service outlives what the service had in the subnet.
+  const holder = user?.id ?? linksOf(subnet.body)[0]?.id;
+  if (holder === undefined) return;
   throw new ArmError(
     400,
     'InUseSubnetCannotBeDeleted',
-    `Subnet ${subnet.name} is in use by ${user.id} and cannot be deleted. In order to delete the subnet, delete all the ` +
+    `Subnet ${subnet.name} is in use by ${holder} and cannot be deleted. In order to delete the subnet, delete all the ` +
       'resources within the subnet. See aka.ms/deletesubnet.',
   );
 }
@@ -130,6 +133,14 @@ export function refuseSubnetInUse(subnet: StoredResource, world: ResourceWorld):
 function refuseDelegation(before: StoredResource, after: JsonObject, world: ResourceWorld): void {
   const [had, has] = [delegationsOf(before.body), delegationsOf(after)];
   if (had.join() === has.join()) return;
+  const link = linksOf(before.body).find(({ service }) => !has.includes(service.toLowerCase()));
+  if (link !== undefined) {
+    throw new ArmError(
+      400,
+      'SubnetMissingRequiredDelegation',
+      `Subnet ${before.id} requires any of the following delegation(s) [${link.service}] to reference service association link ${link.id}.`,
+    );
+  }
   const user = world.referring(AGENT_POOL_TYPE, before.key)[0] ?? world.referring(GROUP_TYPE, before.key)[0];
   if (user === undefined) return;
   throw new ArmError(

@@ -1,12 +1,17 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import type { ArmClient, ArmReading, ArmWriteAnswer } from '#libs/azure/arm.client.js';
+import type { ArmClient, ArmPage, ArmReading, ArmWriteAnswer } from '#libs/azure/arm.client.js';
 import { armApiVersion } from '#libs/azure/arm-api-versions.js';
 import type { Azure } from '#libs/azure/azure.js';
 import type { AzureCallContext } from '#libs/azure/azure.options.js';
+import { whereRegistered } from '#libs/azure/discovery.js';
 
 const FEATURE_TYPE = 'Microsoft.Features/providers/features';
 const PROVIDER_TYPE = 'Microsoft.Resources/providers';
+const CONTAINER_LINK_TYPE = 'Microsoft.ContainerInstance/serviceAssociationLinks';
+/** Whatever a subnet calls its link, this is how Container Instances do. */
+const CONTAINER_LINK = 'default';
+const MANAGED_CLUSTER_TYPE = 'Microsoft.ContainerService/managedClusters';
 
 /** The calls about what belongs to no one system: features and providers of subscriptions, subnets, role assignments. */
 export class AzureClient {
@@ -27,6 +32,16 @@ export class AzureClient {
 
   delete(id: ArmId, context: AzureCallContext): Promise<ArmWriteAnswer> {
     return this.arm.delete(id, armApiVersion(id.type), context);
+  }
+
+  /** The link that Container Instances leave on a subnet, which can be deleted and not be read. */
+  deleteContainerLink(subnet: ArmId, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    return this.delete(subnet.resource(CONTAINER_LINK_TYPE, CONTAINER_LINK), context);
+  }
+
+  listClusters(subscriptionId: string, context: AzureCallContext): AsyncGenerator<ArmPage, undefined, void> {
+    const path = `${ArmId.subscription(subscriptionId).toString()}/providers/${MANAGED_CLUSTER_TYPE}`;
+    return whereRegistered(this.arm.list(path, armApiVersion(MANAGED_CLUSTER_TYPE), context));
   }
 
   getFeature(feature: string, context: AzureCallContext): Promise<ArmReading> {

@@ -1,5 +1,11 @@
 import { SUBSCRIPTION } from '#libs/testing/aks-samples.js';
-import { ASSIGNMENT_ID, NETWORK_ID, VirtualNodesWorld, assignmentBody } from '#libs/testing/virtual-nodes-world.js';
+import {
+  ACI_SUBNET_ID,
+  ASSIGNMENT_ID,
+  NETWORK_ID,
+  VirtualNodesWorld,
+  assignmentBody,
+} from '#libs/testing/virtual-nodes-world.js';
 import { describeSystem, targetOf } from '../contract/system.contract-suite.js';
 import { createAzureSystem } from './azure.module.js';
 
@@ -26,6 +32,10 @@ describeSystem('azure', {
     'azure.subnet.create': {
       input: { network: NETWORK_ID, name: 'spare', prefix: '10.226.0.0/24', delegation: 'Microsoft.Web/serverFarms' },
       references: { network: targetOf(NETWORK_ID, 'VirtualNetwork') },
+    },
+    'azure.subnet.delete': {
+      input: { subnet: ACI_SUBNET_ID },
+      references: { subnet: targetOf(ACI_SUBNET_ID, 'Subnet') },
     },
     'azure.roleAssignment.create': {
       input: { scope: NETWORK_ID, role: 'Reader', principalId: '22222222-0000-4000-8000-000000000002' },

@@ -3,6 +3,7 @@ import type { AzureClient } from './azure.client.js';
 import { registerFeature } from './feature.operations.js';
 import { registerProvider } from './provider.operations.js';
 import { createRoleAssignment, deleteRoleAssignment } from './role-assignment.operations.js';
+import { deleteSubnet } from './subnet-delete.operations.js';
 import { createSubnet } from './subnet.operations.js';
 
 export function createAzureOperations(client: AzureClient): OperationDefinition[] {
@@ -10,6 +11,7 @@ export function createAzureOperations(client: AzureClient): OperationDefinition[
     registerProvider(client),
     registerFeature(client),
     createSubnet(client),
+    deleteSubnet(client),
     createRoleAssignment(client),
     deleteRoleAssignment(client),
   ];

@@ -85,6 +85,7 @@ it('the modules give the systems over one Azure and one Kube, without contacting
     'azure.provider.register',
     'azure.feature.register',
     'azure.subnet.create',
+    'azure.subnet.delete',
     'azure.roleAssignment.create',
     'azure.roleAssignment.delete',
   ]);

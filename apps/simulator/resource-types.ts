@@ -24,7 +24,7 @@ import { roleAssignmentType } from './types/role-assignment.type.js';
 import { subnetType } from './types/subnet.type.js';
 import { updateRunType } from './types/update-run.type.js';
 import { updateStrategyType } from './types/update-strategy.type.js';
-import { upgradeProfileType } from './types/upgrade-profile.type.js';
+import { poolUpgradeProfileType, upgradeProfileType } from './types/upgrade-profile.type.js';
 import { virtualNetworkPeeringType } from './types/virtual-network-peering.type.js';
 import { virtualNetworkType } from './types/virtual-network.type.js';
 import { webAppConfigType } from './types/web-app-config.type.js';
@@ -35,6 +35,7 @@ export const RESOURCE_TYPES: readonly ResourceTypeDescriptor[] = [
   managedClusterType,
   agentPoolType,
   upgradeProfileType,
+  poolUpgradeProfileType,
   maintenanceConfigurationType,
   fleetType,
   fleetMemberType,

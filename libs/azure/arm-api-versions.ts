@@ -2,6 +2,7 @@
 const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.containerservice/managedclusters': '2026-04-01',
   'microsoft.containerservice/managedclusters/agentpools': '2026-04-01',
+  'microsoft.containerservice/managedclusters/agentpools/upgradeprofiles': '2026-04-01',
   'microsoft.containerservice/managedclusters/upgradeprofiles': '2026-04-01',
   'microsoft.containerservice/managedclusters/maintenanceconfigurations': '2026-04-01',
   'microsoft.containerservice/locations/kubernetesversions': '2026-04-01',

@@ -92,6 +92,19 @@ describe('AKS clusters and node pools', () => {
     ).toEqual(['VERSION_IS_OLDER']);
     const poolUpgrade = await does('aks.nodePool.upgrade', { nodePool: `${NEW}/agentPools/extra` });
     expect(poolUpgrade.result).toMatchObject({ kubernetesVersion: '1.35.0' });
+    const imageOnly = { nodePool: `${NEW}/agentPools/extra`, nodeImageOnly: true };
+    const image = await does('aks.nodePool.upgrade', imageOnly);
+    expect(image.result).toMatchObject({
+      kubernetesVersion: '1.35.0',
+      nodeImageVersion: expect.stringMatching(/-2026/),
+    });
+    const imageAgain = await does('aks.nodePool.upgrade', imageOnly);
+    expect(imageAgain.findings.map(({ code }: Answer['body']) => code)).toEqual(['ALREADY_AT_IMAGE']);
+    await does('aks.nodePool.stop', { nodePool: `${NEW}/agentPools/extra` });
+    expect(await refused('aks.nodePool.scale', { nodePool: `${NEW}/agentPools/extra`, count: 2 })).toEqual([
+      'NODE_POOL_STOPPED',
+    ]);
+    await does('aks.nodePool.start', { nodePool: `${NEW}/agentPools/extra` });
     expect(await refused('aks.nodePool.delete', { nodePool: `${NEW}/agentPools/nodepool1` })).toEqual([
       'LAST_SYSTEM_POOL',
     ]);

@@ -2,7 +2,7 @@ import { canonicalHash } from '#libs/kernel/canonical-json.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import * as z from 'zod';
 import type { ArmErrorBody } from '../arm-error.js';
-import { numberAt, omit, pick, textAt } from '../json-merge.js';
+import { numberAt, objectAt, omit, pick, textAt } from '../json-merge.js';
 import type { ResourceWorld } from '../resource-type.descriptor.js';
 import { aksError, invalidParameter, propertyChangeNotAllowed } from './aks.errors.js';
 import { coreUsage } from './core-usage.js';
@@ -154,7 +154,12 @@ export function poolDiffers(left: JsonObject, right: JsonObject): boolean {
 }
 
 /** The state while the change runs: AKS says `Scaling` when nothing but the number of nodes changes. */
-export function poolChangeState(before: JsonObject, after: JsonObject): 'Scaling' | 'Updating' | 'Upgrading' {
+export function poolChangeState(
+  before: JsonObject,
+  after: JsonObject,
+): 'Scaling' | 'Starting' | 'Stopping' | 'Updating' | 'Upgrading' {
+  const power = objectAt(after, 'powerState').code;
+  if (power !== objectAt(before, 'powerState').code) return power === 'Stopped' ? 'Stopping' : 'Starting';
   const running = textAt(after, 'currentOrchestratorVersion') ?? '';
   const wanted = textAt(after, 'orchestratorVersion') ?? running;
   if (before.orchestratorVersion !== wanted && !isOfVersion(running, wanted)) {

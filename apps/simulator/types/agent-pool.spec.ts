@@ -42,6 +42,39 @@ describe('a node pool', () => {
     ]);
   });
 
+  it('gets the newest image of its family, which its upgrade profile names', async () => {
+    const profile = propertiesOf((await azure.get(`${POOL_1}/upgradeProfiles/default`, AKS_VERSION)).body);
+    const before = propertiesOf(await poolAsRead());
+    expect(profile.latestNodeImageVersion).not.toBe(before.nodeImageVersion);
+    const answer = await azure.send('POST', `${POOL_1}/upgradeNodeImageVersion`, { version: AKS_VERSION });
+    expect(answer.status).toBe(202);
+    expect(propertiesOf(await poolAsRead()).provisioningState).toBe('UpgradingNodeImageVersion');
+    azure.finishOperations();
+    expect(propertiesOf(await poolAsRead())).toMatchObject({
+      nodeImageVersion: profile.latestNodeImageVersion,
+      orchestratorVersion: before.orchestratorVersion,
+      provisioningState: 'Succeeded',
+    });
+  });
+
+  it('is stopped and started by its power state, unless system pods need it', async () => {
+    const setPower = async (id: string, code: string): Promise<Answer> => {
+      const { body } = await azure.get(id, AKS_VERSION);
+      return azure.put(id, AKS_VERSION, { ...body, properties: { ...propertiesOf(body), powerState: { code } } });
+    };
+    await azure.put(POOL_2, AKS_VERSION, { properties: { count: 1, mode: 'User' } });
+    azure.finishOperations();
+    for (const [code, state] of [
+      ['Stopped', 'Stopping'],
+      ['Running', 'Starting'],
+    ] as const) {
+      expect(propertiesOf((await setPower(POOL_2, code)).body).provisioningState).toBe(state);
+      azure.finishOperations();
+      expect(propertiesOf((await azure.get(POOL_2, AKS_VERSION)).body).powerState).toEqual({ code });
+    }
+    expect(codeOf(await setPower(POOL_1, 'Stopped'))).toBe('OperationNotAllowed');
+  });
+
   it('keeps properties that nobody here knows, and loses them when they are not sent again', async () => {
     const pool = await poolAsRead();
     const future = { ...propertiesOf(pool), futureProfile: { enabled: true, deep: [{ x: 1 }] } };

@@ -26,6 +26,7 @@ import { AKS_API_VERSIONS } from './aks.api-versions.js';
 import { aksError, etagMismatch, operationInProgress } from './aks.errors.js';
 import { ABORTED, AKS_ACTION_PROTOCOL, AKS_PROTOCOLS, AKS_RUNNING_NOTICE } from './aks.protocol.js';
 import { DEFAULT_KUBERNETES_VERSION } from './kubernetes-version.js';
+import { LATEST_NODE_IMAGE, imageFor } from './node-image.js';
 
 /** Node pools. The cluster shows them too, as `agentPoolProfiles`; there is one truth, and it is here. */
 export const agentPoolType: ResourceTypeDescriptor = {
@@ -41,7 +42,10 @@ export const agentPoolType: ResourceTypeDescriptor = {
   recordsLastOperation: false,
   shownInParent: true,
   runningNotice: AKS_RUNNING_NOTICE,
-  actions: new Map([['abort', abort]]),
+  actions: new Map([
+    ['abort', abort],
+    ['upgradenodeimageversion', upgradeNodeImage],
+  ]),
 
   validateName: validatePoolName,
   planPut,
@@ -80,6 +84,7 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
   const cluster = clusterOf(id, world);
   const before = existing === undefined ? undefined : objectAt(existing.body, 'properties');
   const after = poolProperties(id.name, objectAt(requested, 'properties'), before, surroundingsOf(cluster.body));
+  if (before !== undefined) refuseStop(before, after);
   if (before?.mode === 'System' && after.mode !== 'System') refuseLastSystemPool(id, cluster, world);
   checkCoreQuota(
     world,
@@ -112,6 +117,20 @@ function abort({ id, resource }: ActionRequest): ActionOutcome {
   };
 }
 
+/** To the newest image of the pool's family; its Kubernetes version stays. */
+function upgradeNodeImage({ id, resource, world }: ActionRequest): ActionOutcome {
+  clusterOf(id, world);
+  const image = imageFor(objectAt(resource.body, 'properties'), [LATEST_NODE_IMAGE]);
+  return {
+    kind: 'operation',
+    plan: {
+      writes: [{ id, body: resource.body, state: 'UpgradingNodeImageVersion' }],
+      ...(image === undefined ? {} : { merges: [{ id, patch: { properties: { nodeImageVersion: image } } }] }),
+    },
+    protocol: AKS_ACTION_PROTOCOL,
+  };
+}
+
 /** @throws ArmError while the cluster does not run: AKS changes no pool of a stopped cluster. */
 function clusterOf(pool: ArmId, world: ResourceWorld): StoredResource {
   const cluster = world.get(pool.parent?.canonical ?? '');
@@ -125,6 +144,13 @@ function clusterOf(pool: ArmId, world: ResourceWorld): StoredResource {
     );
   }
   return cluster;
+}
+
+/** System pods have to have nodes: a pool of theirs stops with its cluster only. */
+function refuseStop(before: JsonObject, after: JsonObject): void {
+  const isStopped = (properties: JsonObject): boolean => objectAt(properties, 'powerState').code === 'Stopped';
+  if (isStopped(before) || !isStopped(after) || after.mode !== 'System') return;
+  throw aksError(400, 'OperationNotAllowed', 'Operation is not allowed: a system agent pool cannot be stopped.');
 }
 
 function refuseLastSystemPool(pool: ArmId, cluster: StoredResource, world: ResourceWorld): void {

@@ -108,6 +108,22 @@ export class AksClient {
     return this.arm.get(id, armApiVersion(id.type), context);
   }
 
+  /** What a pool can be upgraded to, and its newest image. */
+  getNodePoolUpgradeProfile(pool: ArmId, context: AzureCallContext): Promise<ArmReading> {
+    const id = pool.child('upgradeProfiles', 'default');
+    return this.arm.get(id, armApiVersion(id.type), context);
+  }
+
+  /** Gives the nodes of a pool the newest image of their family. */
+  upgradeNodeImage(id: ArmId, context: AzureCallContext): Promise<ArmWriteAnswer> {
+    return this.arm.post(
+      `${id.toString()}/upgradeNodeImageVersion`,
+      armApiVersion(AGENT_POOL_TYPE),
+      undefined,
+      context,
+    );
+  }
+
   /** What new clusters of a region can run. */
   getKubernetesVersions(subscriptionId: string, location: string, context: AzureCallContext): Promise<ArmReading> {
     const path = `${ArmId.subscription(subscriptionId).toString()}/providers/Microsoft.ContainerService/locations/${location}/kubernetesVersions`;

@@ -22,6 +22,14 @@ describeSystem('aks', {
       input: { nodePool: POOL_ID },
       references: { nodePool: targetOf(POOL_ID, 'AgentPool') },
     },
+    'aks.nodePool.start': {
+      input: { nodePool: POOL_ID },
+      references: { nodePool: targetOf(POOL_ID, 'AgentPool') },
+    },
+    'aks.nodePool.stop': {
+      input: { nodePool: SPARE_ID },
+      references: { nodePool: targetOf(SPARE_ID, 'AgentPool') },
+    },
     'aks.nodePool.delete': {
       input: { nodePool: SPARE_ID },
       references: { nodePool: targetOf(SPARE_ID, 'AgentPool') },

@@ -6,6 +6,7 @@ import { startCluster, stopCluster } from './cluster-power.operations.js';
 import { upgradeCluster } from './cluster-upgrade.operations.js';
 import { createNodePool } from './node-pool-create.operations.js';
 import { deleteNodePool } from './node-pool-delete.operations.js';
+import { startNodePool, stopNodePool } from './node-pool-power.operations.js';
 import { scaleNodePool } from './node-pool-scale.operations.js';
 import { upgradeNodePool } from './node-pool-upgrade.operations.js';
 
@@ -15,6 +16,8 @@ export function createAksOperations(client: AksClient): OperationDefinition[] {
     scaleNodePool(client),
     createNodePool(client),
     upgradeNodePool(client),
+    startNodePool(client),
+    stopNodePool(client),
     deleteNodePool(client),
     createCluster(client),
     startCluster(client),

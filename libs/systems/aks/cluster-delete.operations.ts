@@ -69,7 +69,7 @@ async function preflightDelete(client: AksClient, context: OperationContext<Dele
     return findings;
   }
   const cluster = judgeCluster(reading.body, say);
-  judgeVirtualNodes(cluster, say);
+  judgeVirtualNodes(cluster, id.toString(), say);
   const { nodeCount, nodePoolCount, nodeResourceGroup } = cluster;
   say('NODES_ARE_DELETED', 'warning', { nodeCount, nodePoolCount, nodeResourceGroup });
   try {

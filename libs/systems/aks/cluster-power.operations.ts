@@ -125,7 +125,7 @@ async function preflightStop(client: AksClient, context: OperationContext<PowerI
     say('ALREADY_STOPPED', 'info', { powerState });
     return findings;
   }
-  judgeVirtualNodes(cluster, say);
+  judgeVirtualNodes(cluster, id.toString(), say);
   say('WORKLOADS_STOP', 'warning', { nodeCount });
   return findings;
 }

@@ -159,7 +159,7 @@ async function preflightUpgrade(client: AksClient, context: OperationContext<Upg
   }
   const cluster = judgeCluster(reading.body, say);
   judgeStopped(cluster, id.toString(), say);
-  judgeVirtualNodes(cluster, say);
+  judgeVirtualNodes(cluster, id.toString(), say);
   await judgeVersion(client, context, cluster, say);
   judgePools(context.input, reading.body, say);
   if (cluster.upgradeChannel !== null && cluster.upgradeChannel !== 'none') {

@@ -58,10 +58,13 @@ export function judgeStopped(
 
 export function judgeVirtualNodes(
   cluster: ManagedClusterProperties,
+  id: string,
   say: FindingReporter<keyof typeof virtualNodeFindings>,
 ): void {
   const addon = cluster.addons.find(({ name }) => name.toLowerCase() === 'aciconnectorlinux');
   if (addon?.enabled !== true) return;
   const remedy = 'Drain and disable the virtual nodes first, unless what runs there may end.';
-  say('VIRTUAL_NODES_ENABLED', 'warning', { addon: addon.name }, remedy);
+  say('VIRTUAL_NODES_ENABLED', 'warning', { addon: addon.name }, remedy, [
+    { type: 'virtualNodes.disable', input: { cluster: id } },
+  ]);
 }

@@ -97,9 +97,12 @@ async function preflightScale(client: AksClient, context: OperationContext<Scale
   const clusterState = rawText(cluster, 'provisioningState');
   const poolState = rawText(poolRaw, 'provisioningState');
   if (isFleetHub) say('HUB_CLUSTER_READ_ONLY', 'error', { nodeResourceGroup }, 'Change the fleet instead.');
-  if (powerState === 'Stopped') say('CLUSTER_STOPPED', 'error', { powerState }, 'Start the cluster first.');
-  else if (pool.powerState === 'Stopped') {
-    say('NODE_POOL_STOPPED', 'error', { powerState: pool.powerState }, 'Start the node pool first.');
+  if (powerState === 'Stopped') {
+    const operations = [{ type: 'aks.cluster.start', input: { cluster: clusterOf(id).toString() } }];
+    say('CLUSTER_STOPPED', 'error', { powerState }, 'Start the cluster first.', operations);
+  } else if (pool.powerState === 'Stopped') {
+    const operations = [{ type: 'aks.nodePool.start', input: { nodePool: id.toString() } }];
+    say('NODE_POOL_STOPPED', 'error', { powerState: pool.powerState }, 'Start the node pool first.', operations);
   }
   if (provisioningPhase(clusterState) === 'failed')
     say('CLUSTER_FAILED', 'warning', { provisioningState: clusterState });

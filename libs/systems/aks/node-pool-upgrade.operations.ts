@@ -6,7 +6,7 @@ import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import { abandonDesiredState, reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
 import { memberObject } from '#libs/azure/raw-change.js';
 import type { Finding } from '../contract/finding.js';
-import { findingReporter } from '../contract/finding-reporter.js';
+import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
 import type {
   AbortContext,
   AbortOutcome,
@@ -21,61 +21,90 @@ import { rawObject, rawText } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { AksClient } from './aks.client.js';
 import { clusterOf } from './aks.collector.js';
-import { agentPoolKind, describeAgentPool, describeManagedCluster, observeManagedCluster } from './aks.kinds.js';
-import { clusterFindings, judgeCluster, judgeStopped, stoppedFindings } from './cluster.preflight.js';
+import {
+  agentPoolKind,
+  describeAgentPool,
+  describeManagedCluster,
+  observeManagedCluster,
+  type AgentPoolProperties,
+  type ManagedClusterProperties,
+} from './aks.kinds.js';
+import {
+  clusterFindings,
+  judgeCluster,
+  judgeStopped,
+  judgeVirtualNodes,
+  stoppedFindings,
+  virtualNodeFindings,
+} from './cluster.preflight.js';
 import { findPool, nodePoolId, otherChangeOf, presentPool } from './cluster.reading.js';
 import { coreFindings, judgeCores } from './cores.preflight.js';
 import { compareVersions, isOfVersion, kubernetesVersion } from './kubernetes-version.js';
+import { isAtImage, judgeNodeImage, latestNodeImage } from './node-image.js';
 
 /** The step that fixes the version, so that a control plane that is upgraded meanwhile does not move the mark. */
 const CHOOSE_STEP = 'choose-version';
-const chosenOutput = z.object({ kubernetesVersion: z.string() });
+const chosenOutput = z.union([z.object({ kubernetesVersion: z.string() }), z.object({ nodeImageVersion: z.string() })]);
+type Chosen = z.output<typeof chosenOutput>;
 
 const upgradeInput = z.strictObject({
   nodePool: resourceReference('The node pool to upgrade'),
   kubernetesVersion: kubernetesVersion
     .optional()
     .describe('The Kubernetes version of the nodes; that of the control plane where absent.'),
+  nodeImageOnly: z
+    .boolean()
+    .default(false)
+    .describe('Whether the nodes stay at their Kubernetes version, and only get the newest image of their family.'),
 });
 type UpgradeInput = z.output<typeof upgradeInput>;
 
 const upgradeFindings = {
   ...clusterFindings,
   ...stoppedFindings,
+  ...virtualNodeFindings,
   ...coreFindings,
   NODE_POOL_NOT_FOUND: 'The cluster has no node pool of this name.',
   NODE_POOL_STOPPED: 'The node pool is stopped; it has to be started before it can be upgraded.',
   VERSION_NEWER_THAN_CONTROL_PLANE: 'Nodes cannot run a newer version than the control plane.',
   VERSION_IS_OLDER: 'The nodes run a newer version: AKS takes no node pool back.',
   ALREADY_AT_VERSION: 'The nodes run this version already.',
+  ALREADY_AT_IMAGE: 'The nodes run the newest image of their family already.',
+  NODE_IMAGE_UNKNOWN: 'It could not be read which image is the newest for the nodes.',
   NODES_ARE_REPLACED: 'The nodes are drained and made anew, one after the other: their pods move.',
 } as const satisfies Record<string, string>;
+
+type Say = FindingReporter<keyof typeof upgradeFindings>;
 
 export function upgradeNodePool(client: AksClient): OperationDefinition<typeof upgradeInput> {
   return {
     type: 'aks.nodePool.upgrade',
     title: 'Upgrade a node pool',
     description:
-      'Upgrades the nodes of an AKS node pool to a Kubernetes version, at most that of the control plane, and waits until all run it. Waits first while another operation runs on the cluster.',
+      'Upgrades the nodes of an AKS node pool to a Kubernetes version, at most that of the control plane, or only to their newest image, and waits until all run it. Waits first while another operation runs on the cluster.',
     permission: 'aks/nodePools/write',
     input: upgradeInput,
     references: { nodePool: [agentPoolKind.name] },
     timeoutSeconds: 4 * 3600,
     findings: upgradeFindings,
-    target(_input, references) {
+    target({ kubernetesVersion: version, nodeImageOnly }, references) {
       const id = nodePoolId(references);
+      if (nodeImageOnly && version !== undefined) {
+        const message = 'nodeImageOnly leaves the Kubernetes version as it is: it cannot go with kubernetesVersion.';
+        throw new ControlError('INVALID_REQUEST', message, { violations: [{ path: 'kubernetesVersion', message }] });
+      }
       return { id: id.toString(), kind: agentPoolKind.name, lock: clusterOf(id).canonical };
     },
     preflight: (context) => preflightUpgrade(client, context),
     steps: [
       {
         name: CHOOSE_STEP,
-        description: 'Fixes the version: that of the control plane, where none was asked for.',
+        description: 'Fixes the version: that of the control plane, where none was asked for, or the newest image.',
         run: (context) => runChoose(client, context),
       },
       {
         name: 'upgrade',
-        description: 'Asks AKS for the version of the nodes and waits until all run it.',
+        description: 'Asks AKS for the version or the image of the nodes and waits until all run it.',
         run: (context) => runUpgrade(client, context),
         abort: (context) => abortUpgrade(client, context),
       },
@@ -102,15 +131,57 @@ async function preflightUpgrade(client: AksClient, context: OperationContext<Upg
   const described = judgeCluster(reading.body, say);
   judgeStopped(described, cluster.toString(), say);
   if (described.powerState !== 'Stopped' && found.pool.powerState === 'Stopped') {
-    say('NODE_POOL_STOPPED', 'error', { powerState: found.pool.powerState }, 'Start the node pool first.');
+    const operations = [{ type: 'aks.nodePool.start', input: { nodePool: id.toString() } }];
+    say('NODE_POOL_STOPPED', 'error', { powerState: 'Stopped' }, 'Start the node pool first.', operations);
   }
+  if (context.input.nodeImageOnly) {
+    const isThere = await judgeImageOf(client, context, found.pool, say);
+    if (isThere) return findings;
+  } else if (judgeVersionOf(context, described, found.pool, say)) return findings;
+  judgeVirtualNodes(described, cluster.toString(), say);
+  // One node more is there for a while, before the first one goes.
+  await judgeCores(client, context, { id, location: rawText(reading.body, 'location'), nodes: 1 }, say);
+  return findings;
+}
+
+/** @returns whether there is nothing to do */
+async function judgeImageOf(
+  client: AksClient,
+  context: OperationContext<UpgradeInput>,
+  pool: AgentPoolProperties,
+  say: Say,
+): Promise<boolean> {
+  const { nodeImageVersion } = pool;
+  try {
+    const latest = await latestNodeImage(client, nodePoolId(context.references), context);
+    if (isAtImage(nodeImageVersion, latest)) {
+      say('ALREADY_AT_IMAGE', 'info', { nodeImageVersion });
+      return true;
+    }
+    say('NODES_ARE_REPLACED', 'warning', { nodes: pool.count, from: nodeImageVersion, to: latest });
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    const evidence = { nodeImageVersion, code: error.externalCode ?? error.code };
+    say('NODE_IMAGE_UNKNOWN', 'error', evidence, error.remedy);
+  }
+  return false;
+}
+
+/** @returns whether there is nothing to do, or nothing is known */
+function judgeVersionOf(
+  context: OperationContext<UpgradeInput>,
+  described: ManagedClusterProperties,
+  pool: AgentPoolProperties,
+  say: Say,
+): boolean {
+  const cluster = clusterOf(nodePoolId(context.references));
   const controlPlane = described.currentKubernetesVersion ?? described.kubernetesVersion;
-  const running = found.pool.currentKubernetesVersion ?? found.pool.kubernetesVersion;
+  const running = pool.currentKubernetesVersion ?? pool.kubernetesVersion;
   const wanted = context.input.kubernetesVersion ?? controlPlane;
-  if (wanted === null) return findings;
+  if (wanted === null) return true;
   if (isOfVersion(running, wanted)) {
     say('ALREADY_AT_VERSION', 'info', { kubernetesVersion: running });
-    return findings;
+    return true;
   }
   if (controlPlane !== null && compareVersions(wanted, controlPlane) > 0) {
     say('VERSION_NEWER_THAN_CONTROL_PLANE', 'error', { wanted, controlPlane }, 'Upgrade the control plane first.', [
@@ -123,14 +194,16 @@ async function preflightUpgrade(client: AksClient, context: OperationContext<Upg
   if (running !== null && compareVersions(wanted, running) < 0) {
     say('VERSION_IS_OLDER', 'error', { wanted, kubernetesVersion: running });
   }
-  say('NODES_ARE_REPLACED', 'warning', { nodes: found.pool.count, from: running, to: wanted });
-  // One node more is there for a while, before the first one goes.
-  await judgeCores(client, context, { id, location: rawText(reading.body, 'location'), nodes: 1 }, say);
-  return findings;
+  say('NODES_ARE_REPLACED', 'warning', { nodes: pool.count, from: running, to: wanted });
+  return false;
 }
 
 async function runChoose(client: AksClient, context: StepContext<UpgradeInput>): Promise<StepOutcome> {
-  const { kubernetesVersion: wanted } = context.input;
+  const { kubernetesVersion: wanted, nodeImageOnly } = context.input;
+  if (nodeImageOnly) {
+    const nodeImageVersion = await latestNodeImage(client, nodePoolId(context.references), context);
+    return { outcome: 'done', message: `The newest image is ${nodeImageVersion}.`, output: { nodeImageVersion } };
+  }
   if (wanted !== undefined) {
     return { outcome: 'done', message: `The version ${wanted} was asked for.`, output: { kubernetesVersion: wanted } };
   }
@@ -151,23 +224,25 @@ async function runChoose(client: AksClient, context: StepContext<UpgradeInput>):
 
 function runUpgrade(client: AksClient, context: StepContext<UpgradeInput>): Promise<StepOutcome> {
   const id = nodePoolId(context.references);
-  const version = chosenVersion(context);
+  const chosen = chosenBy(context);
   return reachDesiredState(
     client.arm,
     context.resumeToken,
     {
-      working: `Azure is upgrading the pool ${id.name} to ${version}.`,
+      working: `Azure is upgrading the pool ${id.name} to ${nameOf(chosen)}.`,
       read: () => client.getNodePool(id, context),
       judge: (reading) => judgeUpgrade(client, context, id, reading),
       write: (reading) =>
-        client.changeNodePool(
-          id,
-          presentPool(reading, id),
-          (body) => {
-            memberObject(body, 'properties').orchestratorVersion = version;
-          },
-          context,
-        ),
+        'nodeImageVersion' in chosen
+          ? client.upgradeNodeImage(id, context)
+          : client.changeNodePool(
+              id,
+              presentPool(reading, id),
+              (body) => {
+                memberObject(body, 'properties').orchestratorVersion = chosen.kubernetesVersion;
+              },
+              context,
+            ),
     },
     context,
   );
@@ -199,8 +274,10 @@ async function judgeUpgrade(
   id: ArmId,
   reading: ArmReading,
 ): Promise<DesiredStateVerdict> {
+  const chosen = chosenBy(context);
+  if ('nodeImageVersion' in chosen) return judgeNodeImage(client, id, chosen.nodeImageVersion, reading, context);
+  const { kubernetesVersion: version } = chosen;
   const { body } = presentPool(reading, id);
-  const version = chosenVersion(context);
   const raw = rawObject(body, 'properties') ?? {};
   const pool = describeAgentPool(raw);
   const state = rawText(raw, 'provisioningState');
@@ -228,7 +305,7 @@ async function judgeUpgrade(
 
 async function verifyUpgrade(client: AksClient, context: OperationContext<UpgradeInput>): Promise<Verification> {
   const id = nodePoolId(context.references);
-  const version = chosenVersion(context);
+  const chosen = chosenBy(context);
   const reading = await client.getCluster(clusterOf(id), context);
   const found = reading.state === 'missing' ? undefined : findPool(reading.body, id);
   if (reading.state === 'missing' || found === undefined) {
@@ -239,19 +316,28 @@ async function verifyUpgrade(client: AksClient, context: OperationContext<Upgrad
     const retryAfterSeconds = client.arm.pollIntervalSeconds;
     return { verdict: 'pending', message: `The pool ${id.name} is ${state}.`, retryAfterSeconds };
   }
-  const running = found.pool.currentKubernetesVersion ?? found.pool.kubernetesVersion;
-  if (!isOfVersion(running, version) || provisioningPhase(state) !== 'succeeded') {
-    const message = `The pool ${id.name} is ${state ?? 'in no known state'} and runs ${running ?? 'an unknown version'}; ${version} was asked for.`;
+  const { currentKubernetesVersion, kubernetesVersion: asked, nodeImageVersion } = found.pool;
+  const running = 'nodeImageVersion' in chosen ? nodeImageVersion : (currentKubernetesVersion ?? asked);
+  const isThere =
+    'nodeImageVersion' in chosen
+      ? isAtImage(nodeImageVersion, chosen.nodeImageVersion)
+      : isOfVersion(running, chosen.kubernetesVersion);
+  if (!isThere || provisioningPhase(state) !== 'succeeded') {
+    const message = `The pool ${id.name} is ${state ?? 'in no known state'} and runs ${running ?? 'an unknown version'}; ${nameOf(chosen)} was asked for.`;
     return { verdict: 'missed', message };
   }
   return {
     verdict: 'reached',
-    result: { nodePool: id.toString(), kubernetesVersion: running },
+    result: { nodePool: id.toString(), kubernetesVersion: currentKubernetesVersion ?? asked, nodeImageVersion },
     observations: observeManagedCluster(reading.body, { observedAt: reading.observedAt, source: 'OPERATION' }),
     absent: [],
   };
 }
 
-function chosenVersion({ outputs }: OperationContext<UpgradeInput>): string {
-  return chosenOutput.parse(outputs[CHOOSE_STEP]).kubernetesVersion;
+function chosenBy({ outputs }: OperationContext<UpgradeInput>): Chosen {
+  return chosenOutput.parse(outputs[CHOOSE_STEP]);
+}
+
+function nameOf(chosen: Chosen): string {
+  return 'nodeImageVersion' in chosen ? chosen.nodeImageVersion : chosen.kubernetesVersion;
 }

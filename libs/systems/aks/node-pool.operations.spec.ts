@@ -239,3 +239,80 @@ describe('aks.nodePool.upgrade', () => {
     expect(await verify(outputs)).toMatchObject({ verdict });
   });
 });
+
+describe('aks.nodePool.upgrade of the image only', () => {
+  const OLD = 'AKSUbuntu-2204gen2containerd-202609.28.0';
+  const NEW = 'AKSUbuntu-2204gen2containerd-202610.28.0';
+  const input = { nodePool: POOL_ID, nodeImageOnly: true };
+  const chosen = { 'choose-version': { nodeImageVersion: NEW } };
+  const profile = { [`${POOL_ID}/upgradeProfiles/default`]: { properties: { latestNodeImageVersion: NEW } } };
+  const upgrade = (poolChange: JsonObject, given: GivenAks = {}) => {
+    const arm = aksWorld({ objects: profile, pool: { nodeImageVersion: OLD, ...poolChange }, ...given });
+    arm.answer('POST', /upgradeNodeImageVersion$/, { status: 202, body: null });
+    return { arm, ...aksOperation(arm, 'aks.nodePool.upgrade', input) };
+  };
+  const withAddon = { cluster: { addonProfiles: { aciConnectorLinux: { enabled: true } } } };
+
+  it.each<{ change: JsonObject; given?: GivenAks; found: string[]; reason: string }>([
+    { change: {}, found: ['NODES_ARE_REPLACED'], reason: 'there is a newer one' },
+    { change: { nodeImageVersion: NEW }, found: ['ALREADY_AT_IMAGE'], reason: 'it is the newest' },
+    { change: {}, given: { objects: {} }, found: ['NODE_IMAGE_UNKNOWN'], reason: 'AKS does not tell it' },
+    {
+      change: {},
+      given: withAddon,
+      found: ['NODES_ARE_REPLACED', 'VIRTUAL_NODES_ENABLED'],
+      reason: 'a virtual node that is not ready holds it up',
+    },
+  ])('$found: $reason', async ({ change, given, found }) => {
+    expect(await upgrade(change, given).findings()).toEqual(found);
+  });
+
+  it('offers to take the virtual nodes away first', async () => {
+    const { operation, context } = upgrade({}, withAddon);
+    const findings = await operation.preflight(context);
+    expect(findings.find(({ code }) => code === 'VIRTUAL_NODES_ENABLED')?.operations).toEqual([
+      { type: 'virtualNodes.disable', input: { cluster: CLUSTER_ID } },
+    ]);
+  });
+
+  it('takes no version beside it', () => {
+    const both = { ...input, kubernetesVersion: '1.34' };
+    expect(() => aksOperation(aksWorld(), 'aks.nodePool.upgrade', both)).toThrow(
+      expect.objectContaining({ code: 'INVALID_REQUEST' }),
+    );
+  });
+
+  it('fixes the image, asks for it once, and writes nothing back', async () => {
+    const { arm, step } = upgrade({});
+    expect(await step('choose-version')).toMatchObject({ outcome: 'done', output: chosen['choose-version'] });
+    await step('upgrade', chosen);
+    const posts = arm.requests.filter(({ method }) => method === 'POST').map(({ path }) => path);
+    expect(posts).toEqual([`${POOL_ID}/upgradeNodeImageVersion`]);
+    expect(arm.writes()).toEqual([]);
+  });
+
+  it.each([
+    { change: { provisioningState: 'UpgradingNodeImageVersion' }, outcome: 'wait', reason: 'it is on its way' },
+    { change: { provisioningState: 'Scaling' }, outcome: 'blocked', reason: 'somebody else changes the pool' },
+    { change: { nodeImageVersion: NEW }, outcome: 'done', reason: 'it is there' },
+  ])('$outcome: $reason', async ({ change, outcome }) => {
+    const { arm, step } = upgrade(change);
+    expect(await step('upgrade', chosen)).toMatchObject({ outcome });
+    expect(arm.writes()).toEqual([]);
+  });
+
+  it.each([
+    { change: { nodeImageVersion: NEW }, verdict: 'reached', reason: 'the nodes run it' },
+    { change: {}, verdict: 'missed', reason: 'they stayed at theirs' },
+    { change: { nodeImageVersion: NEW, provisioningState: 'Failed' }, verdict: 'missed', reason: 'not all of them' },
+    { change: { provisioningState: 'UpgradingNodeImageVersion' }, verdict: 'pending', reason: 'it is on its way' },
+  ])('$verdict: $reason', async ({ change, verdict }) => {
+    expect(await upgrade(change).verify(chosen)).toMatchObject({ verdict });
+  });
+
+  it('offers to start a pool that is stopped', async () => {
+    const { operation, context } = upgrade({ powerState: { code: 'Stopped' } });
+    const [first] = await operation.preflight(context);
+    expect(first?.operations).toEqual([{ type: 'aks.nodePool.start', input: { nodePool: POOL_ID } }]);
+  });
+});

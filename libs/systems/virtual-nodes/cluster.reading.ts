@@ -6,7 +6,7 @@ import type { ClusterClient, ListOptions } from '#libs/kube/cluster-client.js';
 import type { ApiResource, KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import type { FindingReporter } from '../contract/finding-reporter.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
-import { rawText } from '../contract/raw-reader.js';
+import { rawObjects, rawText } from '../contract/raw-reader.js';
 import { virtualNatureOf } from '../contract/virtual-nature.js';
 import type { VirtualNodesParts } from './virtual-nodes.parts.js';
 
@@ -25,15 +25,37 @@ export const clusterFindings = {
 } as const satisfies Record<string, string>;
 
 /** What keeps AKS from changing the cluster now. */
-export function judgeCluster(cluster: JsonObject, say: FindingReporter<keyof typeof clusterFindings>): void {
+export function judgeCluster(cluster: JsonObject, id: ArmId, say: FindingReporter<keyof typeof clusterFindings>): void {
   const nodeResourceGroup = rawText(cluster, 'properties', 'nodeResourceGroup');
   if (/^MC_FL_/i.test(nodeResourceGroup ?? '')) say('HUB_CLUSTER_READ_ONLY', 'error', { nodeResourceGroup });
   const powerState = rawText(cluster, 'properties', 'powerState', 'code');
-  if (powerState === 'Stopped') say('CLUSTER_STOPPED', 'error', { powerState }, 'Start the cluster first.');
+  if (powerState === 'Stopped') {
+    say('CLUSTER_STOPPED', 'error', { powerState }, 'Start the cluster first.', [
+      { type: 'aks.cluster.start', input: { cluster: id.toString() } },
+    ]);
+  }
   const provisioningState = rawText(cluster, 'properties', 'provisioningState');
-  const phase = provisioningPhase(provisioningState);
-  if (phase === 'failed') say('CLUSTER_FAILED', 'warning', { provisioningState });
-  if (phase === 'moving') say('CLUSTER_BUSY', 'warning', { provisioningState });
+  if (provisioningPhase(provisioningState) === 'failed') say('CLUSTER_FAILED', 'warning', { provisioningState });
+  const moving = movingParts(cluster);
+  if (moving.length > 0) say('CLUSTER_BUSY', 'warning', { states: Object.fromEntries(moving) });
+}
+
+/** What of the cluster and its pools is being changed, in words; undefined when all of it is at rest. */
+export function changeUnderWay(cluster: JsonObject): string | undefined {
+  const [first] = movingParts(cluster);
+  return first === undefined ? undefined : `Another operation runs on the cluster: ${first[0]} is ${first[1]}.`;
+}
+
+/** AKS makes one change at a time of a cluster with all its pools, and names it at the part that it is about. */
+function movingParts(cluster: JsonObject): [string, string][] {
+  const pools = rawObjects(cluster, 'properties', 'agentPoolProfiles').map((pool) => [
+    rawText(pool, 'name') ?? '',
+    rawText(pool, 'provisioningState'),
+  ]);
+  const whole = [rawText(cluster, 'name') ?? '', rawText(cluster, 'properties', 'provisioningState')];
+  return [whole, ...pools].flatMap(([name = null, state = null]): [string, string][] =>
+    name !== null && state !== null && provisioningPhase(state) === 'moving' ? [[name, state]] : [],
+  );
 }
 
 export function kubernetesOf({ kube }: VirtualNodesParts, cluster: ArmId): ClusterClient {

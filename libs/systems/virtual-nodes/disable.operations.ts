@@ -124,7 +124,7 @@ async function preflightDisable(parts: VirtualNodesParts, context: OperationCont
     say('CLUSTER_NOT_FOUND', 'error', { cluster: cluster.toString() });
     return findings;
   }
-  judgeCluster(reading.body, say);
+  judgeCluster(reading.body, cluster, say);
   if (!connectorOf(reading.body).enabled) {
     say('ADDON_OFF', 'info', {});
     return findings;

@@ -204,7 +204,12 @@ describe('what is checked before virtual nodes are switched on', () => {
     expect([...codes].sort()).toEqual(Object.keys(new VirtualNodesWorld().enable().operation.findings).sort());
   });
 
-  it.each<{ code: string; arrange: (world: VirtualNodesWorld) => void; operations: RemedyOperation[] }>([
+  it.each<{
+    code: string;
+    arrange: (world: VirtualNodesWorld) => void;
+    input?: JsonObject;
+    operations: RemedyOperation[];
+  }>([
     {
       code: 'PROVIDER_NOT_REGISTERED',
       arrange: (world) => world.setProvider('NotRegistered', []),
@@ -215,10 +220,42 @@ describe('what is checked before virtual nodes are switched on', () => {
         },
       ],
     },
-  ])('offers what mends it, ready to be sent: $code', async ({ code, arrange, operations }) => {
+    {
+      code: 'CLUSTER_STOPPED',
+      arrange: having({ powerState: { code: 'Stopped' } }),
+      operations: [{ type: 'aks.cluster.start', input: { cluster: CLUSTER_ID } }],
+    },
+    {
+      code: 'ADDON_ON_OTHER_SUBNET',
+      arrange: having({ addonProfiles: { aciConnectorLinux: { enabled: true, config: { SubnetName: 'other' } } } }),
+      operations: [{ type: 'virtualNodes.disable', input: { cluster: CLUSTER_ID } }],
+    },
+    {
+      code: 'SUBNET_PREFIX_NEEDED',
+      input: { subnetPrefix: null },
+      arrange: () => undefined,
+      operations: [
+        {
+          type: 'virtualNodes.enable',
+          input: { cluster: CLUSTER_ID, subnetName: 'aci', subnetPrefix: '10.225.0.0/24' },
+        },
+      ],
+    },
+    {
+      code: 'SUBNET_PREFIX_TAKEN',
+      input: { subnetPrefix: '10.224.1.0/24' },
+      arrange: (world) => world.setNetwork(subnetBody('other')),
+      operations: [
+        {
+          type: 'virtualNodes.enable',
+          input: { cluster: CLUSTER_ID, subnetName: 'aci', subnetPrefix: '10.225.1.0/24' },
+        },
+      ],
+    },
+  ])('offers what mends it, ready to be sent: $code', async ({ code, arrange, input, operations }) => {
     const world = new VirtualNodesWorld();
     arrange(world);
-    const findings = await world.enable().findings();
+    const findings = await world.enable(input).findings();
     expect(findings.find((finding) => finding.code === code)?.operations).toEqual(operations);
   });
 
@@ -285,6 +322,14 @@ describe('the steps of switching virtual nodes on', () => {
     expect((await play.step('switch-on', tokenOf(begun))).outcome).toBe('done');
     expect((await play.step('switch-on')).outcome).toBe('done');
     expect(world.arm.writes()).toHaveLength(1);
+  });
+
+  it('waits while somebody else changes a pool of the cluster', async () => {
+    const world = new VirtualNodesWorld();
+    having({}, { provisioningState: 'Scaling' })(world);
+    expect((await world.enable().step('switch-on')).outcome).toBe('blocked');
+    expect(world.arm.writes()).toEqual([]);
+    expect(await world.enable().codes()).toContain('warning CLUSTER_BUSY');
   });
 
   it('waits while somebody else changes the cluster', async () => {

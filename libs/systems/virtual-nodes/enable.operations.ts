@@ -15,7 +15,7 @@ import type {
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawObjects, rawText } from '../contract/raw-reader.js';
 import { ADDON_NODE, connectorOf, setConnector, type AciConnector } from './aci-connector.js';
-import { kubernetesOf, listObjects, NODE, POD, readObject } from './cluster.reading.js';
+import { changeUnderWay, kubernetesOf, listObjects, NODE, POD, readObject } from './cluster.reading.js';
 import { clusterIdOf, enableInput, type EnableInput } from './enable.input.js';
 import { SUFFICIENT_ROLES, enableFindings, preflightEnable, principalOf } from './enable.preflight.js';
 import { describeSubnet } from './network.kinds.js';
@@ -176,8 +176,12 @@ export function runAddonState(
         return { verdict: 'failed', error: failedOperationError(`Changing the add-on of ${cluster.name}`, body) };
       case 'succeeded':
       case 'unknown':
-        return isReached ? { verdict: 'reached', message: wanted.done } : { verdict: 'different' };
+        break;
     }
+    if (isReached) return { verdict: 'reached', message: wanted.done };
+    // AKS answers 409 while a pool of the cluster changes: looking first spares it the request.
+    const other = changeUnderWay(body);
+    return other === undefined ? { verdict: 'different' } : { verdict: 'busy', message: other };
   };
   return reachDesiredState(
     client.arm,

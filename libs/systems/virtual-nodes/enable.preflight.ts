@@ -1,8 +1,8 @@
 import { type ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
-import { ControlError } from '#libs/kernel/control-error.js';
+import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { BUILT_IN_ROLES, findAssignment, mayAssignRoles } from '#libs/azure/role-assignments.js';
-import { parseAddressRange, prefixFault, usableAddresses } from '#libs/azure/subnet-space.js';
+import { freePrefix, parseAddressRange, prefixFault, usableAddresses } from '#libs/azure/subnet-space.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
 import type { OperationContext } from '../contract/operation-definition.js';
@@ -27,6 +27,8 @@ import { ACI_DELEGATION, CONTAINER_GROUP_TYPE } from './virtual-nodes.types.js';
 const PROVIDER = 'Microsoft.ContainerInstance';
 /** With fewer a burst ends before it has begun. */
 const LEAST_ADDRESSES = 8;
+/** Room for 251 pods. */
+const SUGGESTED_BITS = 24;
 /** Any of them lets the connector use the subnet. */
 export const SUFFICIENT_ROLES = [BUILT_IN_ROLES.NetworkContributor, BUILT_IN_ROLES.Contributor, BUILT_IN_ROLES.Owner];
 /** The taint that the node of the add-on will have. */
@@ -84,10 +86,10 @@ export async function preflightEnable(
     say('CLUSTER_NOT_FOUND', 'error', { cluster: cluster.toString() });
     return findings;
   }
-  judgeCluster(reading.body, say);
+  judgeCluster(reading.body, cluster, say);
   judgeNetworkProfile(reading.body, say);
   const connector = connectorOf(reading.body);
-  judgeAddon(connector, context.input.subnetName, say);
+  judgeAddon(connector, cluster, context.input.subnetName, say);
   if (connector.network === undefined) {
     say('NETWORK_NOT_OWN', 'error', { pools: rawObjects(reading.body, 'properties', 'agentPoolProfiles').length });
   } else {
@@ -116,10 +118,15 @@ function judgeNetworkProfile(cluster: JsonObject, say: Say): void {
     say('AUTHORIZED_RANGES_SET', 'error', { ranges }, 'Use a private cluster, or lift the restriction.');
 }
 
-function judgeAddon({ enabled, subnetName }: AciConnector, wanted: string, say: Say): void {
+function judgeAddon({ enabled, subnetName }: AciConnector, cluster: ArmId, wanted: string, say: Say): void {
   if (!enabled) return;
-  if (subnetName?.toLowerCase() === wanted.toLowerCase()) say('ADDON_ENABLED', 'info', { subnetName });
-  else say('ADDON_ON_OTHER_SUBNET', 'error', { subnetName, wanted }, 'Switch it off first (virtualNodes.disable).');
+  if (subnetName?.toLowerCase() === wanted.toLowerCase()) {
+    say('ADDON_ENABLED', 'info', { subnetName });
+    return;
+  }
+  say('ADDON_ON_OTHER_SUBNET', 'error', { subnetName, wanted }, 'Take the virtual node away first.', [
+    { type: 'virtualNodes.disable', input: { cluster: cluster.toString() } },
+  ]);
 }
 
 async function judgeSubnet(
@@ -137,21 +144,30 @@ async function judgeSubnet(
     judgePresentSubnet(rawObject(subnet, 'properties') ?? {}, subnetPrefix, say);
     return;
   }
-  if (subnetPrefix === undefined) {
-    say('SUBNET_PREFIX_NEEDED', 'error', { subnetName }, 'Give subnetPrefix, such as 10.0.2.0/24.');
-    return;
-  }
   const space = rawTexts(body, 'properties', 'addressSpace', 'addressPrefixes');
   const others = subnets.map((each) => ({
     name: rawText(each, 'name') ?? '',
     prefixes: prefixesOf(rawObject(each, 'properties') ?? {}),
   }));
+  const free = freePrefix(SUGGESTED_BITS, space, others);
+  const operations = free === undefined ? [] : [withPrefix(context.input, free)];
+  if (subnetPrefix === undefined) {
+    say('SUBNET_PREFIX_NEEDED', 'error', { subnetName }, 'Give subnetPrefix: a range that is free.', operations);
+    return;
+  }
   const fault = prefixFault(subnetPrefix, space, others);
   if (fault?.fault === 'overlap') {
-    say('SUBNET_PREFIX_TAKEN', 'error', { subnetPrefix, subnet: fault.subnet, taken: fault.prefix });
+    const evidence = { subnetPrefix, subnet: fault.subnet, taken: fault.prefix };
+    say('SUBNET_PREFIX_TAKEN', 'error', evidence, 'Give subnetPrefix: a range that is free.', operations);
   } else if (fault !== undefined) say('SUBNET_PREFIX_INVALID', 'error', { subnetPrefix, space });
   const range = parseAddressRange(subnetPrefix);
   if (range !== undefined) judgeSize(usableAddresses(range), say);
+}
+
+/** The same wish with a range that the network has room for. */
+function withPrefix({ principalId, ...input }: EnableInput, subnetPrefix: string): RemedyOperation {
+  const principal = principalId === undefined ? {} : { principalId };
+  return { type: 'virtualNodes.enable', input: { ...input, ...principal, subnetPrefix } };
 }
 
 function judgePresentSubnet(properties: JsonObject, wantedPrefix: string | undefined, say: Say): void {

@@ -253,7 +253,7 @@ describe('checklist 9: a second write while one runs', () => {
     const { headers } = await azure.put(POOL_1, AKS_VERSION, scale);
     expect((await azure.send('DELETE', CLUSTER_1, { version: AKS_VERSION })).status).toBe(202);
     const preempted = await azure.follow(headers['azure-asyncoperation']);
-    expect(preempted.body).toMatchObject({ status: 'Canceled', error: { code: 'AKSOperationPreemptedByDelete' } });
+    expect(preempted.body).toMatchObject({ status: 'Failed', error: { code: 'AKSOperationPreemptedByDelete' } });
     expect((await azure.send('DELETE', CLUSTER_1, { version: AKS_VERSION })).status).toBe(409);
   });
 

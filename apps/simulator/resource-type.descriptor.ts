@@ -74,11 +74,17 @@ export interface WritePlan {
   /** The operation is accepted, and will fail with this. */
   fails?: ArmErrorBody;
   /** Operations in flight on the same resources that this one ends. */
-  preempts?: { error: ArmErrorBody };
+  preempts?: Preemption;
   /** What an action has to show at its end. */
   output?: JsonObject;
   /** The operation only looks: the resource stays as it is, whatever else is done to it meanwhile. */
   untouched?: true;
+}
+
+/** How operations end that another one takes the place of; `Canceled` without a status. */
+export interface Preemption {
+  error: ArmErrorBody;
+  status?: 'Canceled' | 'Failed';
 }
 
 /** An operation that a resource which goes on by itself has begun elsewhere. */

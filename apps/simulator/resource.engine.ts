@@ -8,7 +8,13 @@ import { mergePatch, objectAt, textAt } from './json-merge.js';
 import { withValueAt, withoutPath } from './json-path.js';
 import type { LongRunningOperation } from './long-running-operation.store.js';
 import type { StoredResource } from './resource.store.js';
-import type { PlannedGroup, ResourceProcess, ResourceTypeDescriptor, WritePlan } from './resource-type.descriptor.js';
+import type {
+  PlannedGroup,
+  Preemption,
+  ResourceProcess,
+  ResourceTypeDescriptor,
+  WritePlan,
+} from './resource-type.descriptor.js';
 
 export interface BeginRequest {
   plan: WritePlan;
@@ -99,7 +105,7 @@ export class ResourceEngine {
     const target = plan.writes[0];
     const rootKey = rootOf(target.id);
     const operationId = request.began?.operationId ?? randomUUID();
-    if (plan.preempts !== undefined) this.#preempt(rootKey, plan.preempts.error, now);
+    if (plan.preempts !== undefined) this.#preempt(rootKey, plan.preempts, now);
     for (const group of plan.groups ?? []) this.makeGroup(target.id, group, actor, now);
 
     const settles: string[] = [];
@@ -318,9 +324,9 @@ export class ResourceEngine {
     }
   }
 
-  #preempt(rootKey: string, error: ArmErrorBody, at: number): void {
+  #preempt(rootKey: string, { error, status = 'Canceled' }: Preemption, at: number): void {
     for (const running of this.state.operations.running(rootKey)) {
-      this.state.operations.end(running, { status: 'Canceled', endedAt: at, error });
+      this.state.operations.end(running, { status, endedAt: at, error });
       // What the ended operation had in hand and nobody takes over must not stay "running" for ever.
       for (const key of running.settles) this.#settleResource(key, 'Canceled', at);
     }

@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { classifyArmError, failedOperationError, parseArmError } from './arm-error.classifier.js';
+import {
+  canceledOperationError,
+  classifyArmError,
+  failedOperationError,
+  parseArmError,
+} from './arm-error.classifier.js';
 
 const SUBNET = '/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n/subnets/aci';
 const now = new Date('2026-01-01T00:00:00Z');
@@ -319,5 +324,26 @@ describe('failedOperationError', () => {
     const error = failedOperationError('PUT x', body);
     expect(error).toMatchObject({ code: 'AZURE_OPERATION_FAILED', retry: { kind: 'never' } });
     expect(error.externalCode).toBe(external);
+  });
+});
+
+describe('an operation that something else has ended', () => {
+  it.each([
+    { code: 'AKSOperationPreempted', reason: 'AKS does what came later' },
+    { code: 'OperationPreempted', reason: 'so do other providers' },
+  ])('keeps its code, and says that a newer one won: $reason', ({ code }) => {
+    const body = { status: 'Canceled', error: { code, message: 'preempted by a more recent operation' } };
+    for (const error of [canceledOperationError('PUT x', body), failedOperationError('PUT x', body)]) {
+      expect(error).toMatchObject({ code: 'AZURE_OPERATION_FAILED', externalCode: code, retryable: false });
+      expect(error.remedy).toMatch(/newer operation .* won: look at its state, and ask again/);
+    }
+  });
+
+  it('is canceled where nobody says why', () => {
+    for (const body of [null, { status: 'Canceled' }]) {
+      const error = canceledOperationError('PUT x', body);
+      expect(error).toMatchObject({ code: 'AZURE_OPERATION_FAILED', externalCode: 'OperationCanceled' });
+      expect(error.remedy).toMatch(/ask again/);
+    }
   });
 });

@@ -119,6 +119,10 @@ const API_VERSION: KnownError = {
   code: 'AZURE_REJECTED',
   remedy: 'Azure no longer offers the API version that Pilothouse speaks for this type: update Pilothouse.',
 };
+const PREEMPTED: KnownError = {
+  code: 'AZURE_OPERATION_FAILED',
+  remedy: 'A newer operation on the same object won: look at its state, and ask again if the change is still wanted.',
+};
 const VERSION: KnownError = {
   code: 'AZURE_REJECTED',
   remedy: 'Choose a Kubernetes version that AKS supports in this region.',
@@ -228,11 +232,8 @@ const KNOWN_ERRORS: Readonly<Record<string, KnownError>> = {
   serviceunavailable: { code: 'AZURE_UNAVAILABLE', retry: BACKOFF },
   gatewaytimeout: { code: 'AZURE_TIMEOUT', retry: BACKOFF },
   controlplaneaddonsnotready: BUSY,
-  aksoperationpreempted: {
-    code: 'AZURE_OPERATION_FAILED',
-    remedy:
-      'A newer operation on the same object took over: look at its state, and ask again if the change is still wanted.',
-  },
+  aksoperationpreempted: PREEMPTED,
+  operationpreempted: PREEMPTED,
   aksoperationpreemptedbydelete: { code: 'AZURE_OPERATION_FAILED', remedy: 'The object is being deleted.' },
 };
 
@@ -343,6 +344,15 @@ export function failedOperationError(action: string, body: unknown): ControlErro
       ? 'Azure gives no reason.'
       : [error.code, error.message].filter((part) => part !== '').join(': ');
   return new ControlError('AZURE_OPERATION_FAILED', redacted(`${action}: ${said}`), fieldsOf(known ?? {}, error));
+}
+
+/** The end of a long-running operation that Azure calls canceled: somebody has ended it, or a newer one has taken over. */
+export function canceledOperationError(action: string, body: unknown): ControlError {
+  if (parseArmError(errorPartOf(body)) !== undefined) return failedOperationError(action, body);
+  return new ControlError('AZURE_OPERATION_FAILED', redacted(`${action}: the operation was canceled in Azure.`), {
+    externalCode: 'OperationCanceled',
+    remedy: 'Somebody has ended it: look at the state of the object, and ask again if the change is still wanted.',
+  });
 }
 
 /** A status body holds the error beside words like `code`-less status texts; an object holds it in its own status. */

@@ -302,11 +302,29 @@ describe('ArmClient over HTTP', () => {
       },
       { body: { status: 'Updating' }, state: 'running', reason: 'a word that is no end' },
       { body: { status: 'Failed', error: { code: 'QuotaExceeded', message: 'm' } }, state: 'failed', reason: 'failed' },
-      { body: { status: 'Canceled' }, state: 'canceled', reason: 'canceled' },
-    ])('is decided by the status alone: $reason', async ({ body, state }) => {
+      {
+        body: { status: 'Canceled' },
+        state: 'canceled',
+        error: { externalCode: 'OperationCanceled' },
+        reason: 'canceled',
+      },
+      {
+        body: {
+          status: 'Canceled',
+          error: {
+            code: 'OperationPreempted',
+            message: 'The operation has been preempted by a more recent operation',
+          },
+        },
+        state: 'canceled',
+        error: { externalCode: 'OperationPreempted' },
+        reason: 'a newer operation has taken its place',
+      },
+    ])('is decided by the status alone: $reason', async ({ body, state, error }) => {
       const { poll } = await startWith(201, started, { 'azure-asyncoperation': `${origin}/operations/1` });
       handlers = [json(200, body)];
-      await expect(azure.arm.poll(poll!, context)).resolves.toMatchObject({ state });
+      const expected = error === undefined ? { state } : { state, error };
+      await expect(azure.arm.poll(poll!, context)).resolves.toMatchObject(expected);
     });
 
     it.each([403, 404, 410])('is lost when its address answers %i', async (status) => {

@@ -17,7 +17,13 @@ import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
 import { noteReading, refuseInRehearsal } from '#libs/kernel/rehearsal.js';
 import { Secret } from '#libs/kernel/secret.js';
 import type { ArmEndpoint } from './arm-endpoint.js';
-import { classifyArmError, failedOperationError, isAboutTheWay, parseArmError } from './arm-error.classifier.js';
+import {
+  classifyArmError,
+  canceledOperationError,
+  failedOperationError,
+  isAboutTheWay,
+  parseArmError,
+} from './arm-error.classifier.js';
 import type { AzureCallContext } from './azure.options.js';
 import { isListingAction, type AzureTransport } from './azure-transport.js';
 import { retryAfterSeconds } from './retry-after.js';
@@ -56,7 +62,8 @@ export type ArmPollAnswer =
   /** `body`: the result of an action (POST) that has one; otherwise null, and the object itself is the result. */
   | { state: 'succeeded'; body: JsonObject | null }
   | { state: 'failed'; error: ControlError }
-  | { state: 'canceled' }
+  /** Somebody has ended it, or a newer operation on the same object has. */
+  | { state: 'canceled'; error: ControlError }
   /** The address has expired or cannot be used: the state of the object itself must tell. */
   | { state: 'lost' };
 
@@ -237,7 +244,9 @@ export class ArmClient {
     }
     if (text.includes('succeeded')) return { state: 'succeeded', body: await this.#result(token, body, context) };
     if (text.includes('fail')) return { state: 'failed', error: failedOperationError(token.action, body) };
-    if (text === 'canceled' || text === 'cancelled') return { state: 'canceled' };
+    if (text === 'canceled' || text === 'cancelled') {
+      return { state: 'canceled', error: canceledOperationError(token.action, body) };
+    }
     return { state: 'running', retryAfterSeconds: retryAfter };
   }
 

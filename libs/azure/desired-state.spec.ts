@@ -224,7 +224,11 @@ describe('reachDesiredState', () => {
 
   it.each<Situation & { reason: string; code: string }>([
     { reason: 'our operation failed', polled: { state: 'failed', error: failure }, code: 'AZURE_OPERATION_FAILED' },
-    { reason: 'our operation was canceled in Azure', polled: { state: 'canceled' }, code: 'AZURE_OPERATION_FAILED' },
+    {
+      reason: 'our operation was canceled in Azure',
+      polled: { state: 'canceled', error: failure },
+      code: 'AZURE_OPERATION_FAILED',
+    },
     {
       reason: 'the object tells that it failed after the address expired',
       polled: { state: 'lost' },

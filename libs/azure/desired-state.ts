@@ -65,11 +65,8 @@ export async function reachDesiredState(
       case 'running':
         return { outcome: 'wait', message: wanted.working, retryAfterSeconds: answer.retryAfterSeconds, resumeToken };
       case 'failed':
-        throw answer.error;
       case 'canceled':
-        throw new ControlError('AZURE_OPERATION_FAILED', `${wanted.working}: the operation was canceled in Azure.`, {
-          externalCode: 'OperationCanceled',
-        });
+        throw answer.error;
       case 'succeeded':
       case 'lost':
         break;

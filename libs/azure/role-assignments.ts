@@ -1,6 +1,7 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
+import { Secret } from '#libs/kernel/secret.js';
 import { resourceUid } from '#libs/kernel/resource-uid.js';
 import type { ArmClient } from './arm.client.js';
 import { armApiVersion } from './arm-api-versions.js';
@@ -9,6 +10,10 @@ import type { AzureCallContext } from './azure.options.js';
 
 export const ROLE_ASSIGNMENT_TYPE = 'Microsoft.Authorization/roleAssignments';
 const PERMISSION_TYPE = 'Microsoft.Authorization/permissions';
+/** A new identity is not known everywhere at once; one that is still not known after so many tries is not there. */
+const MOST_TRIES = 10;
+/** Before the second try; before each further one it is as much longer. */
+const SHORTEST_PAUSE_SECONDS = 2;
 export const ASSIGN_ACTION = 'Microsoft.Authorization/roleAssignments/write';
 
 /** Built-in roles, whose ids are the same in every tenant. */
@@ -85,6 +90,40 @@ export async function assignRole(
   } catch (error) {
     if (error instanceof ControlError && error.externalCode === 'RoleAssignmentExists') return { id, isNew: false };
     throw error;
+  }
+}
+
+/** What became of one try to assign a role. */
+export type AssignmentTry =
+  | { state: 'assigned'; id: ArmId; isNew: boolean }
+  /** Entra ID does not know the principal everywhere yet: to be tried again with this token. */
+  | { state: 'unknown-principal'; retryAfterSeconds: number; resumeToken: Secret };
+
+/**
+ * As `assignRole`, for a principal that may be new.
+ * @param resumeToken of the try before, which counts them: what else was waited for before does not.
+ * @throws ControlError PrincipalNotFound after the last try
+ */
+export async function tryAssignRole(
+  arm: ArmClient,
+  wanted: WantedAssignment,
+  resumeToken: Secret | undefined,
+  context: AzureCallContext,
+): Promise<AssignmentTry> {
+  const tries = Number(resumeToken?.reveal() ?? 0) + 1;
+  try {
+    return { state: 'assigned', ...(await assignRole(arm, wanted, context)) };
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.externalCode !== 'PrincipalNotFound') throw error;
+    if (tries >= MOST_TRIES) {
+      throw new ControlError('AZURE_REJECTED', error.message, {
+        externalCode: error.externalCode,
+        remedy: `Check that ${wanted.principalId} is the object id of somebody in the tenant: Entra ID still does not know it.`,
+        cause: error,
+      });
+    }
+    const retryAfterSeconds = tries * Math.min(SHORTEST_PAUSE_SECONDS, arm.pollIntervalSeconds);
+    return { state: 'unknown-principal', retryAfterSeconds, resumeToken: new Secret(String(tries)) };
   }
 }
 

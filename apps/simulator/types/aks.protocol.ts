@@ -21,4 +21,9 @@ export const AKS_RUNNING_NOTICE = {
     'Expected goal state for managed cluster not saved yet. This is expected while the operation is being accepted.',
 };
 
-export const ABORTED = { code: 'OperationAborted', message: 'The operation was aborted by a later abort request.' };
+const PREEMPTED =
+  "Cannot proceed with the operation. Either the operation has been preempted by another one, or the information needed by the operation failed to be saved (or hasn't been saved yet).";
+
+/** How an operation ends that a later one takes the place of. */
+export const ABORTED = { code: 'AKSOperationPreempted', message: PREEMPTED };
+export const DELETED = { code: 'AKSOperationPreemptedByDelete', message: PREEMPTED };

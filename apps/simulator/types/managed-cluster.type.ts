@@ -24,7 +24,7 @@ import { AGENT_POOL_TYPE } from './core-usage.js';
 import { aksEtag, surroundingsOf } from './agent-pool.type.js';
 import { AKS_API_VERSIONS } from './aks.api-versions.js';
 import { aksError, etagMismatch, invalidParameter, missingParameter, operationInProgress } from './aks.errors.js';
-import { ABORTED, AKS_ACTION_PROTOCOL, AKS_PROTOCOLS, AKS_RUNNING_NOTICE } from './aks.protocol.js';
+import { ABORTED, AKS_ACTION_PROTOCOL, AKS_PROTOCOLS, AKS_RUNNING_NOTICE, DELETED } from './aks.protocol.js';
 import { clusterToken, isManagedByEntra } from './cluster.credentials.js';
 import { kubeconfigAnswer, kubernetesUrl } from './kubeconfig.js';
 import type { KubeconfigUser } from './kubeconfig.js';
@@ -190,12 +190,7 @@ function planDelete(cluster: StoredResource, id: ArmId): WritePlan {
   return {
     writes: [{ id, body: cluster.body, state: 'Deleting' }],
     removes: [{ id, state: 'Deleting' }],
-    preempts: {
-      error: {
-        code: 'AKSOperationPreemptedByDelete',
-        message: 'Cannot proceed with the operation. The operation has been preempted by a delete of the cluster.',
-      },
-    },
+    preempts: { error: DELETED, status: 'Failed' },
   };
 }
 

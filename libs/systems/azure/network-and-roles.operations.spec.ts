@@ -134,9 +134,17 @@ describe('azure.roleAssignment.create', () => {
     world.arm.answer('PUT', /roleAssignments/i, refusal(409, 'RoleAssignmentExists', 'there'), true);
     expect((await play(world).step('assign')).outcome).toBe('done');
     world.arm.answer('PUT', /roleAssignments/i, refusal(400, 'PrincipalNotFound', 'unknown'));
-    expect((await play(world).step('assign')).outcome).toBe('wait');
-    await expect(play(world).step('assign', undefined, 10)).rejects.toMatchObject({
+    let tried = await play(world).step('assign', undefined, 40);
+    const pauses: number[] = [];
+    while (pauses.length < 9) {
+      if (tried.outcome !== 'wait') throw new Error('It does not wait.');
+      pauses.push(tried.retryAfterSeconds);
+      if (pauses.length < 9) tried = await play(world).step('assign', tokenOf(tried));
+    }
+    expect(pauses).toEqual([2, 4, 6, 8, 10, 12, 14, 16, 18]);
+    await expect(play(world).step('assign', tokenOf(tried))).rejects.toMatchObject({
       externalCode: 'PrincipalNotFound',
+      retryable: false,
     });
   });
 });

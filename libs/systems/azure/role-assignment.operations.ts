@@ -4,10 +4,10 @@ import { ControlError } from '#libs/kernel/control-error.js';
 import {
   BUILT_IN_ROLES,
   ROLE_ASSIGNMENT_TYPE,
-  assignRole,
   assignmentIdOf,
   findAssignment,
   mayAssignRoles,
+  tryAssignRole,
 } from '#libs/azure/role-assignments.js';
 import { referencedArmId } from '../contract/arm-reference.js';
 import type { Finding } from '../contract/finding.js';
@@ -26,8 +26,6 @@ import type { AzureClient } from './azure.client.js';
 
 /** What a role can be given on by its kind. */
 const SCOPE_KINDS = ['VirtualNetwork', 'Subnet', 'ManagedCluster', 'Fleet', 'ConnectedCluster', 'ContainerGroup'];
-/** A new identity is not known everywhere at once; one that is still not known after so many tries is not there. */
-const MOST_TRIES = 10;
 /** Roles that let their holder do far more than one task needs. */
 const BROAD_ROLES: readonly string[] = ['Owner', 'Contributor'];
 const ROLE_NAMES = Object.keys(BUILT_IN_ROLES) as (keyof typeof BUILT_IN_ROLES)[];
@@ -135,14 +133,14 @@ async function runCreate(client: AzureClient, context: StepContext<CreateInput>)
   const { role } = context.input;
   const existing = await findAssignment(client.arm, wanted, [wanted.roleId], context);
   if (existing !== undefined) return { outcome: 'done', message: `The principal has the role ${role} already.` };
-  try {
-    await assignRole(client.arm, wanted, context);
-    return { outcome: 'done', message: `The role ${role} is assigned.` };
-  } catch (error) {
-    if (!(error instanceof ControlError) || error.externalCode !== 'PrincipalNotFound') throw error;
-    if (context.attempt >= MOST_TRIES) throw error;
-    const retryAfterSeconds = client.arm.pollIntervalSeconds;
-    return { outcome: 'wait', message: 'Entra ID does not know the principal yet.', retryAfterSeconds };
+  const tried = await tryAssignRole(client.arm, wanted, context.resumeToken, context);
+  switch (tried.state) {
+    case 'assigned':
+      return { outcome: 'done', message: `The role ${role} is assigned.` };
+    case 'unknown-principal': {
+      const { retryAfterSeconds, resumeToken } = tried;
+      return { outcome: 'wait', message: 'Entra ID does not know the principal yet.', retryAfterSeconds, resumeToken };
+    }
   }
 }
 

@@ -382,8 +382,11 @@ describe('the steps of switching virtual nodes on', () => {
     });
     const error = { code: 'PrincipalNotFound', message: 'Principal does not exist' };
     unknown.arm.answer('PUT', /roleAssignments/i, { status: 400, body: { error } });
-    expect((await unknown.enable().step('assign-role')).outcome).toBe('wait');
-    await expect(unknown.enable().step('assign-role', undefined, 10)).rejects.toMatchObject({
+    // How often the step ran before, for other reasons, does not count.
+    let tried = await unknown.enable().step('assign-role', undefined, 40);
+    for (let tries = 2; tries < 10; tries++) tried = await unknown.enable().step('assign-role', tokenOf(tried));
+    expect(tried.outcome).toBe('wait');
+    await expect(unknown.enable().step('assign-role', tokenOf(tried))).rejects.toMatchObject({
       externalCode: 'PrincipalNotFound',
     });
   });

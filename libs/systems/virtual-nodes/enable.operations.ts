@@ -4,7 +4,7 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
 import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
-import { BUILT_IN_ROLES, assignRole, findAssignment } from '#libs/azure/role-assignments.js';
+import { BUILT_IN_ROLES, findAssignment, tryAssignRole } from '#libs/azure/role-assignments.js';
 import type {
   OperationContext,
   OperationDefinition,
@@ -23,8 +23,6 @@ import { isReady, virtualNodeIdOf } from './virtual-node.kind.js';
 import type { VirtualNodesParts } from './virtual-nodes.parts.js';
 import { ACI_DELEGATION } from './virtual-nodes.types.js';
 
-/** A new identity is not known everywhere at once; one that is still not known after so many tries is not there. */
-const MOST_TRIES = 10;
 const CONNECTOR_NAMESPACE = 'kube-system';
 const CONNECTOR_LABEL = 'app=aci-connector-linux';
 
@@ -227,18 +225,23 @@ async function runRole(parts: VirtualNodesParts, context: StepContext<EnableInpu
       output: { assignment: existing.toString() },
     };
   }
-  try {
-    const roleId = BUILT_IN_ROLES.NetworkContributor;
-    const { id } = await assignRole(arm, { scope, roleId, principalId, principalType: 'ServicePrincipal' }, context);
-    return { outcome: 'done', message: 'The connector may use the subnet.', output: { assignment: id.toString() } };
-  } catch (error) {
-    if (!(error instanceof ControlError) || error.externalCode !== 'PrincipalNotFound') throw error;
-    if (context.attempt >= MOST_TRIES) throw error;
-    return {
-      outcome: 'wait',
-      message: 'Entra ID does not know the new identity yet.',
-      retryAfterSeconds: arm.pollIntervalSeconds,
-    };
+  const roleId = BUILT_IN_ROLES.NetworkContributor;
+  const wanted = { scope, roleId, principalId, principalType: 'ServicePrincipal' };
+  const tried = await tryAssignRole(arm, wanted, context.resumeToken, context);
+  switch (tried.state) {
+    case 'assigned': {
+      const output = { assignment: tried.id.toString() };
+      return { outcome: 'done', message: 'The connector may use the subnet.', output };
+    }
+    case 'unknown-principal': {
+      const { retryAfterSeconds, resumeToken } = tried;
+      return {
+        outcome: 'wait',
+        message: 'Entra ID does not know the new identity yet.',
+        retryAfterSeconds,
+        resumeToken,
+      };
+    }
   }
 }
 

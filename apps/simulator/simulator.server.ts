@@ -96,6 +96,7 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
     state,
     engine,
     tokens,
+    faults,
     snapshots,
     report: (error, where) => console.error(`A fault of the simulator itself (${where}):`, error),
   });

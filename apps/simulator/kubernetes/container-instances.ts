@@ -2,12 +2,22 @@ import { ArmId } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { ArmError } from '../arm-error.js';
 import type { AzureState } from '../azure.state.js';
+import type { FaultStore } from '../fault.store.js';
 import { numberAt, objectAt, textAt } from '../json-merge.js';
 import type { ResourceEngine } from '../resource.engine.js';
 import type { ResourceChange, StoredResource } from '../resource.store.js';
 import { aciConnectorOf } from '../types/aci-connector.addon.js';
-import { CONTAINER_GROUP_TYPE, containerGroupState, containerGroupType } from '../types/container-group.type.js';
-import type { ContainerGroupPort, SeenContainerGroup } from './controllers/container-group.port.js';
+import {
+  CONTAINER_GROUP_TYPE,
+  containerGroupState,
+  containerGroupType,
+  inaccessibleImage,
+} from '../types/container-group.type.js';
+import type {
+  ContainerGroupPort,
+  ContainerGroupRefusal,
+  SeenContainerGroup,
+} from './controllers/container-group.port.js';
 import { earlyConnectorOf, virtualNodePlan } from './virtual-node.view.js';
 import { isEarlyNode } from './virtual-node.objects.js';
 
@@ -22,6 +32,8 @@ export class ContainerInstances implements ContainerGroupPort {
     private readonly engine: ResourceEngine,
     private readonly clusterKey: string,
     private readonly nodeGroup: string,
+    /** What a test has put in the way of requests to Azure: the connectors make theirs as others do. */
+    private readonly faults: Pick<FaultStore, 'take'>,
   ) {}
 
   /** Tells the listeners, where the change is one of a group in the node resource group. */
@@ -37,10 +49,14 @@ export class ContainerInstances implements ContainerGroupPort {
     return group === undefined ? undefined : seen(group);
   }
 
-  create(name: string, node: string, body: JsonObject): { code: string; message: string } | undefined {
-    const cluster = this.state.resources.get(this.clusterKey);
-    if (cluster === undefined) return { code: 'ResourceNotFound', message: 'The cluster is gone.' };
+  create(name: string, node: string, body: JsonObject): ContainerGroupRefusal | undefined {
     const id = this.#id(name);
+    const cluster = this.state.resources.get(this.clusterKey);
+    if (cluster === undefined) {
+      return { id: id.toString(), status: 404, code: 'ResourceNotFound', message: 'The cluster is gone.' };
+    }
+    const fault = this.#faultFor(id);
+    if (fault !== undefined) return fault;
     try {
       containerGroupType.validateName(name);
       const plan = containerGroupType.planPut({
@@ -54,8 +70,12 @@ export class ContainerInstances implements ContainerGroupPort {
       return undefined;
     } catch (error) {
       if (!(error instanceof ArmError)) throw error;
-      return { code: error.code, message: error.message };
+      return refusal(id, error);
     }
+  }
+
+  inaccessible(name: string, image: string): ContainerGroupRefusal {
+    return refusal(this.#id(name), inaccessibleImage(name, image));
   }
 
   delete(name: string): void {
@@ -69,6 +89,13 @@ export class ContainerInstances implements ContainerGroupPort {
   onChange(listener: (name: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Faults without an answer mean nothing here: a connector asks again by itself until it has one. */
+  #faultFor(id: ArmId): ContainerGroupRefusal | undefined {
+    const fault = this.faults.take({ method: 'PUT', path: id.toString() });
+    if (fault?.type !== 'error') return undefined;
+    return { id: id.toString(), status: fault.status, code: fault.code, message: fault.message };
   }
 
   /** The early connector knows no networks: its groups have addresses that everybody can reach. */
@@ -90,6 +117,10 @@ export class ContainerInstances implements ContainerGroupPort {
     const { subscriptionId } = ArmId.parse(this.state.resources.get(this.clusterKey)?.id ?? this.clusterKey);
     return ArmId.resourceGroup(subscriptionId ?? '', this.nodeGroup).resource(CONTAINER_GROUP_TYPE, name);
   }
+}
+
+function refusal(id: ArmId, { status, code, message }: ArmError): ContainerGroupRefusal {
+  return { id: id.toString(), status, code, message };
 }
 
 function seen(group: StoredResource): SeenContainerGroup {

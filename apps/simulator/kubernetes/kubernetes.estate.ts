@@ -4,6 +4,7 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import { resourceUid } from '#libs/kernel/resource-uid.js';
 import type { AzureState } from '../azure.state.js';
 import { deterministicHex } from '../deterministic-id.js';
+import type { FaultStore } from '../fault.store.js';
 import { objectAt, textAt } from '../json-merge.js';
 import type { ResourceEngine } from '../resource.engine.js';
 import type { ResourceChange, StoredResource } from '../resource.store.js';
@@ -126,6 +127,8 @@ export interface KubernetesEstateOptions {
   engine: ResourceEngine;
   /** Bearer tokens that are accepted by clusters with Entra ID; any without it. */
   tokens: ReadonlySet<string> | undefined;
+  /** What a test has put in the way of requests to Azure. */
+  faults: FaultStore;
   /** Keeps objects across restarts. */
   snapshots: KubernetesSnapshotStore | undefined;
   report: (error: unknown, where: string) => void;
@@ -343,8 +346,8 @@ export class KubernetesEstate {
   }
 
   #containerInstancesOf(record: StoredResource): ContainerInstances {
-    const { state, engine } = this.options;
-    return new ContainerInstances(state, engine, record.key, nodeGroupOf(record));
+    const { state, engine, faults } = this.options;
+    return new ContainerInstances(state, engine, record.key, nodeGroupOf(record), faults);
   }
 
   #controllerOptions(record: StoredResource, imageFaults: readonly ImageFault[]): ClusterControllerOptions {

@@ -27,7 +27,8 @@ const NAME_PATTERN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const NAME_LENGTH = 63;
 /** Of every subnet Azure keeps the first four addresses and the last. */
 const FIRST_FREE = 4;
-const LARGEST = { cpu: 4, memoryInGB: 16 };
+/** What one group can have at most. */
+export const LARGEST_GROUP = { cpu: 4, memoryInGB: 16 };
 
 const containerSchema = z.looseObject({
   name: z.string(),
@@ -50,6 +51,8 @@ const groupSchema = z.looseObject({
     ipAddress: z.looseObject({ type: z.enum(['Public', 'Private']) }).optional(),
   }),
 });
+
+type GroupProperties = z.infer<typeof groupSchema>['properties'];
 
 /** PUT names the operation's URL; DELETE shows the group once more and answers by its `Location`. */
 const PROTOCOLS: ResourceTypeDescriptor['protocols'] = {
@@ -146,7 +149,7 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
   const location = canonicalLocation(textAt(requested, 'location') ?? '');
   const sent = objectAt(requested, 'properties');
   requireRegion(location, world);
-  for (const container of properties.containers) requireSize(container, location);
+  requireSize(id.name, properties, location);
   requireImages(id.name, properties);
   if (existing === undefined) requireQuota(id.subscriptionId ?? '', location, world);
   const subnets = (properties.subnetIds ?? []).map((subnet) => requireSubnet(subnet.id, world));
@@ -188,36 +191,58 @@ function requireRegion(location: string, world: ResourceWorld): void {
 }
 
 /** @throws ArmError as Container Instances words it. */
-function requireSize({ name, properties }: z.infer<typeof containerSchema>, location: string): void {
-  const { requests, limits } = properties.resources;
-  if ((limits?.cpu ?? 0) > requests.cpu || (limits?.memoryInGB ?? 0) > requests.memoryInGB) {
-    throw new ArmError(
-      400,
-      'ContainerLimitGreaterThanContainerGroupTotalRequest',
-      `The resource limits of container '${name}' must not be greater than what the container group requests in total.`,
-    );
+function requireSize(group: string, { containers, subnetIds = [] }: GroupProperties, location: string): void {
+  const requests = containers.map(({ properties }) => properties.resources.requests);
+  const total = {
+    cpu: hundredths(requests.map(({ cpu }) => cpu)),
+    memoryInGB: hundredths(requests.map(({ memoryInGB }) => memoryInGB)),
+  };
+  for (const { name, properties } of containers) {
+    const { limits } = properties.resources;
+    for (const [member, shown] of [
+      ['cpu', 'Cpu'],
+      ['memoryInGB', 'MemoryInGB'],
+    ] as const) {
+      const limit = limits?.[member] ?? 0;
+      if (limit <= total[member]) continue;
+      throw new ArmError(
+        400,
+        'ContainerLimitGreaterThanContainerGroupTotalRequest',
+        `The '${shown}' limit '${limit}' in container '${name}' is greater than the total request '${total[member]}' of container group '${group}'.`,
+      );
+    }
   }
-  if (requests.cpu <= LARGEST.cpu && requests.memoryInGB <= LARGEST.memoryInGB) return;
+  if (total.cpu <= LARGEST_GROUP.cpu && total.memoryInGB <= LARGEST_GROUP.memoryInGB) return;
   throw new ArmError(
     409,
     'ServiceUnavailable',
     `The requested resource is not available in the location '${location}' at this moment. Please retry with a different ` +
-      `resource request or in another location. Resource requested: '${requests.cpu}' CPU '${requests.memoryInGB}' GB memory 'Linux' OS.`,
+      `resource request or in another location. Resource requested: '${total.cpu}' CPU '${total.memoryInGB}' GB memory 'Linux' OS` +
+      (subnetIds.length > 0 ? ' virtual network' : ''),
   );
 }
 
+/** Sums without a long tail. */
+function hundredths(amounts: readonly number[]): number {
+  return Math.round(amounts.reduce((sum, amount) => sum + amount, 0) * 100) / 100;
+}
+
 /** Images of private registries need a credential for the very host that the image is named after. */
-function requireImages(group: string, properties: z.infer<typeof groupSchema>['properties']): void {
+function requireImages(group: string, properties: GroupProperties): void {
   const servers = (properties.imageRegistryCredentials ?? []).map(({ server }) => server.toLowerCase());
   for (const { properties: container } of properties.containers) {
     const host = container.image.split('/')[0]?.toLowerCase() ?? '';
     if (!host.endsWith('.azurecr.io') || servers.includes(host)) continue;
-    throw new ArmError(
-      400,
-      'InaccessibleImage',
-      `The image '${container.image}' in container group '${group}' is not accessible. Please check the image and registry credential.`,
-    );
+    throw inaccessibleImage(group, container.image);
   }
+}
+
+export function inaccessibleImage(group: string, image: string): ArmError {
+  return new ArmError(
+    400,
+    'InaccessibleImage',
+    `The image '${image}' in container group '${group}' is not accessible. Please check the image and registry credential.`,
+  );
 }
 
 function requireQuota(subscriptionId: string, location: string, world: ResourceWorld): void {
@@ -225,7 +250,7 @@ function requireQuota(subscriptionId: string, location: string, world: ResourceW
   const used = containerGroupsIn(world, subscriptionId, location).length;
   if (used < limit) return;
   throw new ArmError(
-    409,
+    400,
     'ContainerGroupQuotaReached',
     `Resource type '${CONTAINER_GROUP_TYPE}' container group quota 'ContainerGroups' exceeded in region '${location}'. ` +
       `Limit: '${limit}', Usage: '${used}' Requested: '1'.`,

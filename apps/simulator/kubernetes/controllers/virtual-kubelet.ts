@@ -2,8 +2,9 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import { deterministicHex } from '../../deterministic-id.js';
 import { milliCores, quantityValue } from '../schema/quantity.js';
 import { kubernetesTime } from '../timestamp.js';
-import { isVirtualNode } from '../virtual-node.objects.js';
+import { isEarlyNode, isVirtualNode } from '../virtual-node.objects.js';
 import { objectKey, splitKey } from './cluster.view.js';
+import { refusalWords } from './connector.words.js';
 import type { ContainerGroupPort, SeenContainerGroup } from './container-group.port.js';
 import type { Controller, ControllerContext } from './controller.js';
 import type { ClusterNode, Condition, Container, ContainerStatus, Pod, PodStatus } from './kubernetes.types.js';
@@ -101,20 +102,8 @@ export class VirtualKubelet implements Controller {
   }
 
   #create(pod: Pod, node: ClusterNode, now: string): void {
-    const unsupported = unsupportedOnContainerInstances(pod);
-    const image = this.#inaccessibleImage(pod);
-    const refusal =
-      unsupported !== undefined
-        ? { code: 'UnsupportedPod', message: unsupported }
-        : image !== undefined
-          ? {
-              code: 'InaccessibleImage',
-              message: `The image '${image}' in container group '${groupName(pod)}' is not accessible. Please check the image and registry credential.`,
-            }
-          : this.groups.create(groupName(pod), node.metadata.name, this.#bodyOf(pod, node));
-    if (refusal !== undefined) {
-      const message =
-        unsupported ?? `api call to Azure Container Instances failed: ${refusal.code}: ${refusal.message}`;
+    const message = this.#refusal(pod, node);
+    if (message !== undefined) {
       this.#write(pod, (status) => ({ ...status, phase: 'Pending', reason: 'ProviderFailed', message }));
       this.context.events.record(
         pod,
@@ -127,6 +116,28 @@ export class VirtualKubelet implements Controller {
     }
     const created = this.groups.find(groupName(pod));
     if (created !== undefined) this.#report(pod, node, created, now);
+  }
+
+  /** What is said of a pod that gets no group; undefined where it has one now. */
+  #refusal(pod: Pod, node: ClusterNode): string | undefined {
+    const unsupported = unsupportedOnContainerInstances(pod) ?? this.#unusableSecret(pod);
+    if (unsupported !== undefined) return unsupported;
+    const name = groupName(pod);
+    const image = this.#inaccessibleImage(pod);
+    const refusal =
+      image === undefined
+        ? this.groups.create(name, node.metadata.name, this.#bodyOf(pod, node))
+        : this.groups.inaccessible(name, image);
+    if (refusal === undefined) return undefined;
+    return refusalWords(refusal, isEarlyNode(node.metadata.name) ? 'early' : 'addon');
+  }
+
+  /** The connector asks for the secrets that a pod names before it asks Azure. */
+  #unusableSecret(pod: Pod): string | undefined {
+    const missing = (pod.spec.imagePullSecrets ?? []).find(
+      ({ name }) => this.context.view.get('secrets', pod.metadata.namespace, name) === undefined,
+    );
+    return missing === undefined ? undefined : `secret "${missing.name}" not found`;
   }
 
   #inaccessibleImage(pod: Pod): string | undefined {
@@ -211,13 +222,15 @@ function portsOf(container: Container): JsonObject[] {
   }));
 }
 
-/** What is asked for, rounded up to a tenth; Container Instances gives no less. */
+/** What is asked for, rounded down as the connector does: CPU to hundredths of a core, memory to tenths of a gigabyte. */
 function containerOf(container: Container): JsonObject {
-  const tenths = (value: number): number => Math.max(0.1, Math.ceil(value * 10) / 10);
-  const requests = container.resources?.requests;
-  const limits = container.resources?.limits;
-  const cpu = requests?.cpu ?? limits?.cpu;
-  const memory = requests?.memory ?? limits?.memory;
+  const cpu = (amount: string | number): number => Math.floor(milliCores(amount) / 10) / 100;
+  const memory = (amount: string | number): number => Math.floor(quantityValue(amount) / (GB / 10)) / 10;
+  const { requests, limits } = container.resources ?? {};
+  const requested = {
+    cpu: requests?.cpu === undefined ? DEFAULT_CPU : Math.max(0.01, cpu(requests.cpu)),
+    memoryInGB: requests?.memory === undefined ? DEFAULT_MEMORY_GB : Math.max(0.1, memory(requests.memory)),
+  };
   return {
     name: container.name,
     properties: {
@@ -226,10 +239,15 @@ function containerOf(container: Container): JsonObject {
       ports: portsOf(container),
       environmentVariables: (container.env ?? []).map(({ name, value }) => ({ name, value: value ?? '' })),
       resources: {
-        requests: {
-          cpu: cpu === undefined ? DEFAULT_CPU : tenths(milliCores(cpu) / 1000),
-          memoryInGB: memory === undefined ? DEFAULT_MEMORY_GB : tenths(quantityValue(memory) / GB),
-        },
+        requests: requested,
+        ...(limits === undefined || Object.keys(limits).length === 0
+          ? {}
+          : {
+              limits: {
+                cpu: limits.cpu === undefined ? requested.cpu : cpu(limits.cpu),
+                memoryInGB: limits.memory === undefined ? requested.memoryInGB : memory(limits.memory),
+              },
+            }),
       },
     },
   };

@@ -229,21 +229,93 @@ describe('scenario E', () => {
     await stack.simulator('/settings', { method: 'POST', body: { containerGroupLimit: 1000 } });
     expect(failed).toMatchObject({
       status: 'Failed',
-      error: { code: 'VERIFICATION_FAILED', externalCode: 'ContainerGroupQuotaReached' },
+      error: {
+        code: 'VERIFICATION_FAILED',
+        externalCode: 'ContainerGroupQuotaReached',
+        diagnosis: { code: 'PROVIDER_QUOTA_EXCEEDED', evidence: { quota: 'ContainerGroups', limit: 3, used: 3 } },
+      },
     });
-    expect(failed.error.remedy).toContain('quota');
-    const pod = await stack.until('the pod that was refused', async () => {
-      const { body } = await stack.api('/v1/pods?tag.app=greedy&namespace=default');
-      return body.items.find((item: Answer['body']) => item.properties.reason === 'ProviderFailed');
-    });
-    await does('kubernetes.object.delete', {
-      cluster: CLUSTER,
-      apiVersion: 'v1',
-      kind: 'Pod',
-      namespace: 'default',
-      name: pod.name,
-    });
+    const advice = await adviceOn('greedy', 'PROVIDER_QUOTA_EXCEEDED');
+    expect(advice.evidence).toMatchObject({ azureCode: 'ContainerGroupQuotaReached', region: 'eastus', requested: 1 });
+    await mend(advice, 1);
     await runningGroups('greedy', 1);
+  });
+
+  /** What one of the pods of an app is told, once it is. */
+  async function adviceOn(app: string, code: string): Promise<Answer['body']> {
+    return stack.until(`the advice ${code} on ${app}`, async () => {
+      const { body } = await stack.api(`/v1/pods?tag.app=${app}&namespace=default&limit=50`);
+      for (const { uid } of body.items) {
+        const { items = [] } = (await stack.api(`/v1/pods/${uid}/advice`)).body;
+        const found = items.find((advice: Answer['body']) => advice.code === code);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    });
+  }
+
+  /** Sends the operations of a remedy as they stand. */
+  async function mend(advice: Answer['body'], remedy = 0): Promise<void> {
+    const { operations } = advice.remedies[remedy];
+    expect(operations.length).toBeGreaterThan(0);
+    for (const { type, input } of operations) await does(type, input);
+  }
+
+  const refusedBy = (code: string, status: number, message: string) => ({
+    match: { method: 'PUT', path: 'containerGroups/default-refused' },
+    times: 1,
+    fault: { type: 'error', status, code, message },
+  });
+  const PRINCIPAL = '45ddc48f-bbc5-4b29-9dca-5d0ce944f836';
+
+  it.each([
+    {
+      code: 'PROVIDER_TIMEOUT',
+      fault: refusedBy(
+        'ServerTimeout',
+        503,
+        "The request timed out. Diagnostic information: timestamp '20210209T210703Z', tracking id 'a'.",
+      ),
+    },
+    {
+      code: 'PROVIDER_RIGHTS_MISSING',
+      fault: refusedBy(
+        'LinkedAuthorizationFailed',
+        403,
+        `The client '${PRINCIPAL}' with object id '${PRINCIPAL}' has permission to perform action 'Microsoft.ContainerInstance/containerGroups/write' on scope '${GROUP}/Microsoft.ContainerInstance/containerGroups/default-refused'; however, it does not have permission to perform action(s) 'Microsoft.Network/virtualNetworks/subnets/join/action' on the linked scope(s) '${SUBNET}' (respectively) or the linked scope(s) are invalid.`,
+      ),
+    },
+  ])('mends what Azure refuses by what is offered: $code', async ({ code, fault }) => {
+    const name = `refused-${code.toLowerCase().replaceAll('_', '-')}`;
+    await stack.simulator('/faults', { method: 'POST', body: fault });
+    const manifest = webApp(name, 'example.com/refused:1', ON_VIRTUAL_NODE);
+    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    await mend(await adviceOn(name, code));
+    await runningGroups(name, 1);
+    await does('kubernetes.workload.scale', { workload: (await workload(name)).uid, replicas: 0 });
+  });
+
+  it('raises requests to their limits where Azure refuses the limits', async () => {
+    const manifest = webApp('limited', 'example.com/limited:1', ON_VIRTUAL_NODE).replace(
+      'resources: {',
+      'resources: { limits: { cpu: 1, memory: 2G },',
+    );
+    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    const advice = await adviceOn('limited', 'PROVIDER_LIMITS_EXCEED_REQUESTS');
+    expect(advice.evidence).toMatchObject({ container: 'web', limit: 1, totalRequest: 0.5 });
+    await mend(advice);
+    const [group] = await runningGroups('limited', 1);
+    expect(group?.properties).toMatchObject({ cpuCores: 1, memoryGb: 2 });
+  });
+
+  it('tells a pod whose container group was deleted from one that crashes', async () => {
+    const [group] = await runningGroups('limited', 1);
+    const route = `${group?.id}?api-version=2023-05-01`;
+    expect((await stack.azure(route, { method: 'DELETE' })).status).toBeLessThan(300);
+    const advice = await adviceOn('limited', 'PROVIDER_POD_VANISHED');
+    await mend(advice);
+    await runningGroups('limited', 1);
+    await does('kubernetes.workload.scale', { workload: (await workload('limited')).uid, replicas: 0 });
   });
 
   it('finds a container group whose pod is gone', async () => {

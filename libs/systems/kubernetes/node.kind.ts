@@ -15,7 +15,7 @@ import {
 import { clusterRelation } from './cluster.relation.js';
 import { condition, conditionsOf, findCondition, isDeleting, wordsOf, type Condition } from './condition.properties.js';
 import type { ResourceAmounts } from './pod-requests.js';
-import { quantityMillis, quantityValue } from './resource-quantity.js';
+import { quantityMillis, quantityValue } from '../contract/resource-quantity.js';
 import { VIRTUAL_NODE_NATURES, virtualNatureOf } from '../contract/virtual-nature.js';
 
 /** What the pods of a node request together. */

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { rawMember, rawObjects, rawText } from '../contract/raw-reader.js';
-import { quantityMillis, quantityValue } from './resource-quantity.js';
+import { quantityMillis, quantityValue } from '../contract/resource-quantity.js';
 
 /** What the scheduler sets aside. */
 export interface ResourceAmounts {

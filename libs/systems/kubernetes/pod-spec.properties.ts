@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { rawInteger, rawMember, rawObjects, rawText } from '../contract/raw-reader.js';
 import { isSidecar } from './pod-requests.js';
-import { quantityMillis, quantityValue } from './resource-quantity.js';
+import { quantityMillis, quantityValue } from '../contract/resource-quantity.js';
 
 export const toleration = z
   .object({

@@ -17,6 +17,7 @@ interface Given {
   object?: KubernetesObject | undefined;
   spec?: JsonObject;
   waitForAvailable?: boolean;
+  mergeContainers?: boolean;
   onHub?: boolean;
 }
 
@@ -26,8 +27,8 @@ function world(given: Given = {}) {
   const cluster = kube.cluster(uid).add(...(object === undefined ? [] : [object]));
   if (given.onHub !== true) cluster.withdraw(PLACEMENT);
   const operation = patchWorkload(kube);
-  const { spec = TO_VIRTUAL, waitForAvailable = false } = given;
-  const input = operation.input.parse({ workload: ID, patch: patchText(spec), waitForAvailable });
+  const { spec = TO_VIRTUAL, waitForAvailable = false, mergeContainers = false } = given;
+  const input = operation.input.parse({ workload: ID, patch: patchText(spec), waitForAvailable, mergeContainers });
   const context = contextOf(operation, input, { workload: targetOf(ID, 'Workload') });
   const stepContext = { ...context, input, resumeToken: undefined, attempt: 1 };
   const step = (name: string) => operation.steps.find((each) => each.name === name)!.run(stepContext);
@@ -85,6 +86,38 @@ describe('kubernetes.workload.patch', () => {
     expect(await step('settle')).toMatchObject({ outcome: 'done' });
     expect(await verify()).toMatchObject({ verdict: 'reached' });
     expect(await plan()).toMatchObject({ difference: [] });
+  });
+
+  const container = (name: string): JsonObject => ({ name, image: `${name}:1`, env: [{ name: 'A', value: 'b' }] });
+  const two = deployment('web', {
+    spec: { template: { spec: { containers: [container('web'), container('side')] } } },
+  });
+
+  it.each<{ reason: string; mergeContainers: boolean; containers: JsonObject[]; expected: JsonObject[] }>([
+    {
+      reason: 'into that of the same name',
+      mergeContainers: true,
+      containers: [{ name: 'side', resources: { requests: { cpu: '1' } }, env: null }],
+      expected: [container('web'), { name: 'side', image: 'side:1', resources: { requests: { cpu: '1' } } }],
+    },
+    {
+      reason: 'beside those of other names',
+      mergeContainers: true,
+      containers: [container('new')],
+      expected: [container('web'), container('side'), container('new')],
+    },
+    {
+      reason: 'in place of all where it is not told to',
+      mergeContainers: false,
+      containers: [container('side')],
+      expected: [container('side')],
+    },
+  ])('puts containers $reason', async ({ mergeContainers, containers, expected }) => {
+    const { template, step, verify } = world({ object: two, spec: { containers }, mergeContainers });
+    await step('patch');
+    expect(template()).toMatchObject({ template: { spec: { containers: expected } } });
+    expect(await step('patch')).toMatchObject({ message: 'The template of the pods is so.' });
+    expect(await verify()).toMatchObject({ verdict: 'reached' });
   });
 
   it('waits for the pods, where it is told to', async () => {

@@ -12,7 +12,7 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
-import { rawText } from '../contract/raw-reader.js';
+import { rawObject, rawObjects, rawText } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import { replicasOf } from './workload.health.js';
 import { workloadKind } from './workload.kind.js';
@@ -37,6 +37,12 @@ const patchInput = z.strictObject({
     .refine((text) => templatePatchOf(text) !== undefined, 'must be a JSON object that changes spec.template alone')
     .describe(
       'A JSON merge patch (RFC 7396), as text, of `spec.template`: what is null is taken away, lists are replaced as a whole. Such as `{"spec":{"template":{"spec":{"nodeSelector":{"type":"virtual-kubelet"}}}}}`.',
+    ),
+  mergeContainers: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether the containers of the patch are merged, one by one, into those of the same names, in place of the whole list. What the patch does not name of them stays.',
     ),
   waitForAvailable: z
     .boolean()
@@ -71,7 +77,9 @@ export function patchWorkload(kube: Kube): OperationDefinition<typeof patchInput
       const object = await located.read();
       const before: Json = object === undefined ? null : memberAt(object, ['spec', 'template', 'spec']);
       const after: Json =
-        object === undefined ? null : memberAt(merged(object, patchOf(context.input)), ['spec', 'template', 'spec']);
+        object === undefined
+          ? null
+          : memberAt(merged(object, patchOf(context.input, object)), ['spec', 'template', 'spec']);
       const difference = same(before, after) ? [] : [{ path: '.spec.template.spec', before, after }];
       return { workload: located.id.canonical, difference };
     },
@@ -102,7 +110,7 @@ async function preflightPatch(kube: Kube, context: OperationContext<PatchInput>)
   }
   await judgeCommon(located, object, undefined, context, say);
   if (findings.some(({ severity }) => severity === 'error')) return findings;
-  const patch = patchOf(context.input);
+  const patch = patchOf(context.input, object);
   if (isSo(object, patch)) {
     say('NOTHING_TO_CHANGE', 'info', { workload: located.id.canonical });
     return findings;
@@ -122,8 +130,10 @@ async function preflightPatch(kube: Kube, context: OperationContext<PatchInput>)
 
 async function runPatch(kube: Kube, context: StepContext<PatchInput>): Promise<StepOutcome> {
   const located = await locate(kube, context);
-  const patch = patchOf(context.input);
-  const made = await located.change((object) => (isSo(object, patch) ? undefined : patch));
+  const made = await located.change((object) => {
+    const patch = patchOf(context.input, object);
+    return isSo(object, patch) ? undefined : patch;
+  });
   switch (made.change) {
     case 'made':
       return { outcome: 'done', message: 'The template of the pods is changed.' };
@@ -142,7 +152,7 @@ async function verifyPatch(kube: Kube, context: OperationContext<PatchInput>): P
   const located = await locate(kube, context);
   const object = await located.read();
   if (object === undefined) return { verdict: 'missed', message: `${located.id.name} is not there any more.` };
-  if (!isSo(object, patchOf(context.input))) {
+  if (!isSo(object, patchOf(context.input, object))) {
     return { verdict: 'missed', message: `Somebody else has put the template of ${located.id.name} back.` };
   }
   const held = await isHeld(located, object, context);
@@ -158,10 +168,39 @@ async function verifyPatch(kube: Kube, context: OperationContext<PatchInput>): P
   return { verdict: 'reached', result, observations: [], absent: [] };
 }
 
-function patchOf(input: PatchInput): JsonObject {
+/** What is to be merged into the object as it is. */
+function patchOf(input: PatchInput, object: JsonObject): JsonObject {
   const patch = templatePatchOf(input.patch);
   if (patch === undefined) throw new ControlError('INVALID_REQUEST', 'The patch does not change spec.template alone.');
-  return patch;
+  return input.mergeContainers ? withWholeContainers(patch, object) : patch;
+}
+
+/** The patch with the whole lists of containers in it, as a merge patch needs them. */
+function withWholeContainers(patch: JsonObject, object: JsonObject): JsonObject {
+  const podSpec = rawObject(patch, 'spec', 'template', 'spec');
+  if (podSpec === null) return patch;
+  const lists = Object.fromEntries(
+    ['containers', 'initContainers']
+      .filter((member) => Array.isArray(podSpec[member]))
+      .map((member) => [
+        member,
+        mergedByName(rawObjects(object, 'spec', 'template', 'spec', member), rawObjects(podSpec, member)),
+      ]),
+  );
+  return merged(patch, { spec: { template: { spec: lists } } });
+}
+
+/** One of a name that is not there comes last. */
+function mergedByName(present: readonly JsonObject[], changes: readonly JsonObject[]): JsonObject[] {
+  const names = present.map((each) => rawText(each, 'name'));
+  return [
+    ...present.map((each, index) =>
+      changes
+        .filter((change) => rawText(change, 'name') === names[index])
+        .reduce((container, change) => merged(container, change), each),
+    ),
+    ...changes.filter((change) => !names.includes(rawText(change, 'name'))),
+  ];
 }
 
 /** The patch, where it is one of `spec.template` and of nothing else. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import type { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { fakeRefusal } from '#libs/testing/fake-kube.js';
+import { AZURE_SENTENCES as AZURE, earlyRefusal, presentRefusal } from '#libs/testing/provider-refusal-samples.js';
 import {
   VIRTUAL_NODE,
   VirtualNodesWorld,
@@ -243,23 +245,61 @@ describe('the steps of a burst', () => {
     expect(await settling(world).verify()).toMatchObject({ verdict: 'reached', result: { readyOnVirtualNode: 1 } });
   });
 
-  it.each([
-    { code: 'InaccessibleImage', remedy: 'pull secret' },
-    { code: 'ContainerGroupQuotaReached', remedy: 'quota' },
-    { code: 'ContainerLimitGreaterThanContainerGroupTotalRequest', remedy: 'limits' },
-    { code: 'SubnetIsFull', remedy: 'larger subnet' },
-    { code: 'ServiceUnavailable', remedy: 'less CPU' },
-    { code: 'SomethingNew', remedy: 'what Azure names' },
-  ])('ends with what Azure has refused: $code', async ({ code, remedy }) => {
+  it.each<{ azureCode: string; message: string; code: string; operations: string[] }>([
+    { azureCode: 'InaccessibleImage', message: AZURE.image, code: 'PROVIDER_IMAGE_INACCESSIBLE', operations: [] },
+    { azureCode: 'ContainerGroupQuotaReached', message: AZURE.quota, code: 'PROVIDER_QUOTA_EXCEEDED', operations: [] },
+    {
+      azureCode: 'ContainerLimitGreaterThanContainerGroupTotalRequest',
+      message: AZURE.limits,
+      code: 'PROVIDER_LIMITS_EXCEED_REQUESTS',
+      operations: ['kubernetes.workload.patch'],
+    },
+    { azureCode: 'SubnetIsFull', message: AZURE.subnet, code: 'PROVIDER_SUBNET_FULL', operations: [] },
+    { azureCode: 'ServiceUnavailable', message: AZURE.capacity, code: 'PROVIDER_NO_CAPACITY', operations: [] },
+    {
+      azureCode: 'ServerTimeout',
+      message: AZURE.timeout,
+      code: 'PROVIDER_TIMEOUT',
+      operations: ['kubernetes.object.delete', 'kubernetes.object.delete'],
+    },
+    {
+      azureCode: 'SomethingNew',
+      message: 'words',
+      code: 'PROVIDER_FAILED',
+      operations: ['kubernetes.object.delete', 'kubernetes.object.delete'],
+    },
+  ])('ends with what Azure has refused: $azureCode', async ({ azureCode, message, code, operations }) => {
+    for (const words of [earlyRefusal(400, azureCode, message), presentRefusal(400, azureCode, message)]) {
+      const world = switchedOn();
+      const status = { phase: 'Pending', reason: 'ProviderFailed', message: words, conditions: [] };
+      const resources = { requests: { cpu: '500m' }, limits: { cpu: '2' } };
+      const spec = { nodeName: VIRTUAL_NODE, containers: [{ name: 'web', resources }] };
+      world.cluster.add({ ...podOnVirtualNode('web-0', status), spec }, podOnVirtualNode('web-1', status));
+      const error = await settling(world)
+        .run()
+        .then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+      expect(error).toMatchObject({
+        code: 'VERIFICATION_FAILED',
+        externalCode: azureCode,
+        remedy: expect.any(String),
+        diagnosis: { code, evidence: { pod: 'web-0', alike: 1, said: message } },
+      });
+      expect((error as ControlError).diagnosis?.operations.map(({ type }) => type)).toEqual(operations);
+    }
+  });
+
+  it('ends with what the connector itself cannot do, and offers no loop', async () => {
     const world = switchedOn();
-    const message = `api call to Azure Container Instances failed: ${code}: words`;
+    const message = 'ACI does not support lifecycle hooks';
     world.cluster.add(
       podOnVirtualNode('web-0', { phase: 'Pending', reason: 'ProviderFailed', message, conditions: [] }),
     );
     await expect(settling(world).run()).rejects.toMatchObject({
-      code: 'VERIFICATION_FAILED',
-      externalCode: code,
-      remedy: expect.stringContaining(remedy),
+      externalCode: undefined,
+      diagnosis: { code: 'PROVIDER_POD_UNSUPPORTED', operations: [] },
     });
   });
 

@@ -14,19 +14,21 @@ import type {
   Verification,
 } from '../contract/operation-definition.js';
 import { workloadOf } from '../contract/pod-workload.js';
+import { providerRemedies } from '../contract/provider-remedy.js';
+import { PROVIDER_REFUSALS, providerRefusal, type ProviderRefusal } from '../contract/provider-refusal.js';
 import { rawInteger, rawObject, rawObjects, rawText, rawTextRecord } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { virtualNatureOf } from '../contract/virtual-nature.js';
-import { listObjects, mergeInto, podsOn, virtualNodesOf } from './cluster.reading.js';
+import { listObjects, mergeInto, podsOn, pullSecretsIn, virtualNodesOf } from './cluster.reading.js';
 import { covers, judgePodSpec, podFindings } from './pod.limits.js';
 import { isReady, taintsOf, virtualNodeIdOf } from './virtual-node.kind.js';
 import type { VirtualNodesParts } from './virtual-nodes.parts.js';
 
 const MOST_PODS = 5000;
 const PAUSE_SECONDS = 2;
-/** What the connector writes where Azure has refused; it does not try again. */
-const REFUSED = 'ProviderFailed';
+/** Of the pods that were refused, those that a diagnosis offers to delete: more are for a second time. */
+const MOST_DELETIONS = 50;
 
 const burstInput = z.strictObject({
   workload: resourceReference('The Deployment or StatefulSet whose pods are to run on the virtual node'),
@@ -276,6 +278,11 @@ async function runPlace(parts: VirtualNodesParts, context: StepContext<BurstInpu
 
 const placed = z.object({ virtualNode: z.string() });
 
+interface RefusedPod {
+  pod: KubernetesObject;
+  refusal: ProviderRefusal;
+}
+
 /** The pods of the workload on the virtual node, and how many of them are ready. */
 async function standing(
   located: Located,
@@ -283,7 +290,7 @@ async function standing(
 ): Promise<{
   workload: KubernetesObject;
   node: string;
-  refused: KubernetesObject[];
+  refused: RefusedPod[];
   ready: number;
   wanted: number;
   isDone: boolean;
@@ -303,7 +310,10 @@ async function standing(
   const { generation = 0 } = workload.metadata;
   const isTakenUp = (rawInteger(workload, 'status', 'observedGeneration') ?? 0) >= generation;
   const total = rawInteger(workload, 'status', 'replicas') ?? 0;
-  const refused = own.filter((pod) => rawText(pod, 'status', 'reason') === REFUSED);
+  const refused = own.flatMap((pod): RefusedPod[] => {
+    const refusal = providerRefusal(pod);
+    return refusal === undefined ? [] : [{ pod, refusal }];
+  });
   return { workload, node, refused, ready, wanted, isDone: isTakenUp && ready === wanted && total === wanted };
 }
 
@@ -313,37 +323,44 @@ function isPodReady(pod: JsonObject): boolean {
 
 async function runSettle(parts: VirtualNodesParts, context: StepContext<BurstInput>): Promise<StepOutcome> {
   if (!context.input.waitForAvailable) return { outcome: 'done', message: 'Nobody waits for the pods.' };
-  const { node, refused, ready, wanted, isDone } = await standing(await locate(parts, context), context);
+  const located = await locate(parts, context);
+  const { node, refused, ready, wanted, isDone } = await standing(located, context);
   if (isDone) return { outcome: 'done', message: `${ready} pods run on ${node}.` };
-  const [first] = refused;
-  if (first !== undefined) {
-    const said = rawText(first, 'status', 'message') ?? 'Azure gives no reason.';
-    const code = /:\s*([A-Z][A-Za-z]+):/.exec(said)?.[1];
-    throw new ControlError('VERIFICATION_FAILED', `${first.metadata.name}: ${said}`, {
-      ...(code === undefined ? {} : { externalCode: code }),
-      remedy: remedyOf(code),
-    });
-  }
+  const [first, ...others] = refused;
+  if (first !== undefined) throw await refusalOf(located, first, others, context);
   return { outcome: 'wait', message: `${ready} of ${wanted} pods run on ${node}.`, retryAfterSeconds: PAUSE_SECONDS };
 }
 
-/** What the codes of Container Instances ask for. A pod that was refused stays so: its controller has to make a new one. */
-function remedyOf(code: string | undefined): string {
-  const again = 'then delete the pods that were refused: they are not tried again.';
-  switch (code) {
-    case 'InaccessibleImage':
-      return `Name a pull secret whose server is the host name of the registry alone, ${again}`;
-    case 'ContainerGroupQuotaReached':
-      return `Ask for a higher quota of container groups in the region, or scale down, ${again}`;
-    case 'ContainerLimitGreaterThanContainerGroupTotalRequest':
-      return `Let the limits of the containers not exceed what they request, ${again}`;
-    case 'SubnetIsFull':
-      return `Use a larger subnet for the virtual nodes, or scale down, ${again}`;
-    case 'ServiceUnavailable':
-      return `Ask for less CPU and memory per pod, or for them later, ${again}`;
-    default:
-      return `Mend what Azure names, ${again}`;
-  }
+/** What a pod was refused for, and how many others for the same. */
+async function refusalOf(
+  { client, id }: Located,
+  { pod, refusal }: RefusedPod,
+  others: readonly RefusedPod[],
+  context: StepContext<BurstInput>,
+): Promise<ControlError> {
+  const { code, azureCode, said, facts } = refusal;
+  const { metadata } = pod;
+  const alike = others.filter((other) => other.refusal.code === code).map((other) => other.pod.metadata.name);
+  const namespace = id.namespace ?? '';
+  const [remedy] = providerRemedies(refusal, {
+    cluster: id.clusterUid,
+    namespace,
+    pods: [metadata.name, ...alike].slice(0, MOST_DELETIONS),
+    podSpec: rawObject(pod, 'spec') ?? {},
+    workload: id.canonical,
+    pullSecrets: code === 'PROVIDER_IMAGE_INACCESSIBLE' ? await pullSecretsIn(client, namespace, context) : undefined,
+  });
+  const words = said === '' ? 'Azure gives no reason.' : said;
+  return new ControlError('VERIFICATION_FAILED', `${metadata.name}: ${words}`, {
+    ...(azureCode === null || azureCode === '' ? {} : { externalCode: azureCode }),
+    remedy: remedy.description,
+    diagnosis: {
+      code,
+      cause: PROVIDER_REFUSALS[code],
+      evidence: { pod: metadata.name, alike: alike.length, said, ...facts },
+      operations: remedy.operations,
+    },
+  });
 }
 
 async function verifyBurst(parts: VirtualNodesParts, context: OperationContext<BurstInput>): Promise<Verification> {

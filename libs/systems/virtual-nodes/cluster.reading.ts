@@ -6,12 +6,14 @@ import type { ClusterClient, ListOptions } from '#libs/kube/cluster-client.js';
 import type { ApiResource, KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import type { FindingReporter } from '../contract/finding-reporter.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
+import { PULL_SECRET_TYPES, pullSecretOf, type PullSecret } from '../contract/pull-secret.js';
 import { rawObjects, rawText } from '../contract/raw-reader.js';
 import { virtualNatureOf } from '../contract/virtual-nature.js';
 import type { VirtualNodesParts } from './virtual-nodes.parts.js';
 
 export const NODE = { group: '', kind: 'Node' };
 export const POD = { group: '', kind: 'Pod' };
+const SECRET = { group: '', kind: 'Secret' };
 
 /** How often a refused write is tried anew at once when others were faster. */
 const MOST_TRIES = 5;
@@ -98,6 +100,27 @@ export async function virtualNodesOf(client: ClusterClient, call: KubeCall): Pro
 
 export function podsOn(client: ClusterClient, node: string, call: KubeCall): Promise<KubernetesObject[]> {
   return listObjects(client, POD, { fieldSelector: `spec.nodeName=${node}` }, call);
+}
+
+/** The secrets for registries of a namespace, without their credentials; undefined where they may not be seen. */
+export async function pullSecretsIn(
+  client: ClusterClient,
+  namespace: string,
+  call: KubeCall,
+): Promise<PullSecret[] | undefined> {
+  const secrets = new Map<string, PullSecret>();
+  try {
+    for (const type of PULL_SECRET_TYPES) {
+      for (const secret of await listObjects(client, SECRET, { namespace, fieldSelector: `type=${type}` }, call)) {
+        const known = pullSecretOf(secret);
+        if (known !== undefined) secrets.set(known.name, known);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'KUBERNETES_FORBIDDEN') throw error;
+    return undefined;
+  }
+  return [...secrets.values()];
 }
 
 /** What a refusal to look says, where it is one of access or reach; rethrown, else. */

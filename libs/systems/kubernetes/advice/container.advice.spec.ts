@@ -1,8 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#libs/kernel/json.js';
+import {
+  AZURE_SENTENCES as AZURE,
+  earlyRefusal,
+  presentRefusal,
+  refusedPod,
+} from '#libs/testing/provider-refusal-samples.js';
 import { crashLoopAdvice } from './crash-loop.advice.js';
 import { imagePullAdvice, lacksImage } from './image-pull.advice.js';
 import { providerFailedAdvice } from './provider-failed.advice.js';
+import { providerVanishedAdvice } from './provider-vanished.advice.js';
 
 const WORKLOAD = 'kubernetes://c/apps/Deployment/web/web';
 const IMAGE = 'registry.example.com/web:1';
@@ -131,16 +138,92 @@ describe('containers that end again and again', () => {
 });
 
 describe('pods that the provider of a virtual node has refused', () => {
+  const place = { cluster: 'c', namespace: 'web', workload: WORKLOAD };
+  const secrets = [{ name: 'regcred', servers: ['https://shop.azurecr.io'] }];
+
+  it.each<{ code: string; message: string; spec?: JsonObject; evidence: JsonObject; operations: string[] }>([
+    {
+      code: 'PROVIDER_IMAGE_INACCESSIBLE',
+      message: earlyRefusal(400, 'InaccessibleImage', AZURE.image),
+      spec: { imagePullSecrets: [{ name: 'regcred' }, { name: 'gone' }] },
+      evidence: {
+        image: 'shop.azurecr.io/web:1',
+        imagePullSecrets: [
+          { name: 'regcred', isThere: true, servers: ['https://shop.azurecr.io'] },
+          { name: 'gone', isThere: false, servers: null },
+        ],
+      },
+      operations: [],
+    },
+    {
+      code: 'PROVIDER_LIMITS_EXCEED_REQUESTS',
+      message: presentRefusal(400, 'ContainerLimitGreaterThanContainerGroupTotalRequest', AZURE.limits),
+      spec: { containers: [{ name: 'web', resources: { requests: { cpu: '500m' }, limits: { cpu: '2' } } }] },
+      evidence: { limits: [{ container: 'web', resource: 'cpu', limit: 2, totalRequest: 0.5 }] },
+      operations: ['kubernetes.workload.patch'],
+    },
+    {
+      code: 'PROVIDER_QUOTA_EXCEEDED',
+      message: presentRefusal(400, 'ContainerGroupQuotaReached', AZURE.quota),
+      evidence: { azureCode: 'ContainerGroupQuotaReached', limit: 10, used: 10 },
+      operations: ['kubernetes.object.delete'],
+    },
+    {
+      code: 'PROVIDER_TIMEOUT',
+      message: earlyRefusal(503, 'ServerTimeout', AZURE.timeout),
+      evidence: { node: 'virtual-node-aci-linux', message: AZURE.timeout },
+      operations: ['kubernetes.object.delete'],
+    },
+    {
+      code: 'PROVIDER_POD_UNSUPPORTED',
+      message: 'ACI does not support lifecycle hooks',
+      evidence: { azureCode: null },
+      operations: [],
+    },
+  ])('$code', ({ code, message, spec = {}, evidence, operations }) => {
+    const advice = providerFailedAdvice({ pod: refusedPod(message, spec), ...place, pullSecrets: secrets });
+    expect(advice).toMatchObject([{ code, severity: 'error', evidence }]);
+    const offered = advice.flatMap(({ remedies }) => remedies.flatMap((remedy) => remedy.operations));
+    expect(offered.map(({ type }) => type)).toEqual(operations);
+  });
+
+  it('are others than those that fail by themselves', () => {
+    const pod = { metadata: { name: 'web-1' }, status: { phase: 'Failed', reason: 'Evicted', message: 'quota' } };
+    expect(providerFailedAdvice({ pod, ...place, pullSecrets: undefined })).toEqual([]);
+  });
+});
+
+describe('pods whose container group has gone', () => {
+  const terminated = { exitCode: -137, reason: 'NotFound', message: 'Container was not found and was likely deleted' };
+  const place = { cluster: 'c', namespace: 'web' };
+  const podWith = (reason: string, message: string): JsonObject => {
+    const pod = podOf({ state: { terminated } });
+    return { ...pod, status: { ...(pod.status as JsonObject), phase: 'Failed', reason, message } };
+  };
+
   it.each([
-    { reason: 'ProviderFailed', message: 'ContainerGroupQuotaReached', found: ['PROVIDER_QUOTA_EXCEEDED'], deletes: 1 },
-    { reason: 'ProviderFailed', message: '503 ServerTimeout', found: ['PROVIDER_FAILED'], deletes: 1 },
-    { reason: 'Evicted', message: 'x', found: [], deletes: 0 },
-  ])('$found: $message', ({ reason, message, found, deletes }) => {
-    const pod = { metadata: { name: 'web-1' }, spec: {}, status: { phase: 'Pending', reason, message } };
-    const advice = providerFailedAdvice({ pod, cluster: 'c', namespace: 'web', workload: WORKLOAD });
-    expect(advice.map(({ code }) => code)).toEqual(found);
-    const operations = advice.flatMap(({ remedies }) => remedies.flatMap((remedy) => remedy.operations));
-    expect(operations).toHaveLength(deletes);
-    for (const { input } of operations) expect(input).toMatchObject({ kind: 'Pod', name: 'web-1', namespace: 'web' });
+    { reason: 'NotFound', message: 'The pod may have been deleted from the provider', found: true },
+    {
+      reason: 'NotFound',
+      message: 'The pod status was not found and may have been deleted from the provider',
+      found: true,
+    },
+    { reason: 'Error', message: 'The pod may have been deleted from the provider', found: false },
+    { reason: 'NotFound', message: 'Something else was not found', found: false },
+  ])('are known by $reason: $message', ({ reason, message, found }) => {
+    const pod = podWith(reason, message);
+    const advice = providerVanishedAdvice({ pod, ...place, workload: WORKLOAD });
+    expect(advice.map(({ code }) => code)).toEqual(found ? ['PROVIDER_POD_VANISHED'] : []);
+    expect(crashLoopAdvice(pod).map(({ code }) => code)).toEqual(found ? [] : ['CONTAINER_CRASHES']);
+  });
+
+  it.each([
+    { workload: WORKLOAD, operations: ['kubernetes.object.delete'] },
+    { workload: undefined, operations: [] },
+  ])('are deleted where something makes them anew: $workload', ({ workload, operations }) => {
+    const pod = podWith('NotFound', 'The pod may have been deleted from the provider');
+    const [advice] = providerVanishedAdvice({ pod, ...place, workload });
+    expect(advice?.evidence.containerGroup).toBe('web-web-1');
+    expect(advice?.remedies.flatMap((remedy) => remedy.operations.map(({ type }) => type))).toEqual(operations);
   });
 });

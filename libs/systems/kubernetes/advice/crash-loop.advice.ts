@@ -2,6 +2,7 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import type { Advice } from '../../contract/advice.js';
 import { rawInteger, rawMember, rawObject, rawObjects, rawText } from '../../contract/raw-reader.js';
 import { containersStanding, type ContainerStanding } from './container-failure.js';
+import { hasVanished } from './provider-vanished.advice.js';
 
 export const CRASH_LOOP_CODES = {
   CONTAINER_OUT_OF_MEMORY: 'The container was ended because it took more memory than its limit.',
@@ -25,6 +26,8 @@ const REMEDIES: Readonly<Record<CrashCode, string>> = {
 
 /** How each container that ends again and again has ended last. */
 export function crashLoopAdvice(pod: JsonObject): Advice[] {
+  // The exit codes of what has vanished are made up: nothing has ended by itself.
+  if (hasVanished(pod)) return [];
   return containersStanding(pod).flatMap((container) => {
     const code = codeOf(container);
     if (code === undefined) return [];

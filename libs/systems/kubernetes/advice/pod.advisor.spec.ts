@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { FakeKube, fakeRefusal } from '#libs/testing/fake-kube.js';
 import { csiDriver, node, pod, storageClass, watchedCluster } from '#libs/testing/kubernetes-samples.js';
+import { AZURE_SENTENCES as AZURE, presentRefusal } from '#libs/testing/provider-refusal-samples.js';
 import type { KnownObject } from '../../contract/advice.js';
 import { KubernetesClient } from '../kubernetes.client.js';
 import { PodAdvisor } from './pod.advisor.js';
@@ -163,6 +164,37 @@ describe('the advisor of pods', () => {
         evidence: { secretsInNamespace: ['regcred'] },
         remedies: [{ operations: [{ type: 'kubernetes.workload.patch' }] }, {}],
       },
+    ]);
+  });
+
+  const REFUSED = presentRefusal(400, 'InaccessibleImage', AZURE.image);
+  const refused = pod('web-1', {
+    spec: { containers: [{ name: 'web', image: 'shop.azurecr.io/web:1' }] },
+    status: { phase: 'Pending', reason: 'ProviderFailed', message: REFUSED, containerStatuses: [] },
+  });
+
+  it('looks for a secret that fits an image which the provider does not get at, and tells no credential', async () => {
+    const { cluster, advise } = world({});
+    const auths = { 'shop.azurecr.io': { username: 'puller', password: 'hidden-from-everybody' } };
+    cluster.add({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: 'kubernetes.io/dockerconfigjson',
+      metadata: { name: 'regcred', namespace: 'web' },
+      data: { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64') },
+    });
+    const advice = await advise(podKnown(refused));
+    expect(advice).toMatchObject([
+      { code: 'PROVIDER_IMAGE_INACCESSIBLE', remedies: [{ operations: [{ type: 'kubernetes.workload.patch' }] }] },
+    ]);
+    expect(JSON.stringify(advice)).not.toMatch(/puller|hidden/);
+  });
+
+  it('offers no secret where it may not see them', async () => {
+    const { cluster, advise } = world({});
+    cluster.refuse({ verb: 'list' }, fakeRefusal('KUBERNETES_FORBIDDEN', 'Forbidden', 'cannot list'));
+    expect(await advise(podKnown(refused))).toMatchObject([
+      { code: 'PROVIDER_IMAGE_INACCESSIBLE', remedies: [{ operations: [] }] },
     ]);
   });
 

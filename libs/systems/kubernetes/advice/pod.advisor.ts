@@ -5,6 +5,7 @@ import type { KubeCall } from '#libs/kube/cluster-access.js';
 import type { Advice, AdviceContext, Advisor, KnownObject } from '../../contract/advice.js';
 import { rawObjects, rawText } from '../../contract/raw-reader.js';
 import { workloadOf } from '../../contract/pod-workload.js';
+import { PULL_SECRET_TYPES, pullSecretOf, type PullSecret } from '../../contract/pull-secret.js';
 import { csiDriverKind } from '../csi-driver.kind.js';
 import type { KubernetesClient } from '../kubernetes.client.js';
 import { nodeKind } from '../node.kind.js';
@@ -28,7 +29,8 @@ import {
   nonRootVolumeAdvice,
   type MountedClaim,
 } from './non-root-volume.advice.js';
-import { PROVIDER_FAILED_CODES, providerFailedAdvice } from './provider-failed.advice.js';
+import { PROVIDER_FAILED_CODES, isRefusedForImage, providerFailedAdvice } from './provider-failed.advice.js';
+import { PROVIDER_VANISHED_CODES, providerVanishedAdvice } from './provider-vanished.advice.js';
 import { unschedulableMessage } from './scheduling.rules.js';
 import {
   UNBOUND_CLAIM_CODES,
@@ -39,8 +41,6 @@ import {
 } from './unbound-claim.advice.js';
 import { UNTOLERATED_TAINT_CODES, untoleratedTaintAdvice } from './untolerated-taint.advice.js';
 import { VIRTUAL_NODE_TAINT_CODES, virtualNodeTaintAdvice } from './virtual-node-taint.advice.js';
-
-const REGISTRY_SECRET = 'kubernetes.io/dockerconfigjson';
 
 /** Gathers what the rules about pods have to know: mostly from the cache, claims, volumes and events from the cluster. */
 export class PodAdvisor implements Advisor {
@@ -53,6 +53,7 @@ export class PodAdvisor implements Advisor {
     ...INSUFFICIENT_RESOURCES_CODES,
     ...UNBOUND_CLAIM_CODES,
     ...PROVIDER_FAILED_CODES,
+    ...PROVIDER_VANISHED_CODES,
     ...IMAGE_PULL_CODES,
     ...NON_ROOT_VOLUME_CODES,
     ...CRASH_LOOP_CODES,
@@ -70,7 +71,12 @@ export class PodAdvisor implements Advisor {
     }
     const workload = workloadOf(pod, id.clusterUid, id.namespace);
     const place = { pod, cluster: id.clusterUid, namespace: id.namespace ?? '', workload };
-    const advice = [...providerFailedAdvice(place), ...(await this.#withoutImage(pod, id, context))];
+    const pullSecrets = isRefusedForImage(pod) ? await this.#pullSecrets(id, context) : undefined;
+    const advice = [
+      ...providerFailedAdvice({ ...place, pullSecrets }),
+      ...providerVanishedAdvice(place),
+      ...(await this.#withoutImage(pod, id, context)),
+    ];
     const denied = mayBeDeniedItsVolumes(pod)
       ? nonRootVolumeAdvice({ ...place, claims: await this.#mountedClaims(pod, id, context) })
       : [];
@@ -105,34 +111,29 @@ export class PodAdvisor implements Advisor {
 
   async #withoutImage(pod: JsonObject, id: KubernetesId, context: AdviceContext): Promise<Advice[]> {
     if (!lacksImage(pod)) return [];
-    const [events, registrySecrets] = await Promise.all([
-      eventsOf(this.client, id, context),
-      this.#registrySecrets(id, context),
-    ]);
+    const [events, secrets] = await Promise.all([eventsOf(this.client, id, context), this.#pullSecrets(id, context)]);
     const workload = workloadOf(pod, id.clusterUid, id.namespace);
+    const registrySecrets = secrets?.map(({ name }) => name);
     return imagePullAdvice({ pod, workload, eventMessages: messagesOf(events), registrySecrets });
   }
 
-  /** The names alone: what is in them is not looked at. Undefined where they may not be seen. */
-  async #registrySecrets(id: KubernetesId, context: AdviceContext): Promise<string[] | undefined> {
-    const names: string[] = [];
-    const options = { fieldSelector: `type=${REGISTRY_SECRET}` };
+  /** Their names and servers alone: the credentials in them are looked at by nobody. Undefined where they may not be seen. */
+  async #pullSecrets(id: KubernetesId, context: AdviceContext): Promise<PullSecret[] | undefined> {
+    const secrets = new Map<string, PullSecret>();
+    const kind = { group: '', kind: 'Secret' };
     try {
-      const secret = { group: '', kind: 'Secret' };
-      for await (const { metadata } of this.client.listIn(
-        id.clusterUid,
-        id.namespace ?? '',
-        secret,
-        context,
-        options,
-      )) {
-        names.push(metadata.name);
+      for (const type of PULL_SECRET_TYPES) {
+        const options = { fieldSelector: `type=${type}` };
+        for await (const secret of this.client.listIn(id.clusterUid, id.namespace ?? '', kind, context, options)) {
+          const known = pullSecretOf(secret);
+          if (known !== undefined) secrets.set(known.name, known);
+        }
       }
     } catch (error) {
       if (!(error instanceof ControlError) || error.code !== 'KUBERNETES_FORBIDDEN') throw error;
       return undefined;
     }
-    return names.sort();
+    return [...secrets.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
   }
 
   async #namedClaim(pod: KubernetesId, name: string, context: AdviceContext): Promise<NamedClaim> {

@@ -11,7 +11,7 @@ import {
   unschedulableMessage,
   untoleratedTaints,
 } from './scheduling.rules.js';
-import { templateRemedy } from './template-patch.js';
+import { templateRemedy } from '../../contract/template-patch.js';
 import { hasOutdatedToleration } from './virtual-node-taint.advice.js';
 
 export const UNTOLERATED_TAINT_CODES = {

@@ -3,7 +3,7 @@ import type { Advice } from '../../contract/advice.js';
 import { rawObjects, rawText } from '../../contract/raw-reader.js';
 import type { PlacementSituation } from './node-selector.advice.js';
 import { labelMisses, ownTolerations, unschedulableMessage, untoleratedTaints } from './scheduling.rules.js';
-import { templateRemedy } from './template-patch.js';
+import { templateRemedy } from '../../contract/template-patch.js';
 
 export const VIRTUAL_NODE_TAINT_CODES = {
   VIRTUAL_NODE_TAINT_RENAMED:

@@ -21,6 +21,7 @@ export type ArmRoute =
   | { kind: 'operation'; subscriptionId: string; operationId: string; answer: 'status' | 'result' }
   | { kind: 'group-operation'; subscriptionId: string; token: string }
   | { kind: 'usages'; subscriptionId: string; namespace: UsageProvider; location: string }
+  | { kind: 'capabilities'; subscriptionId: string; location: string }
   | { kind: 'kubernetes-versions'; subscriptionId: string; location: string }
   | { kind: 'extension-versions'; subscriptionId: string; location: string; extensionType: string }
   | { kind: 'graph' }
@@ -117,6 +118,14 @@ function providerRoute(
   const counting = USAGE_PROVIDERS.find((provider) => provider.toLowerCase() === lower[3]);
   if (tail.length === 3 && tail[1] !== undefined && counting !== undefined && lower[6] === 'usages') {
     return { kind: 'usages', subscriptionId, namespace: counting, location: tail[1] };
+  }
+  if (
+    tail.length === 3 &&
+    tail[1] !== undefined &&
+    lower[3] === 'microsoft.containerinstance' &&
+    lower[6] === 'capabilities'
+  ) {
+    return { kind: 'capabilities', subscriptionId, location: tail[1] };
   }
   if (
     tail.length === 3 &&

@@ -34,10 +34,11 @@ const COMPUTE_VERSIONS = [
   '2024-11-01',
   '2025-04-01',
 ];
+const CONTAINER_INSTANCE_VERSIONS = ['2021-09-01', '2022-09-01', '2023-05-01'];
 /** Of Microsoft.Compute and of Microsoft.ContainerInstance. */
-const USAGE_VERSIONS = [...COMPUTE_VERSIONS, '2021-09-01', '2022-09-01', '2023-05-01'];
+const USAGE_VERSIONS = [...COMPUTE_VERSIONS, ...CONTAINER_INSTANCE_VERSIONS];
 /** Of the links of Container Instances on subnets. */
-const LINK_VERSIONS = ['2021-09-01', '2021-10-01', '2022-09-01', '2023-05-01'];
+const LINK_VERSIONS = [...CONTAINER_INSTANCE_VERSIONS, '2021-10-01'];
 const PERMISSION_VERSIONS = ['2015-07-01', '2018-01-01-preview', '2018-07-01', '2022-04-01'];
 /** There is no other than previews of it. */
 const EXTENSION_CATALOG_VERSIONS = ['2023-05-01-preview', '2024-11-01-preview'];
@@ -56,6 +57,7 @@ export const PLATFORM_VERSIONS = {
   features: FEATURE_VERSIONS,
   feature: FEATURE_VERSIONS,
   usages: USAGE_VERSIONS,
+  capabilities: CONTAINER_INSTANCE_VERSIONS,
   'kubernetes-versions': AKS_API_VERSIONS,
   'extension-versions': EXTENSION_CATALOG_VERSIONS,
   permissions: PERMISSION_VERSIONS,

@@ -115,6 +115,9 @@ export class AzureResourceManager {
       case 'usages':
         this.#registered(route.subscriptionId, route.namespace);
         return this.usages.usages(route);
+      case 'capabilities':
+        this.#registered(route.subscriptionId, 'Microsoft.ContainerInstance');
+        return this.usages.capabilities(route);
       case 'kubernetes-versions':
         this.#registered(route.subscriptionId, 'Microsoft.ContainerService');
         return kubernetesVersions(route.location);

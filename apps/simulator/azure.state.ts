@@ -146,6 +146,7 @@ export class AzureState {
       // What stands in an estate was made long ago: nobody asks its clusters for leave.
       cluster: (key) => (this.#loading ? undefined : this.clusters?.reach(key.toLowerCase())),
       containerGroupLimit: () => this.settings.containerGroupLimit,
+      containerCoreLimit: () => this.settings.containerCoreLimit,
       offersContainerInstances: (location) =>
         !this.settings.regionsWithoutContainerInstances.some((region) => canonicalLocation(region) === location),
       retiredExtensionTypes: () => this.settings.retiredExtensionTypes,

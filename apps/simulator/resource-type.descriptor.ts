@@ -26,6 +26,8 @@ export interface ResourceWorld {
   cluster(key: string): ReachedCluster | undefined;
   /** How many container groups a region of a subscription may have (a setting). */
   containerGroupLimit(): number;
+  /** How many cores these may have together (a setting). */
+  containerCoreLimit(): number;
   /** Whether Container Instances are offered in the region, named in lower case without spaces (a setting). */
   offersContainerInstances(location: string): boolean;
   /** Extension types that cannot be installed any more (a setting). */

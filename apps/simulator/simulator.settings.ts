@@ -47,6 +47,11 @@ export const settingsSchema = z.strictObject({
     .min(0)
     .max(100_000)
     .describe('How many container groups a region of a subscription may have.'),
+  containerCoreLimit: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .describe('How many cores the container groups of a region of a subscription may have together.'),
   regionsWithoutContainerInstances: z
     .array(z.string())
     .describe('Regions in which Azure Container Instances are not offered.'),
@@ -70,6 +75,7 @@ export const DEFAULT_SETTINGS: SimulatorSettings = {
   hubAccess: 'assigned',
   retiredExtensionTypes: [],
   containerGroupLimit: 1000,
+  containerCoreLimit: 1_000_000,
   regionsWithoutContainerInstances: [],
   throttleScale: 1,
 };

@@ -6,7 +6,7 @@ import { type ArmAnswer } from '../arm-request.js';
 import type { UsageProvider } from '../arm-route.js';
 import { type AzureState } from '../azure.state.js';
 import { LOCATIONS } from '../resource-type.registry.js';
-import { containerGroupsIn, coresOfGroup } from '../types/container-group.type.js';
+import { LARGEST_GROUP, containerGroupsIn, coresOfGroups } from '../types/container-group.type.js';
 import { coreUsage } from '../types/core-usage.js';
 
 /** What a region without a limit shows: more than any estate uses. */
@@ -23,17 +23,7 @@ export class UsageHandler {
   constructor(private readonly state: AzureState) {}
 
   usages({ subscriptionId, namespace, location: locationSent }: UsageQuestion): ArmAnswer {
-    const location = canonicalLocation(locationSent);
-    if (!LOCATIONS.has(location)) {
-      throw new ArmError(
-        400,
-        'NoRegisteredProviderFound',
-        `No registered resource provider found for location '${location}'.`,
-        {
-          gateway: true,
-        },
-      );
-    }
+    const location = knownLocation(locationSent);
     switch (namespace) {
       case 'Microsoft.Compute':
         return { status: 200, body: { value: [this.#cores(subscriptionId, location)] } };
@@ -42,6 +32,25 @@ export class UsageHandler {
       default:
         return assertNever(namespace);
     }
+  }
+
+  /** `GET …/Microsoft.ContainerInstance/locations/{location}/capabilities`: the most that one group can have. */
+  capabilities({ location: locationSent }: { location: string }): ArmAnswer {
+    const location = knownLocation(locationSent);
+    if (!this.state.world.offersContainerInstances(location)) return { status: 200, body: { value: [] } };
+    const value = [
+      ['Linux', 'Public'],
+      ['Linux', 'Private'],
+      ['Windows', 'Public'],
+    ].map(([osType = '', ipAddressType = '']) => ({
+      resourceType: 'containerGroups',
+      osType,
+      location: location.toUpperCase(),
+      ipAddressType,
+      gpu: 'None',
+      capabilities: { maxMemoryInGB: LARGEST_GROUP.memoryInGB, maxCpu: LARGEST_GROUP.cpu, maxGpuCount: 0 },
+    }));
+    return { status: 200, body: { value } };
   }
 
   #cores(subscriptionId: string, location: string): JsonObject {
@@ -53,12 +62,23 @@ export class UsageHandler {
   #containerInstances(subscriptionId: string, location: string): JsonObject[] {
     const { world } = this.state;
     const groups = containerGroupsIn(world, subscriptionId, location);
-    const cores = groups.reduce((sum, group) => sum + coresOfGroup(group.body), 0);
     return [
       usage('ContainerGroups', 'Container Groups', groups.length, world.containerGroupLimit()),
-      usage('StandardCores', 'Standard Cores', cores, NO_LIMIT),
+      usage('StandardCores', 'Standard Cores', coresOfGroups(groups), world.containerCoreLimit()),
     ];
   }
+}
+
+/** @throws ArmError as the gateway words it. */
+function knownLocation(sent: string): string {
+  const location = canonicalLocation(sent);
+  if (LOCATIONS.has(location)) return location;
+  throw new ArmError(
+    400,
+    'NoRegisteredProviderFound',
+    `No registered resource provider found for location '${location}'.`,
+    { gateway: true },
+  );
 }
 
 function usage(value: string, localizedValue: string, currentValue: number, limit: number): JsonObject {

@@ -182,6 +182,11 @@ describe('the virtual nodes add-on', () => {
   it.each([
     { reason: 'a private image without a secret', container: { image: 'shop.azurecr.io/web:1' } },
     { reason: 'arguments without a command', container: { args: ['--verbose'] } },
+    { reason: 'a probe of a TCP port', container: { readinessProbe: { tcpSocket: { port: 80 } } } },
+    {
+      reason: 'a limit above its request',
+      container: { resources: { requests: { cpu: '1', memory: '1G' }, limits: { cpu: '2' } } },
+    },
     { reason: 'more cores than a group can have', container: { resources: { requests: { cpu: '8' } } } },
   ])('makes no container group of a pod with $reason', async ({ container }) => {
     await start('scenario-e');
@@ -205,6 +210,33 @@ describe('the virtual nodes add-on', () => {
         name: expect.objectContaining({ value: 'ContainerGroups' }),
       }),
     );
+  });
+
+  it('makes no more of them than there are cores', async () => {
+    await start('scenario-e', { containerCoreLimit: 2 });
+    await grant(await enable());
+    await change('put', workload('core3webapp', 3, onVirtualNode()));
+    await running(2);
+    const usages = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerInstance/locations/eastus/usages`;
+    expect(itemsOf(await azure.get(usages, GROUPS_VERSION))).toContainEqual(
+      expect.objectContaining({ currentValue: 2, limit: 2, name: expect.objectContaining({ value: 'StandardCores' }) }),
+    );
+  });
+
+  it('has one size that none may exceed, which the region tells', async () => {
+    await start('scenario-e');
+    const path = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerInstance/locations/EastUS/capabilities`;
+    const [first, ...others] = itemsOf(await azure.get(path, GROUPS_VERSION));
+    expect(first).toEqual({
+      resourceType: 'containerGroups',
+      osType: 'Linux',
+      location: 'EASTUS',
+      ipAddressType: 'Public',
+      gpu: 'None',
+      capabilities: { maxMemoryInGB: 16, maxCpu: 4, maxGpuCount: 0 },
+    });
+    expect(others).toHaveLength(2);
+    expect((await azure.get(path.replace('EastUS', 'moon'), GROUPS_VERSION)).status).toBe(400);
   });
 
   it.each([

@@ -133,11 +133,10 @@ export function containerGroupsIn(world: ResourceWorld, subscriptionId: string, 
     .filter((group) => textAt(group.body, 'location') === location);
 }
 
-export function coresOfGroup(body: JsonObject): number {
-  return objectsAt(objectAt(body, 'properties'), 'containers').reduce(
-    (sum, container) => sum + (numberAt(requestsOf(container), 'cpu') ?? 0),
-    0,
-  );
+/** In cores, without a long tail. */
+export function coresOfGroups(groups: readonly { body: JsonObject }[]): number {
+  const containers = groups.flatMap(({ body }) => objectsAt(objectAt(body, 'properties'), 'containers'));
+  return hundredths(containers.map((container) => numberAt(requestsOf(container), 'cpu') ?? 0));
 }
 
 function requestsOf(container: JsonObject): JsonObject {
@@ -151,7 +150,8 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
   requireRegion(location, world);
   requireSize(id.name, properties, location);
   requireImages(id.name, properties);
-  if (existing === undefined) requireQuota(id.subscriptionId ?? '', location, world);
+  if (existing === undefined)
+    requireQuota(id.subscriptionId ?? '', location, coresOfGroups([{ body: requested }]), world);
   const subnets = (properties.subnetIds ?? []).map((subnet) => requireSubnet(subnet.id, world));
   const first = subnets[0];
   const address =
@@ -245,16 +245,20 @@ export function inaccessibleImage(group: string, image: string): ArmError {
   );
 }
 
-function requireQuota(subscriptionId: string, location: string, world: ResourceWorld): void {
-  const limit = world.containerGroupLimit();
-  const used = containerGroupsIn(world, subscriptionId, location).length;
-  if (used < limit) return;
-  throw new ArmError(
-    400,
-    'ContainerGroupQuotaReached',
-    `Resource type '${CONTAINER_GROUP_TYPE}' container group quota 'ContainerGroups' exceeded in region '${location}'. ` +
-      `Limit: '${limit}', Usage: '${used}' Requested: '1'.`,
-  );
+function requireQuota(subscriptionId: string, location: string, cores: number, world: ResourceWorld): void {
+  const groups = containerGroupsIn(world, subscriptionId, location);
+  for (const { quota, limit, used, requested } of [
+    { quota: 'ContainerGroups', limit: world.containerGroupLimit(), used: groups.length, requested: 1 },
+    { quota: 'StandardCores', limit: world.containerCoreLimit(), used: coresOfGroups(groups), requested: cores },
+  ]) {
+    if (used + requested <= limit) continue;
+    throw new ArmError(
+      400,
+      'ContainerGroupQuotaReached',
+      `Resource type '${CONTAINER_GROUP_TYPE}' container group quota '${quota}' exceeded in region '${location}'. ` +
+        `Limit: '${limit}', Usage: '${used}' Requested: '${requested}'.`,
+    );
+  }
 }
 
 function requireSubnet(subnetId: string, world: ResourceWorld): StoredResource {

@@ -26,6 +26,7 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.containerinstance/containergroups': '2023-05-01',
   'microsoft.containerinstance/serviceassociationlinks': '2023-05-01',
   'microsoft.containerinstance/locations/usages': '2023-05-01',
+  'microsoft.containerinstance/locations/capabilities': '2023-05-01',
   'microsoft.authorization/roleassignments': '2022-04-01',
   'microsoft.authorization/permissions': '2022-04-01',
   'microsoft.features/providers/features': '2021-07-01',

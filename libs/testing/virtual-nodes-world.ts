@@ -21,6 +21,7 @@ export const GROUP_ID = `${NODE_GROUP}/providers/Microsoft.ContainerInstance/con
 export const ASSIGNMENT_ID = `${ACI_SUBNET_ID}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-000000000001`;
 export const CONNECTOR_PRINCIPAL = '22222222-0000-4000-8000-000000000002';
 export const VIRTUAL_NODE = 'virtual-node-aci-linux';
+const LOCATION = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerInstance/locations/eastus`;
 const CLUSTER_UID = ArmId.parse(CLUSTER_ID).uid;
 export const WORKLOAD_ID = KubernetesId.of({
   clusterUid: CLUSTER_UID,
@@ -165,7 +166,7 @@ export function workloadOf(spec: JsonObject = {}, kind = 'Deployment', name = 'w
       selector: { matchLabels: { app: name } },
       template: {
         metadata: { labels: { app: name } },
-        spec: { containers: [{ name: 'web', image: 'example.com/web:1', ...sized }], ...spec },
+        spec: { containers: [{ name: 'web', image: 'nginx:1.27', ...sized }], ...spec },
       },
     },
     status: { observedGeneration: 1, replicas: 1 },
@@ -188,12 +189,16 @@ export class VirtualNodesWorld {
     this.arm.set(NODE_GROUP, { id: NODE_GROUP, name: 'MC', location: 'eastus', managedBy: CLUSTER_ID });
     this.setProvider('Registered', ['East US']);
     this.setUsage(1, 100);
+    this.setLargestGroup(4, 16);
     this.arm.answer('GET', /\/permissions$/i, () =>
       this.mayAssign === 'unknown'
         ? refusal(403, 'AuthorizationFailed', 'Nobody may read this.')
         : { status: 200, body: { value: [{ actions: this.mayAssign ? ['*'] : ['*/read'], notActions: [] }] } },
     );
   }
+
+  /** What the house takes the cluster for. */
+  clusterKind = watchedCluster().kind;
 
   /** Whether the identity of Pilothouse may assign roles. */
   mayAssign: boolean | 'unknown' = true;
@@ -213,18 +218,33 @@ export class VirtualNodesWorld {
     });
   }
 
-  setUsage(currentValue: number, limit: number): void {
-    const path = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerInstance/locations/eastus/usages`;
-    this.arm.set(path, { value: [{ name: { value: 'ContainerGroups' }, currentValue, limit }] });
+  setUsage(currentValue: number, limit: number, cores: [number, number] = [0, 100]): void {
+    this.arm.set(`${LOCATION}/usages`, {
+      value: [
+        { name: { value: 'ContainerGroups' }, currentValue, limit },
+        { name: { value: 'StandardCores' }, currentValue: cores[0], limit: cores[1] },
+      ],
+    });
+  }
+
+  /** The most that one container group in the virtual network can have. */
+  setLargestGroup(maxCpu: number, maxMemoryInGB: number): void {
+    const common = { resourceType: 'containerGroups', location: 'EASTUS', gpu: 'None' };
+    this.arm.set(`${LOCATION}/capabilities`, {
+      value: [
+        { ...common, osType: 'Linux', ipAddressType: 'Private', capabilities: { maxCpu, maxMemoryInGB } },
+        { ...common, osType: 'Windows', ipAddressType: 'Private', capabilities: { maxCpu: 99, maxMemoryInGB: 99 } },
+      ],
+    });
   }
 
   /** As it is after the virtual nodes were switched on. */
-  switchOn(): void {
+  switchOn(subnet: JsonObject = {}): void {
     const identity = { objectId: CONNECTOR_PRINCIPAL };
     const aciConnectorLinux = { enabled: true, config: { SubnetName: 'aci' }, identity };
     this.setCluster({ addonProfiles: { aciConnectorLinux }, servicePrincipalProfile: { clientId: 'msi' } });
     const delegation = { name: 'd', properties: { serviceName: 'Microsoft.ContainerInstance/containerGroups' } };
-    this.setNetwork(subnetBody('aci', { delegations: [delegation] }));
+    this.setNetwork(subnetBody('aci', { delegations: [delegation], ...subnet }));
     this.arm.add(assignmentBody());
     this.arm.answer('GET', /\/subnets\/aci\/providers\/Microsoft.Authorization\/roleAssignments$/i, () => ({
       status: 200,
@@ -235,7 +255,8 @@ export class VirtualNodesWorld {
 
   system(): System {
     const watched = watchedCluster();
-    const clusters = { find: async (uid: string) => (uid === watched.uid ? watched : undefined) };
+    const known = { ...watched, kind: this.clusterKind };
+    const clusters = { find: async (uid: string) => (uid === known.uid ? known : undefined) };
     return createVirtualNodesSystem(this.arm.azure(), this.kube, clusters);
   }
 

@@ -218,15 +218,37 @@ describe('scenario E', () => {
       'INIT_CONTAINERS_UNSUPPORTED',
       'PULL_SECRET_MISSING',
     ]);
+    const missing = refused.findings.find(({ code }: Answer['body']) => code === 'PULL_SECRET_MISSING');
+    expect(missing.operations).toEqual([
+      {
+        type: 'kubernetes.workload.patch',
+        input: expect.objectContaining({ patch: expect.stringContaining('regcred') }),
+      },
+    ]);
     expect((await workload('fragile')).properties.nodeSelector).toEqual({});
   });
 
-  it('fails with the words of Azure where it refuses a container group', async () => {
+  it('counts what the region has left before it changes anything', async () => {
     await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: webApp('greedy', 'example.com/greedy:1') });
-    const greedy = await workload('greedy');
-    await stack.simulator('/settings', { method: 'POST', body: { containerGroupLimit: 3 } });
-    const failed = await ended('virtualNodes.workload.burst', { workload: greedy.uid });
-    await stack.simulator('/settings', { method: 'POST', body: { containerGroupLimit: 1000 } });
+    const input = { workload: (await workload('greedy')).uid, replicas: 2 };
+    const settings = (body: Record<string, number>) => stack.simulator('/settings', { method: 'POST', body });
+    await settings({ containerGroupLimit: 4, containerCoreLimit: 2 });
+    const refused = await ended('virtualNodes.workload.burst', input);
+    await settings({ containerGroupLimit: 1000, containerCoreLimit: 1_000_000 });
+    expect(codes(refused, 'error').sort()).toEqual(['CORE_QUOTA_SHORT', 'GROUP_QUOTA_SHORT']);
+    const cores = refused.findings.find(({ code }: Answer['body']) => code === 'CORE_QUOTA_SHORT');
+    expect(cores.evidence).toMatchObject({ region: 'eastus', used: 1.5, limit: 2, needed: 1 });
+    const many = await ended('virtualNodes.workload.burst', { ...input, replicas: 300 });
+    expect(codes(many, 'error')).toEqual(['ADDRESSES_SHORT']);
+  });
+
+  it('fails with the words of Azure where it refuses a container group', async () => {
+    const message =
+      "Resource type 'Microsoft.ContainerInstance/containerGroups' container group quota 'ContainerGroups' exceeded in region 'eastus'. Limit: '3', Usage: '3' Requested: '1'.";
+    const fault = { type: 'error', status: 400, code: 'ContainerGroupQuotaReached', message };
+    const match = { method: 'PUT', path: 'containerGroups/default-greedy' };
+    await stack.simulator('/faults', { method: 'POST', body: { match, times: 1, fault } });
+    const failed = await ended('virtualNodes.workload.burst', { workload: (await workload('greedy')).uid });
     expect(failed).toMatchObject({
       status: 'Failed',
       error: {

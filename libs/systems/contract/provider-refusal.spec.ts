@@ -148,6 +148,11 @@ const OF_CONNECTOR: { code: string; message: string; facts?: JsonObject; reason:
   },
   {
     code: 'PROVIDER_POD_UNSUPPORTED',
+    message: 'share name for AzureFile CSI driver data cannot be empty or nil',
+    reason: 'a share without a name',
+  },
+  {
+    code: 'PROVIDER_POD_UNSUPPORTED',
     message: 'probe must specify one of "exec" and "httpGet"',
     reason: 'a probe of a TCP port',
   },

@@ -98,7 +98,7 @@ const RECOGNITIONS: readonly Recognition[] = [
   {
     code: 'PROVIDER_POD_UNSUPPORTED',
     words:
-      /ACI does not support|azure container instances initContainers do not support|which is of an unsupported type|probe (must|may not) specify|requires GPU|GPU must be/i,
+      /ACI does not support|azure container instances initContainers do not support|which is of an unsupported type|AzureFile CSI driver .+ cannot be empty|probe (must|may not) specify|requires GPU|GPU must be/i,
   },
 ];
 

@@ -80,7 +80,7 @@ export function providerRemedies(refusal: ProviderRefusal, scene: RefusalScene):
   }
 }
 
-/** The names of the secrets that a pod pulls its images with. */
+/** The names of the secrets that a pod, or one of a service account, pulls its images with. */
 export function namedPullSecrets(podSpec: JsonObject): string[] {
   return rawObjects(podSpec, 'imagePullSecrets').flatMap((secret) => rawText(secret, 'name') ?? []);
 }

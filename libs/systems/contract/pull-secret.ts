@@ -52,6 +52,13 @@ function sameHost(host: string): string {
   return lower === 'docker.io' ? DOCKER_HUB : lower;
 }
 
+/** Registries whose images anybody may have, so that nobody brings a credential. */
+const PUBLIC: ReadonlySet<string> = new Set([DOCKER_HUB, 'mcr.microsoft.com', 'registry.k8s.io', 'public.ecr.aws']);
+
+export function isPublicRegistry(registry: string): boolean {
+  return PUBLIC.has(registry);
+}
+
 /** Whether anybody may be let in without a credential: an Azure registry lets nobody in unless it was told to. */
 export function mayPullAnonymously(registry: string): boolean {
   return !registry.endsWith('.azurecr.io');

@@ -41,6 +41,11 @@ export function rawInteger(raw: Json | undefined, ...path: string[]): number | n
   return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= LARGEST_INTEGER ? value : null;
 }
 
+export function rawNumber(raw: Json | undefined, ...path: string[]): number | null {
+  const value = rawMember(raw, ...path);
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
 export function rawFlag(raw: Json | undefined, ...path: string[]): boolean | null {
   const value = rawMember(raw, ...path);
   return typeof value === 'boolean' ? value : null;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
+import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
+import { refusal } from '#libs/testing/fake-arm.js';
 import { fakeRefusal } from '#libs/testing/fake-kube.js';
 import { AZURE_SENTENCES as AZURE, earlyRefusal, presentRefusal } from '#libs/testing/provider-refusal-samples.js';
 import {
@@ -21,10 +23,21 @@ const PLACED: JsonObject = {
   nodeSelector: { type: 'virtual-kubelet', 'kubernetes.io/os': 'linux' },
   tolerations: [{ key: 'virtual-kubelet.io/provider', operator: 'Exists' }],
 };
-const SIZED = { resources: { requests: { cpu: '1' } } };
-const container = (more: JsonObject, image = 'example.com/web:1'): JsonObject => ({
+const SIZED = { resources: { requests: { cpu: '1', memory: '1G' } } };
+const container = (more: JsonObject, image = 'nginx:1.27'): JsonObject => ({
   containers: [{ name: 'web', image, ...SIZED, ...more }],
 });
+
+function pullSecret(server: string): KubernetesObject {
+  const content = JSON.stringify({ auths: { [server]: { username: 'puller', password: 'hidden' } } });
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/dockerconfigjson',
+    metadata: { name: 'regcred', namespace: 'default' },
+    data: { '.dockerconfigjson': Buffer.from(content).toString('base64') },
+  };
+}
 
 function switchedOn(spec: JsonObject = {}): VirtualNodesWorld {
   const world = new VirtualNodesWorld();
@@ -81,11 +94,110 @@ const ROWS: Row[] = [
     spec: container({ args: ['-v'] }),
   },
   {
-    code: 'error PULL_SECRET_MISSING',
-    reason: 'a private registry',
-    spec: container({}, 'shop.azurecr.io/web:1'),
+    code: 'error VOLUME_UNSUPPORTED',
+    reason: 'a disk by its driver',
+    spec: { volumes: [{ name: 'data', csi: { driver: 'disk.csi.azure.com' } }] },
+  },
+  {
+    code: 'error VOLUME_UNSUPPORTED',
+    reason: 'a share that nobody names',
+    spec: { volumes: [{ name: 'data', csi: { driver: 'file.csi.azure.com', volumeAttributes: { shareName: 's' } } }] },
+  },
+  {
+    code: 'error PROBES_UNSUPPORTED',
+    reason: 'a TCP port',
+    spec: container({ readinessProbe: { tcpSocket: { port: 80 } } }),
+  },
+  {
+    code: 'error LIMITS_EXCEED_REQUESTS',
+    reason: 'a limit above the request',
+    spec: container({ resources: { requests: { cpu: '1', memory: '1G' }, limits: { cpu: '2' } } }),
   },
   { code: 'info SIZE_BY_DEFAULT', reason: 'it asks for nothing', spec: container({ resources: {} }) },
+  {
+    code: 'info SIZE_BY_DEFAULT',
+    reason: 'it asks for CPU alone',
+    spec: container({ resources: { requests: { cpu: '1' } } }),
+  },
+  {
+    code: 'info SIZE_BY_DEFAULT',
+    reason: 'it asks for memory alone',
+    spec: container({ resources: { requests: { memory: '1G' } } }),
+  },
+  {
+    code: 'error PULL_SECRET_MISSING',
+    reason: 'a registry that lets nobody in',
+    spec: container({}, 'shop.azurecr.io/web:1'),
+  },
+  {
+    code: 'warning PULL_SECRET_MISSING',
+    reason: 'a registry that may let anybody in',
+    spec: container({}, 'registry.example.com/web:1'),
+  },
+  {
+    code: 'error PULL_SECRET_NOT_FOUND',
+    reason: 'it names one that is not there',
+    spec: { imagePullSecrets: [{ name: 'gone' }] },
+  },
+  {
+    code: 'error PULL_SECRET_UNFIT',
+    reason: 'an address in place of a host',
+    spec: { ...container({}, 'shop.azurecr.io/web:1'), imagePullSecrets: [{ name: 'regcred' }] },
+    arrange: (world) => world.cluster.add(pullSecret('https://shop.azurecr.io')),
+  },
+  {
+    code: 'warning PULL_SECRET_UNFIT',
+    reason: 'one for another registry, where none may be needed',
+    spec: { ...container({}, 'registry.example.com/web:1'), imagePullSecrets: [{ name: 'regcred' }] },
+    arrange: (world) => world.cluster.add(pullSecret('shop.azurecr.io')),
+  },
+  {
+    code: 'info PULL_SECRETS_UNKNOWN',
+    reason: 'secrets may not be seen',
+    spec: { ...container({}, 'shop.azurecr.io/web:1'), imagePullSecrets: [{ name: 'regcred' }] },
+    arrange: (world) =>
+      world.cluster.refuse({ verb: 'list', kind: 'Secret' }, fakeRefusal('KUBERNETES_FORBIDDEN', 'Forbidden', 'no')),
+  },
+  {
+    code: 'error GROUP_QUOTA_SHORT',
+    reason: 'one group too many',
+    input: { replicas: 3 },
+    arrange: (world) => world.setUsage(98, 100),
+  },
+  {
+    code: 'error CORE_QUOTA_SHORT',
+    reason: 'a tenth of a core for each of three',
+    input: { replicas: 3 },
+    arrange: (world) => world.setUsage(1, 100, [9.8, 10]),
+  },
+  {
+    code: 'warning QUOTA_NEARLY_USED',
+    reason: 'it fits, and the next will not',
+    input: { replicas: 3 },
+    arrange: (world) => world.setUsage(95, 100),
+  },
+  { code: 'error ADDRESSES_SHORT', reason: '251 addresses', input: { replicas: 300 } },
+  { code: 'warning ADDRESSES_NEARLY_USED', reason: '251 addresses', input: { replicas: 240 } },
+  {
+    code: 'error POD_TOO_LARGE',
+    reason: 'more memory than a group can have',
+    spec: container({ resources: { requests: { cpu: '1', memory: '32G' } } }),
+  },
+  {
+    code: 'info CAPACITY_UNKNOWN',
+    reason: 'the quota may not be read',
+    arrange: (world) => world.arm.answer('GET', /usages$/, refusal(403, 'AuthorizationFailed', 'no')),
+  },
+  {
+    code: 'info CAPACITY_UNKNOWN',
+    reason: 'what a group can have may not be read',
+    arrange: (world) => world.arm.answer('GET', /capabilities$/, refusal(403, 'AuthorizationFailed', 'no')),
+  },
+  {
+    code: 'info CAPACITY_UNKNOWN',
+    reason: 'the subnet may not be read',
+    arrange: (world) => world.arm.answer('GET', /subnets\/aci$/, refusal(403, 'AuthorizationFailed', 'no')),
+  },
   {
     code: 'error WORKLOAD_NOT_FOUND',
     reason: 'it was deleted',
@@ -151,6 +263,70 @@ describe('what is checked before a workload bursts', () => {
 
   it('finds nothing against a plain workload', async () => {
     expect(await switchedOn().burst().codes()).toEqual([]);
+  });
+
+  it.each<{ reason: string; pods: number; input: JsonObject; found: string[] }>([
+    { reason: 'pods that are there need no room', pods: 3, input: { replicas: 5 }, found: [] },
+    { reason: 'those that come do', pods: 2, input: { replicas: 5 }, found: ['GROUP_QUOTA_SHORT'] },
+    { reason: 'fewer pods need none', pods: 3, input: { replicas: 1 }, found: [] },
+  ])('counts what has to come: $reason', async ({ pods, input, found }) => {
+    const world = switchedOn(PLACED);
+    for (let index = 0; index < pods; index++) world.cluster.add(podOnVirtualNode(`web-${index}`));
+    world.setUsage(10, 12);
+    const codes = (await world.burst(input).codes()).filter((code) => code.startsWith('error'));
+    expect(codes).toEqual(found.map((code) => `error ${code}`));
+  });
+
+  it.each<{ reason: string; spec: JsonObject; account?: JsonObject }>([
+    { reason: 'the pods name it', spec: { imagePullSecrets: [{ name: 'regcred' }] } },
+    { reason: 'their service account names it', spec: {}, account: { imagePullSecrets: [{ name: 'regcred' }] } },
+  ])('has nothing against a secret for the host of the registry: $reason', async ({ spec, account = {} }) => {
+    const world = switchedOn({ ...container({}, 'shop.azurecr.io/web:1'), ...spec });
+    const metadata = { name: 'default', namespace: 'default' };
+    world.cluster.add(pullSecret('shop.azurecr.io'), {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata,
+      ...account,
+    });
+    expect(await world.burst().codes()).toEqual([]);
+  });
+
+  it('offers the secret that fits, and tells nothing of what is in it', async () => {
+    const world = switchedOn(container({}, 'shop.azurecr.io/web:1'));
+    world.cluster.add(pullSecret('shop.azurecr.io'));
+    const findings = await world.burst().findings();
+    expect(findings).toMatchObject([
+      {
+        code: 'PULL_SECRET_MISSING',
+        operations: [{ type: 'kubernetes.workload.patch', input: { workload: WORKLOAD_ID } }],
+      },
+    ]);
+    expect(JSON.stringify(findings)).not.toMatch(/puller|hidden/);
+  });
+
+  it('takes a share of Azure Files by its driver', async () => {
+    const csi = { driver: 'file.csi.azure.com', volumeAttributes: { shareName: 's', secretName: 'a' } };
+    expect(
+      await switchedOn({ volumes: [{ name: 'data', csi }] })
+        .burst()
+        .codes(),
+    ).toEqual([]);
+  });
+
+  it('asks for the room where the early connector has its container groups', async () => {
+    const world = switchedOn();
+    world.cluster.add(virtualNode(EARLY, { taints: [{ key: 'azure.com/aci', effect: 'NoSchedule' }] }));
+    await world.burst({ virtualNode: EARLY }).codes();
+    const asked = world.arm.requests.map(({ path }) => path).filter((path) => path.includes('/locations/'));
+    expect(asked).toEqual([expect.stringMatching(/westus\/capabilities$/), expect.stringMatching(/westus\/usages$/)]);
+  });
+
+  it('asks Azure nothing about a cluster that is not its own', async () => {
+    const world = switchedOn();
+    world.clusterKind = 'AttachedCluster';
+    expect(await world.burst({ replicas: 300 }).codes()).toEqual([]);
+    expect(world.arm.requests).toEqual([]);
   });
 
   it('says nothing of service names where it may not see services', async () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
@@ -20,8 +21,10 @@ import { rawInteger, rawObject, rawObjects, rawText, rawTextRecord } from '../co
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { virtualNatureOf } from '../contract/virtual-nature.js';
+import { capacityFindings, judgeCapacity } from './capacity.preflight.js';
 import { listObjects, mergeInto, podsOn, pullSecretsIn, virtualNodesOf } from './cluster.reading.js';
 import { covers, judgePodSpec, podFindings } from './pod.limits.js';
+import { judgePullSecrets, pullSecretFindings } from './pull-secret.preflight.js';
 import { isReady, taintsOf, virtualNodeIdOf } from './virtual-node.kind.js';
 import type { VirtualNodesParts } from './virtual-nodes.parts.js';
 
@@ -52,6 +55,8 @@ type BurstInput = z.output<typeof burstInput>;
 
 const burstFindings = {
   ...podFindings,
+  ...pullSecretFindings,
+  ...capacityFindings,
   WORKLOAD_NOT_FOUND: 'The workload is not there.',
   WORKLOAD_TYPE_UNSUPPORTED: 'A DaemonSet runs a pod on every machine, and none on a virtual node.',
   VIRTUAL_NODE_NOT_FOUND: 'The cluster has no virtual node, or none of this name.',
@@ -162,6 +167,7 @@ async function preflightBurst(parts: VirtualNodesParts, context: OperationContex
   }
   const spec = podSpecOf(workload);
   judgePodSpec(spec, say);
+  await judgePullSecrets(client, id, spec, context, say);
   await judgeServiceNames(located, spec, context, say);
   const node = await chooseNode(located, context);
   if (node === undefined) {
@@ -170,6 +176,7 @@ async function preflightBurst(parts: VirtualNodesParts, context: OperationContex
   } else {
     judgeNode(node, spec, say);
     if (placement(spec, node) === undefined) say('PLACED_ALREADY', 'info', { virtualNode: node.metadata.name });
+    await judgeRoom(parts, located, { workload, node }, context, say);
   }
   const question = { verb: 'patch', group: resource.group, resource: resource.plural, name: id.name };
   const access = await client.mayI(
@@ -194,6 +201,37 @@ function judgeNode(node: KubernetesObject, spec: JsonObject, say: Say): void {
     const remedy = 'Take these labels out of its node selector first.';
     say('SELECTOR_CONFLICT', 'error', { selector: Object.fromEntries(wrong), virtualNode: name }, remedy);
   }
+}
+
+/** Of what is in a cluster that is no AKS cluster nobody knows where its container groups are. */
+async function judgeRoom(
+  parts: VirtualNodesParts,
+  { client, id }: Located,
+  { workload, node }: { workload: KubernetesObject; node: KubernetesObject },
+  context: OperationContext<BurstInput>,
+  say: Say,
+): Promise<void> {
+  const known = await parts.clusters.find(id.clusterUid);
+  const cluster = known?.kind === 'ManagedCluster' ? ArmId.tryParse(known.id) : undefined;
+  if (cluster === undefined) return;
+  const wanted = context.input.replicas ?? rawInteger(workload, 'spec', 'replicas') ?? 1;
+  const pods = wanted - (await ownPods(client, id, node.metadata.name, context)).length;
+  await judgeCapacity(parts.client, { cluster, node, podSpec: podSpecOf(workload), pods }, context, say);
+}
+
+/** The pods of the workload on a node, without those that are on their way out. */
+async function ownPods(
+  client: ClusterClient,
+  id: KubernetesId,
+  node: string,
+  context: OperationContext<BurstInput>,
+): Promise<KubernetesObject[]> {
+  return (await podsOn(client, node, context)).filter(
+    (pod) =>
+      pod.metadata.namespace === id.namespace &&
+      typeof pod.metadata.deletionTimestamp !== 'string' &&
+      workloadOf(pod, id.clusterUid, id.namespace) === id.canonical,
+  );
 }
 
 /** A heuristic: the value of a variable that is the very name of a service in the namespace. */
@@ -299,12 +337,7 @@ async function standing(
   const workload = await read(located, context);
   if (workload === undefined) throw new ControlError('KUBERNETES_NOT_FOUND', `${id.name} is not there any more.`);
   const node = placed.parse(context.outputs.place).virtualNode;
-  const own = (await podsOn(client, node, context)).filter(
-    (pod) =>
-      pod.metadata.namespace === id.namespace &&
-      typeof pod.metadata.deletionTimestamp !== 'string' &&
-      workloadOf(pod, id.clusterUid, id.namespace) === id.canonical,
-  );
+  const own = await ownPods(client, id, node, context);
   const wanted = rawInteger(workload, 'spec', 'replicas') ?? 1;
   const ready = own.filter(isPodReady).length;
   const { generation = 0 } = workload.metadata;

@@ -9,6 +9,7 @@ import type { OperationContext } from '../contract/operation-definition.js';
 import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { virtualNatureOf } from '../contract/virtual-nature.js';
 import { ADDON_NODE, connectorOf, type AciConnector } from './aci-connector.js';
+import { judgeQuota, quotaFindings } from './capacity.preflight.js';
 import {
   clusterFindings,
   judgeCluster,
@@ -54,8 +55,7 @@ export const enableFindings = {
   SUBNET_NOT_DELEGATED: 'The subnet is not delegated to Container Instances yet, and will be.',
   PROVIDER_NOT_REGISTERED: 'The subscription is not registered for Container Instances.',
   REGION_UNSUPPORTED: 'Container Instances are not offered in the region of the cluster.',
-  QUOTA_EXHAUSTED: 'The subscription has used up its container groups in the region.',
-  QUOTA_UNKNOWN: 'The quota of container groups could not be read.',
+  ...quotaFindings,
   IDENTITY_UNKNOWN:
     'The cluster has a service principal, whose object id Azure Resource Manager does not tell: it has to be given.',
   IDENTITY_LACKS_ROLE: 'The identity of the connector has no role on the subnet yet, and will get one.',
@@ -269,33 +269,7 @@ async function judgeRegion(
     say('REGION_UNSUPPORTED', 'error', { region }, 'Use a cluster in a region that has Container Instances.');
     return;
   }
-  await judgeQuota(parts, subscriptionId, region, context, say);
-}
-
-async function judgeQuota(
-  parts: VirtualNodesParts,
-  subscriptionId: string,
-  region: string,
-  context: OperationContext<EnableInput>,
-  say: Say,
-): Promise<void> {
-  try {
-    for await (const page of parts.client.listUsages(subscriptionId, region, context)) {
-      const groups = page.items.find((usage) => rawText(usage, 'name', 'value') === 'ContainerGroups');
-      const { currentValue: used, limit } = groups ?? {};
-      if (typeof used === 'number' && typeof limit === 'number' && used >= limit) {
-        say(
-          'QUOTA_EXHAUSTED',
-          'warning',
-          { region, used, limit },
-          'Ask for a higher quota, or remove container groups.',
-        );
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
-    say('QUOTA_UNKNOWN', 'info', { region, code: error.externalCode ?? error.code });
-  }
+  await judgeQuota(parts.client, { subscriptionId, region }, context, say);
 }
 
 /** What runs in the cluster and would be placed on the virtual node although it cannot run there. */

@@ -1,7 +1,7 @@
-import type { JsonObject } from '#libs/kernel/json.js';
-import { isJsonObject } from '#libs/kernel/json.js';
+import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
+import { DEFAULT_SIZE, limitsBeyond, requestOf } from '../contract/container-group-size.js';
 import type { FindingReporter } from '../contract/finding-reporter.js';
-import { rawFlag, rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
+import { rawFlag, rawMember, rawObjects, rawText, rawTextRecord, rawTexts } from '../contract/raw-reader.js';
 
 export const podFindings = {
   VOLUME_UNSUPPORTED: 'Container Instances cannot mount a volume of this type.',
@@ -12,15 +12,21 @@ export const podFindings = {
   LIFECYCLE_HOOKS_UNSUPPORTED: 'Container Instances run no lifecycle hooks.',
   STARTUP_PROBES_UNSUPPORTED: 'Container Instances know no startup probes.',
   ARGUMENTS_WITHOUT_COMMAND: 'Container Instances take arguments together with a command only.',
-  PULL_SECRET_MISSING:
-    'The image is in a private registry and the pods name no pull secret: managed identities and service principals do not help on virtual nodes.',
-  SIZE_BY_DEFAULT: 'A container that asks for nothing gets one core and 1.5 GB, which are paid for.',
+  PROBES_UNSUPPORTED: 'Container Instances probe with a command or by HTTP alone.',
+  LIMITS_EXCEED_REQUESTS:
+    'The limit of a container is higher than what all containers request together: Container Instances refuse that.',
+  SIZE_BY_DEFAULT:
+    'A container that does not say how much CPU it wants gets a core, and one that does not say how much memory 1.5 GB: both are paid for.',
 } as const satisfies Record<string, string>;
 
 type Code = keyof typeof podFindings;
 
 /** Volumes that a container group can have. */
 const VOLUMES = ['emptyDir', 'secret', 'configMap', 'azureFile', 'gitRepo', 'projected', 'downwardAPI'];
+/** The one driver whose inline volumes the connector understands. */
+const AZURE_FILES = 'file.csi.azure.com';
+const PROBES = ['livenessProbe', 'readinessProbe'];
+const SIZES = ['cpu', 'memory'] as const;
 /** What the init containers of a container group cannot have. */
 const INIT_MEMBERS = ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle', 'resources'];
 
@@ -29,8 +35,8 @@ export function judgePodSpec(spec: JsonObject, say: FindingReporter<Code>): void
   const containers = rawObjects(spec, 'containers');
   const having = (member: string): string[] => names(containers.filter((container) => has(container, member)));
   for (const volume of rawObjects(spec, 'volumes')) {
-    const type = Object.keys(volume).find((member) => member !== 'name') ?? 'emptyDir';
-    if (VOLUMES.includes(type)) continue;
+    const type = unsupportedVolume(volume);
+    if (type === undefined) continue;
     const remedy = 'Use an Azure file share (azureFile), or leave the workload on machines.';
     say('VOLUME_UNSUPPORTED', 'error', { volume: rawText(volume, 'name'), type }, remedy);
   }
@@ -60,22 +66,32 @@ export function judgePodSpec(spec: JsonObject, say: FindingReporter<Code>): void
   if (probes.length > 0) say('STARTUP_PROBES_UNSUPPORTED', 'error', { containers: probes }, 'Use a readiness probe.');
   const bare = names(containers.filter((container) => has(container, 'args') && !has(container, 'command')));
   if (bare.length > 0) say('ARGUMENTS_WITHOUT_COMMAND', 'error', { containers: bare }, 'Write the command as well.');
-  const isPrivate = (image: string | null): image is string => /^[^/]+\.azurecr\.io\//i.test(image ?? '');
-  const images = containers.map((container) => rawText(container, 'image')).filter(isPrivate);
-  if (images.length > 0 && rawObjects(spec, 'imagePullSecrets').length === 0) {
-    const remedy =
-      'Make a secret with kubernetes.registrySecret.create, whose server is the host name alone, and name it in imagePullSecrets.';
-    say('PULL_SECRET_MISSING', 'error', { images }, remedy);
+  const probed = names(containers.filter((container) => PROBES.some((probe) => isOtherProbe(container[probe]))));
+  if (probed.length > 0) say('PROBES_UNSUPPORTED', 'error', { containers: probed }, 'Probe with httpGet or exec.');
+  const limits = limitsBeyond(spec);
+  if (limits.length > 0) {
+    const remedy = 'Let the requests be as high as the limits (kubernetes.workload.patch).';
+    say('LIMITS_EXCEED_REQUESTS', 'error', { limits: limits.map((each) => ({ ...each })) }, remedy);
   }
-  const unsized = names(containers.filter((container) => !isSized(container)));
-  if (unsized.length > 0) say('SIZE_BY_DEFAULT', 'info', { containers: unsized, cpuCores: 1, memoryGb: 1.5 });
+  const unsized = names(
+    containers.filter((container) => SIZES.some((each) => requestOf(container, each) === undefined)),
+  );
+  if (unsized.length > 0) say('SIZE_BY_DEFAULT', 'info', { containers: unsized, ...DEFAULT_SIZE });
 }
 
-function isSized(container: JsonObject): boolean {
-  return (
-    has(container, 'resources') &&
-    (has(container.resources as JsonObject, 'requests') || has(container.resources as JsonObject, 'limits'))
-  );
+/** What the volume is, where it is nothing that a container group can have. */
+function unsupportedVolume(volume: JsonObject): string | undefined {
+  const type = Object.keys(volume).find((member) => member !== 'name') ?? 'emptyDir';
+  if (type !== 'csi') return VOLUMES.includes(type) ? undefined : type;
+  const driver = rawText(volume, 'csi', 'driver');
+  if (driver !== AZURE_FILES) return driver ?? type;
+  const attributes = rawTextRecord(volume, 'csi', 'volumeAttributes');
+  return 'shareName' in attributes && 'secretName' in attributes ? undefined : `${driver} without share or secret`;
+}
+
+/** A probe that the connector cannot translate: of a TCP port, or by gRPC. */
+function isOtherProbe(probe: Json | undefined): boolean {
+  return isJsonObject(probe) && rawMember(probe, 'httpGet') === undefined && rawMember(probe, 'exec') === undefined;
 }
 
 /** Whether the pods would be let onto a node with these taints. */

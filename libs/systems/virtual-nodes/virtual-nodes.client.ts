@@ -17,6 +17,7 @@ import {
 
 const COLUMNS = 'id, name, type, location, resourceGroup, subscriptionId, tags, properties';
 const USAGES = 'Microsoft.ContainerInstance/locations/usages';
+const CAPABILITIES = 'Microsoft.ContainerInstance/locations/capabilities';
 /** What AKS tells of each pool and does not take back. */
 const POOL_READ_ONLY = ['provisioningState', 'currentOrchestratorVersion', 'nodeImageVersion', 'eTag', 'status'];
 
@@ -82,6 +83,17 @@ export class VirtualNodesClient {
     const subscription = ArmId.subscription(subscriptionId).toString();
     const path = `${subscription}/providers/Microsoft.ContainerInstance/locations/${location}/usages`;
     return this.arm.list(path, armApiVersion(USAGES), context);
+  }
+
+  /** The most that one container group can have in a region, by operating system and kind of address. */
+  listCapabilities(
+    subscriptionId: string,
+    location: string,
+    context: AzureCallContext,
+  ): AsyncGenerator<ArmPage, undefined, void> {
+    const subscription = ArmId.subscription(subscriptionId).toString();
+    const path = `${subscription}/providers/Microsoft.ContainerInstance/locations/${location}/capabilities`;
+    return this.arm.list(path, armApiVersion(CAPABILITIES), context);
   }
 
   putSubnet(id: ArmId, properties: JsonObject, context: AzureCallContext): Promise<ArmWriteAnswer> {

@@ -24,7 +24,7 @@ export function createVirtualNodesSystem(
     kinds: virtualNodesKinds,
     collectors: [new VirtualNodesCollector(client, kube)],
     watchers: [new VirtualNodeWatcher({ client, kube, clusters })],
-    operations: createVirtualNodesOperations({ client, kube }),
+    operations: createVirtualNodesOperations({ client, kube, clusters }),
     advisors: [new ContainerGroupAdvisor(client, kube)],
   };
 }

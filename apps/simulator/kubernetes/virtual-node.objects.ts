@@ -13,6 +13,8 @@ export const ADDON_NODE = 'virtual-node-aci-linux';
 const CONNECTOR = 'aci-connector-linux';
 const SYSTEM = 'kube-system';
 const EARLY_PREFIX = 'virtual-kubelet-aci-connector-linux-';
+const TILLER = 'tiller-deploy';
+const HELM: ObjectWriter = { manager: 'helm', user: 'masterclient' };
 const WHY = 'simulator.pilothouse/connector-fault';
 const WRITER: ObjectWriter = {
   manager: 'virtual-kubelet',
@@ -61,7 +63,41 @@ export function followAddon(objects: ClusterObjects, plan: VirtualNodePlan | und
 
 /** The node of the connector that was installed by hand before there was an add-on. */
 export function followEarlyConnector(objects: ClusterObjects, region: string | undefined, now: Date): void {
-  if (region !== undefined) ensureNode(objects, earlyNode(region), now);
+  if (region === undefined) return;
+  const node = earlyNode(region);
+  if (objects.get('nodes', undefined, node.name) === undefined) installTiller(objects);
+  ensureNode(objects, node, now);
+}
+
+/** As `helm init` of Helm 2 leaves it: without an account of its own. Whoever takes it away is rid of it. */
+function installTiller(objects: ClusterObjects): void {
+  if (objects.get('deployments.apps', SYSTEM, TILLER) !== undefined) return;
+  const labels = { app: 'helm', name: 'tiller' };
+  const container = {
+    name: 'tiller',
+    image: 'gcr.io/kubernetes-helm/tiller:v2.9.1',
+    env: [
+      { name: 'TILLER_NAMESPACE', value: SYSTEM },
+      { name: 'TILLER_HISTORY_MAX', value: '0' },
+    ],
+    ports: [
+      { containerPort: 44134, name: 'tiller' },
+      { containerPort: 44135, name: 'http' },
+    ],
+  };
+  objects.create(
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: TILLER, namespace: SYSTEM, labels },
+      spec: {
+        replicas: 1,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [container] } },
+      },
+    },
+    HELM,
+  );
 }
 
 function addonNode(): NodeDraft {

@@ -121,29 +121,62 @@ describe('scenario D', () => {
       host: NODE,
       toleration: '{ key: virtual-kubelet.io/provider, operator: Exists }',
       said: 'untolerated taint {azure.com/aci: }',
+      code: 'VIRTUAL_NODE_TAINT_RENAMED',
     },
-    { name: 'wrong-selector', host: 'virtual-node-aci-linux', toleration: OLD_TOLERATION, said: 'affinity/selector' },
-  ])('3: mends a pod that stays Pending: $name', async ({ name, host, toleration, said }) => {
+    {
+      name: 'wrong-selector',
+      host: 'virtual-node-aci-linux',
+      toleration: OLD_TOLERATION,
+      said: 'affinity/selector',
+      code: 'NODE_SELECTOR_MATCHES_NO_NODE',
+    },
+  ])('3: mends a pod that stays Pending by what is offered: $name', async ({ name, host, toleration, said, code }) => {
     await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: helloworld(name, 1, host, toleration) });
     const pod = await stack.until('the pod that nothing takes', async () => {
       const { body } = await stack.api(`/v1/pods?tag.app=${name}&namespace=default`);
       return body.items.find((item: Answer['body']) => item.properties.reason === 'Unschedulable');
     });
     expect(pod.properties.message).toContain(said);
+    const [advice] = (await stack.api(`/v1/pods/${pod.uid}/advice`)).body.items;
+    expect(advice).toMatchObject({ code, severity: 'error' });
+    const [{ operations }] = advice.remedies;
+    expect(operations.map(({ type }: Answer['body']) => type)).toEqual(['kubernetes.workload.patch']);
+    for (const { type, input } of operations) await does(type, input);
+    const running = await stack.until('the pod to run there', async () => {
+      const { body } = await stack.api(`/v1/pods?tag.app=${name}&namespace=default`);
+      return body.items.find((item: Answer['body']) => item.properties.ready);
+    });
+    expect(running.properties.nodeName).toBe(NODE);
+  });
+
+  it('says which labels of a workload the virtual node has not, and which address its pods would have', async () => {
+    const name = 'other-place';
+    const manifest = helloworld(name, 1, 'virtual-node-aci-linux', OLD_TOLERATION);
+    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
     const workload = await stack.until('its workload', async () => {
       const { body } = await stack.api(`/v1/workloads?q=${name}&namespace=default`);
       return body.items[0];
     });
     const burst = await ended('virtualNodes.workload.burst', { workload: workload.uid });
-    const codes = burst.findings.map(({ code }: Answer['body']) => code);
-    expect(codes).toContain('PUBLIC_ADDRESSES');
-    if (host === NODE) {
-      expect(burst).toMatchObject({ status: 'Succeeded', result: { readyOnVirtualNode: 1 } });
-      return;
-    }
     expect(burst).toMatchObject({ status: 'Failed', error: { code: 'PREFLIGHT_FAILED' } });
-    const conflict = burst.findings.find(({ code }: Answer['body']) => code === 'SELECTOR_CONFLICT');
-    expect(conflict.evidence).toEqual({ selector: { 'kubernetes.io/hostname': host }, virtualNode: NODE });
+    const finding = (code: string): Answer['body'] => burst.findings.find((each: Answer['body']) => each.code === code);
+    expect(finding('SELECTOR_CONFLICT').evidence).toEqual({
+      selector: { 'kubernetes.io/hostname': 'virtual-node-aci-linux' },
+      virtualNode: NODE,
+    });
+    expect(finding('PUBLIC_ADDRESSES')).toMatchObject({ severity: 'warning' });
+    expect(finding('TILLER_WITHOUT_RIGHTS').remedy).toContain('virtualNodes.enable');
+  });
+
+  it('knows a Tiller that may do nothing', async () => {
+    const tiller = await stack.until('Tiller', async () => {
+      const { body } = await stack.api('/v1/workloads?q=tiller-deploy&namespace=kube-system');
+      return body.items[0];
+    });
+    const { body } = await stack.api(`/v1/workloads/${tiller.uid}/advice`);
+    expect(body.items).toMatchObject([
+      { code: 'TILLER_WITHOUT_RIGHTS', severity: 'warning', evidence: { serviceAccount: 'default' } },
+    ]);
   });
 
   it('does not take the add-on for a way out on a network that cannot carry it', async () => {

@@ -152,8 +152,25 @@ describe('scenario E', () => {
       return second === undefined ? first : undefined;
     });
     await does('kubernetes.node.taint', { node: node.uid, key: 'kind', effect: 'NoSchedule' });
-    await does('kubernetes.node.untaint', { node: node.uid, key: 'kind', effect: 'NoSchedule' });
+    for (const name of ['parked', 'parked-too']) {
+      await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: webApp(name, 'example.com/parked:1') });
+    }
+    // The one is let onto the node as it is, the other when the taint that somebody left is gone.
+    const tolerated = await adviceOn('parked', 'TAINT_NOT_TOLERATED');
+    expect(tolerated.evidence.missingTolerations).toEqual([{ key: 'kind', operator: 'Exists', effect: 'NoSchedule' }]);
+    await mend(tolerated);
+    await readyPod('parked');
+    await mend(await adviceOn('parked-too', 'TAINT_NOT_TOLERATED'), 1);
+    await readyPod('parked-too');
   });
+
+  /** A pod of an app that runs. */
+  async function readyPod(app: string): Promise<Answer['body']> {
+    return stack.until(`a pod of ${app} that runs`, async () => {
+      const { body } = await stack.api(`/v1/pods?tag.app=${app}&namespace=default&limit=50`);
+      return body.items.find((item: Answer['body']) => item.properties.ready);
+    });
+  }
 
   it('3: runs a workload with a pull secret there, and three pods of it', async () => {
     await does('kubernetes.registrySecret.create', {

@@ -224,6 +224,18 @@ const ROWS: Row[] = [
       world.cluster.add(virtualNode(EARLY, { taints: [{ key: 'azure.com/aci', effect: 'NoSchedule' }] })),
   },
   {
+    code: 'warning TILLER_WITHOUT_RIGHTS',
+    reason: 'the early connector was installed through it',
+    input: { virtualNode: EARLY },
+    arrange: (world) =>
+      world.cluster.add(virtualNode(EARLY, { taints: [{ key: 'azure.com/aci', effect: 'NoSchedule' }] }), {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'tiller-deploy', namespace: 'kube-system' },
+        spec: { template: { spec: { containers: [] } } },
+      }),
+  },
+  {
     code: 'warning SHORT_SERVICE_NAMES',
     reason: 'a database by its bare name',
     spec: container({ env: [{ name: 'DB', value: 'mssql-deployment:1433' }] }),

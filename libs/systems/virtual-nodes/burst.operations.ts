@@ -20,9 +20,10 @@ import { PROVIDER_REFUSALS, providerRefusal, type ProviderRefusal } from '../con
 import { rawInteger, rawObject, rawObjects, rawText, rawTextRecord } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
+import { TILLER, TILLER_REMEDY, isTillerWithoutRights, tillerCodes } from '../contract/tiller.js';
 import { virtualNatureOf } from '../contract/virtual-nature.js';
 import { capacityFindings, judgeCapacity } from './capacity.preflight.js';
-import { listObjects, mergeInto, podsOn, pullSecretsIn, virtualNodesOf } from './cluster.reading.js';
+import { listObjects, mergeInto, podsOn, pullSecretsIn, readObject, virtualNodesOf } from './cluster.reading.js';
 import { covers, judgePodSpec, podFindings } from './pod.limits.js';
 import { judgePullSecrets, pullSecretFindings } from './pull-secret.preflight.js';
 import { isReady, taintsOf, virtualNodeIdOf } from './virtual-node.kind.js';
@@ -63,6 +64,7 @@ const burstFindings = {
   VIRTUAL_NODE_NOT_READY: 'The virtual node is not ready, or takes no new pods.',
   SELECTOR_CONFLICT: 'The workload asks for nodes that the virtual node is not.',
   PUBLIC_ADDRESSES: 'The virtual node is that of the early connector: the pods will have public addresses.',
+  ...tillerCodes,
   SHORT_SERVICE_NAMES:
     'The environment of the containers names services without their namespace, which may not be found from there.',
   ACCESS_DENIED: 'The cluster does not allow the change to the identity of Pilothouse.',
@@ -175,6 +177,7 @@ async function preflightBurst(parts: VirtualNodesParts, context: OperationContex
     say('VIRTUAL_NODE_NOT_FOUND', 'error', { virtualNode: context.input.virtualNode ?? null }, remedy);
   } else {
     judgeNode(node, spec, say);
+    await judgeTiller(client, node, context, say);
     if (placement(spec, node) === undefined) say('PLACED_ALREADY', 'info', { virtualNode: node.metadata.name });
     await judgeRoom(parts, located, { workload, node }, context, say);
   }
@@ -201,6 +204,26 @@ function judgeNode(node: KubernetesObject, spec: JsonObject, say: Say): void {
     const remedy = 'Take these labels out of its node selector first.';
     say('SELECTOR_CONFLICT', 'error', { selector: Object.fromEntries(wrong), virtualNode: name }, remedy);
   }
+}
+
+/** The early connector can be neither mended nor taken away through a Tiller that may do nothing. */
+async function judgeTiller(
+  client: ClusterClient,
+  node: JsonObject,
+  context: OperationContext<BurstInput>,
+  say: Say,
+): Promise<void> {
+  if (virtualNatureOf(node).nature !== 'virtual-kubelet') return;
+  let tiller: KubernetesObject | undefined;
+  try {
+    tiller = await readObject(client, { group: 'apps', kind: 'Deployment' }, TILLER.namespace, TILLER.name, context);
+  } catch (error) {
+    // Without the right to see it, nothing can be said of it.
+    if (!(error instanceof ControlError) || error.code !== 'KUBERNETES_FORBIDDEN') throw error;
+    return;
+  }
+  if (tiller === undefined || !isTillerWithoutRights(tiller)) return;
+  say('TILLER_WITHOUT_RIGHTS', 'warning', { ...TILLER, serviceAccount: 'default' }, TILLER_REMEDY);
 }
 
 /** Of what is in a cluster that is no AKS cluster nobody knows where its container groups are. */

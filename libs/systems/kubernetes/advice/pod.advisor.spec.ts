@@ -212,6 +212,21 @@ describe('the advisor of pods', () => {
     ]);
   });
 
+  it('takes what Tiller refuses for no crash of its own', async () => {
+    const message =
+      'Error: release myconnector-linux-westus failed: namespaces "default" is forbidden: User "system:serviceaccount:kube-system:default" cannot get namespaces in the namespace "default"';
+    const install = pod('web-1', {
+      spec: { containers: [{ name: 'install', image: 'helm:2' }] },
+      status: {
+        phase: 'Failed',
+        containerStatuses: [{ name: 'install', state: { terminated: { exitCode: 1, reason: 'Error', message } } }],
+      },
+    });
+    expect(await world({}).advise(podKnown(install))).toMatchObject([
+      { code: 'TILLER_WITHOUT_RIGHTS', severity: 'error', evidence: { container: 'install', message } },
+    ]);
+  });
+
   it('asks nobody about a pod that is well', async () => {
     const { kube, advise, asked } = world({});
     expect(await advise(podKnown(pod('web-1')))).toEqual([]);

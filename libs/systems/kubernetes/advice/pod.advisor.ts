@@ -32,6 +32,7 @@ import {
 import { PROVIDER_FAILED_CODES, isRefusedForImage, providerFailedAdvice } from './provider-failed.advice.js';
 import { PROVIDER_VANISHED_CODES, providerVanishedAdvice } from './provider-vanished.advice.js';
 import { unschedulableMessage } from './scheduling.rules.js';
+import { TILLER_CODES, tillerRefusalAdvice } from './tiller.advice.js';
 import {
   UNBOUND_CLAIM_CODES,
   claimNamesOf,
@@ -56,6 +57,7 @@ export class PodAdvisor implements Advisor {
     ...PROVIDER_VANISHED_CODES,
     ...IMAGE_PULL_CODES,
     ...NON_ROOT_VOLUME_CODES,
+    ...TILLER_CODES,
     ...CRASH_LOOP_CODES,
   };
 
@@ -80,10 +82,11 @@ export class PodAdvisor implements Advisor {
     const denied = mayBeDeniedItsVolumes(pod)
       ? nonRootVolumeAdvice({ ...place, claims: await this.#mountedClaims(pod, id, context) })
       : [];
-    // What the volume explains needs no second explanation.
-    const explained = new Set(denied.map(({ evidence }) => evidence.container));
+    const known = [...denied, ...tillerRefusalAdvice(pod)];
+    // What is explained by the volume, or by Tiller, needs no second explanation.
+    const explained = new Set(known.map(({ evidence }) => evidence.container));
     const crashes = crashLoopAdvice(pod).filter(({ evidence }) => !explained.has(evidence.container));
-    return [...advice, ...denied, ...crashes];
+    return [...advice, ...known, ...crashes];
   }
 
   async #withoutPlace(pod: JsonObject, id: KubernetesId, context: AdviceContext): Promise<Advice[]> {

@@ -33,14 +33,15 @@ function advise(object: KubernetesObject, others: KubernetesObject[], onHub = fa
   const cluster = kube.cluster(uid).add(...others);
   if (!onHub) cluster.withdraw(PLACEMENT);
   const { name } = object.metadata;
-  const id = `kubernetes://${uid}/apps/${object.kind}/web/${name}`;
+  const { namespace = 'web' } = object.metadata;
+  const id = `kubernetes://${uid}/apps/${object.kind}/${namespace}/${name}`;
   const known = {
     uid: name,
     id,
     kind: 'Workload',
     name,
     clusterUid: uid,
-    namespace: 'web',
+    namespace,
     properties: object as JsonObject,
   };
   const context = {
@@ -68,6 +69,19 @@ describe('the advisor of workloads', () => {
   it('says of a workload on a hub that it is held by design', async () => {
     const advice = await advise(deployment('web', none), [], true);
     expect(advice).toMatchObject([{ code: 'HELD_ON_HUB', severity: 'info' }]);
+  });
+
+  it.each([
+    { serviceAccountName: undefined, found: ['TILLER_WITHOUT_RIGHTS'], reason: 'it has no account of its own' },
+    { serviceAccountName: 'tiller', found: [], reason: 'it has one' },
+  ])('$found of Tiller: $reason', async ({ serviceAccountName, found }) => {
+    const spec = serviceAccountName === undefined ? {} : { serviceAccountName };
+    const tiller = deployment('tiller-deploy', {
+      metadata: { namespace: 'kube-system' },
+      spec: { replicas: 1, template: { spec } },
+      status: { replicas: 1, conditions: [] },
+    });
+    expect((await advise(tiller, [])).map(({ code }) => code)).toEqual(found);
   });
 
   it('has nothing to say of a workload that has its pods', async () => {

@@ -8,24 +8,26 @@ import { eventsOf, messagesOf } from './event.reader.js';
 import { HELD_ON_HUB_CODES, heldOnHubAdvice } from './held-on-hub.advice.js';
 import { isHeldOnHub } from './hub.reader.js';
 import { REFUSED_PODS_CODES, lacksPods, refusedPodsAdvice } from './refused-pods.advice.js';
+import { TILLER_CODES, tillerAdvice } from './tiller.advice.js';
 
 const REASON = 'FailedCreate';
 
 /** Why the pods of a workload are not even made. Those that are made tell for themselves. */
 export class WorkloadAdvisor implements Advisor {
   readonly kind = workloadKind.name;
-  readonly codes = { ...HELD_ON_HUB_CODES, ...REFUSED_PODS_CODES };
+  readonly codes = { ...HELD_ON_HUB_CODES, ...REFUSED_PODS_CODES, ...TILLER_CODES };
 
   constructor(private readonly client: KubernetesClient) {}
 
   async advise(object: KnownObject, context: AdviceContext): Promise<Advice[]> {
     const workload = object.properties;
-    if (!lacksPods(workload)) return [];
+    const tiller = tillerAdvice(workload);
+    if (!lacksPods(workload)) return tiller;
     const id = KubernetesId.parse(object.id);
     const held = heldOnHubAdvice(await isHeldOnHub(this.client, id, context), id.namespace);
     if (held.length > 0) return held;
     const failedCreates = await this.#failedCreates(id, context);
-    return refusedPodsAdvice({ workload, id: id.canonical, failedCreates });
+    return [...refusedPodsAdvice({ workload, id: id.canonical, failedCreates }), ...tiller];
   }
 
   /** The pods of a Deployment are made by its replica sets, which are named after it. */

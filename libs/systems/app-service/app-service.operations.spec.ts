@@ -211,6 +211,30 @@ describe('appService.enable', () => {
     });
   });
 
+  it.each([
+    {
+      logs: { logAnalyticsCustomerId: '11111111-0000-4000-8000-000000000001', logAnalyticsSharedKey: 'hush' },
+      sent: {
+        'logProcessor.appLogs.logAnalyticsConfig.customerId': expect.any(String),
+        'logProcessor.appLogs.logAnalyticsConfig.sharedKey': Buffer.from('hush').toString('base64'),
+      },
+      reason: 'those that are given again are written again',
+    },
+    { logs: {}, sent: undefined, reason: 'those that are not named stay' },
+  ])('goes on with an extension that has failed and takes no secret away: $reason', async ({ logs, sent: secrets }) => {
+    const world = new AppServiceWorld();
+    const blank = { 'logProcessor.appLogs.logAnalyticsConfig.sharedKey': '' };
+    world.change(EXTENSION_ID, { provisioningState: 'Failed', configurationProtectedSettings: blank });
+    await world.play('appService.enable', { ...enable, ...logs }).step('extension');
+    expect(world.arm.writes()).toEqual([`PATCH ${EXTENSION_ID}`]);
+    expect(sent(world, 'PATCH', /extensions/)).toEqual({
+      properties: {
+        configurationSettings: expect.objectContaining({ clusterName: 'akshci-env', loadBalancerIp: STATIC_IP }),
+        ...(secrets === undefined ? {} : { configurationProtectedSettings: secrets }),
+      },
+    });
+  });
+
   it('adds the extension to a custom location that stands on others, and takes none away', async () => {
     const world = new AppServiceWorld();
     const other = EXTENSION_ID.replace('appservice-ext', 'other');

@@ -350,6 +350,29 @@ function extensionOf(context: OperationContext<EnableInput>): WantedObject {
   const { input, secrets } = context;
   const { extension } = idsOf(context);
   const sharedKey = secrets.logAnalyticsSharedKey ?? secretOf(input.logAnalyticsSharedKey);
+  // What is left out of it stays as it is in Azure: secrets above all, which are never told.
+  const settings: JsonObject = {
+    configurationSettings: {
+      'Microsoft.CustomLocation.ServiceAccount': 'default',
+      appsNamespace: input.namespace,
+      // The environment of this name, and no other, is what the extension looks for.
+      clusterName: input.name,
+      loadBalancerIp: input.staticIp,
+      'keda.enabled': 'true',
+      'buildService.storageClassName': input.artifactStorageClass,
+      'buildService.storageAccessMode': 'ReadWriteOnce',
+      customConfigMap: `${input.namespace}/kube-environment-config`,
+      ...(sharedKey === undefined ? {} : { 'logProcessor.appLogs.destination': 'log-analytics' }),
+    },
+    ...(sharedKey === undefined
+      ? {}
+      : {
+          configurationProtectedSettings: {
+            'logProcessor.appLogs.logAnalyticsConfig.customerId': base64(input.logAnalyticsCustomerId ?? ''),
+            'logProcessor.appLogs.logAnalyticsConfig.sharedKey': base64(sharedKey.reveal()),
+          },
+        }),
+  };
   return {
     what: `The extension ${extension.name}`,
     id: extension,
@@ -360,28 +383,10 @@ function extensionOf(context: OperationContext<EnableInput>): WantedObject {
         autoUpgradeMinorVersion: true,
         releaseTrain: 'stable',
         scope: { cluster: { releaseNamespace: input.namespace } },
-        configurationSettings: {
-          'Microsoft.CustomLocation.ServiceAccount': 'default',
-          appsNamespace: input.namespace,
-          // The environment of this name, and no other, is what the extension looks for.
-          clusterName: input.name,
-          loadBalancerIp: input.staticIp,
-          'keda.enabled': 'true',
-          'buildService.storageClassName': input.artifactStorageClass,
-          'buildService.storageAccessMode': 'ReadWriteOnce',
-          customConfigMap: `${input.namespace}/kube-environment-config`,
-          ...(sharedKey === undefined ? {} : { 'logProcessor.appLogs.destination': 'log-analytics' }),
-        },
-        ...(sharedKey === undefined
-          ? {}
-          : {
-              configurationProtectedSettings: {
-                'logProcessor.appLogs.logAnalyticsConfig.customerId': base64(input.logAnalyticsCustomerId ?? ''),
-                'logProcessor.appLogs.logAnalyticsConfig.sharedKey': base64(sharedKey.reveal()),
-              },
-            }),
+        ...settings,
       },
     }),
+    repeat: () => ({ properties: settings }),
     difference(body) {
       const type = rawText(body, 'properties', 'extensionType');
       if (type?.toLowerCase() !== APP_SERVICE_EXTENSION) return { extensionType: type };

@@ -28,6 +28,11 @@ export interface WantedObject {
   difference(body: JsonObject): JsonObject | undefined;
   /** What of a settled object is still to be changed; undefined where nothing is. */
   amendment?(body: JsonObject): ((body: JsonObject) => void) | undefined;
+  /**
+   * The body of a PATCH that asks again for an object whose making has failed. For objects that hold more than they tell:
+   * what was read of them, sent back whole, would take their secrets away.
+   */
+  repeat?(): JsonObject;
   /** Some objects say that they have failed elsewhere than in their state. */
   fault?(body: JsonObject): ControlError | undefined;
 }
@@ -51,11 +56,11 @@ export function runWanted(
       write: async (reading) => {
         const amend = reading.state === 'found' ? wanted.amendment?.(reading.body) : undefined;
         if (reading.state === 'found' && amend !== undefined) return client.change(wanted.id, reading, amend, context);
+        if (reading.state === 'missing') return client.put(wanted.id, await wanted.body(), context);
+        // An earlier attempt has failed: the same again makes Azure go on with it.
+        if (wanted.repeat !== undefined) return client.patch(wanted.id, wanted.repeat(), context);
         const body = await wanted.body();
-        return reading.state === 'missing'
-          ? client.put(wanted.id, body, context)
-          : // An earlier attempt has failed: the same body again makes Azure go on with it.
-            client.change(wanted.id, reading, (present) => laidOver(present, body), context);
+        return client.change(wanted.id, reading, (present) => laidOver(present, body), context);
       },
     },
     context,

@@ -1,11 +1,13 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
 import type { ControlError, Diagnosis } from '#libs/kernel/control-error.js';
+import { grant } from '../contract/cluster-work.failures.js';
 import { rawText } from '../contract/raw-reader.js';
 import type { OperationContext } from '../contract/operation-definition.js';
+import { diagnosed } from '../contract/recognition.js';
 import { agentFault } from './agent-faults.js';
 import { isBound, lookAtAgents, type AgentPicture } from './arc-agents.js';
 import type { ArcParts } from './arc-parts.js';
-import { FAILURES, diagnosed, grant } from './arc.failures.js';
+import { FAILURES } from './arc.failures.js';
 import { clientOf, seenIfAny } from './reached-cluster.js';
 
 /**

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
+import { OBJECT_ID_COMMAND, enable } from '../contract/cluster-work.failures.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
 import type {
@@ -24,7 +25,7 @@ import {
   type AgentPicture,
   type ArcFeature,
 } from './arc-agents.js';
-import { OBJECT_ID_COMMAND, objectIdInput } from './arc-names.js';
+import { objectIdInput } from './arc-names.js';
 import { pauseForPeople, type ArcParts } from './arc-parts.js';
 import {
   agentVersionFindings,
@@ -33,7 +34,6 @@ import {
   judgeAgentVersion,
   judgeConnectivity,
 } from './arc-preflight.js';
-import { enable } from './arc.failures.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
 import { applyGrant } from './custom-location-grant.js';

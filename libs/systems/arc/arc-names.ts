@@ -27,8 +27,6 @@ export const namespaceName = z
 export const objectIdInput = z
   .string()
   .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'must be an object id of Microsoft Entra ID');
-/** Tells the object id of the provider of custom locations: its application is the same in all tenants, the object is not. */
-export const OBJECT_ID_COMMAND = 'az ad sp show --id bc313c14-388c-4e7d-a58e-70017303ee3b --query id';
 export const tagsInput = z.record(
   z
     .string()

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { ControlError } from '#libs/kernel/control-error.js';
+import { OBJECT_ID_COMMAND } from '../contract/cluster-work.failures.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter } from '../contract/finding-reporter.js';
 import type { OperationContext, OperationDefinition, Verification } from '../contract/operation-definition.js';
 import { rawObjects, rawText } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, belongsElsewhere, lookAtAgents } from './arc-agents.js';
-import { OBJECT_ID_COMMAND, objectIdInput } from './arc-names.js';
+import { objectIdInput } from './arc-names.js';
 import type { ArcParts } from './arc-parts.js';
 import { clusterIdOf } from './arc-preflight.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';

@@ -7,6 +7,7 @@ import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
 import { memberObject } from '#libs/azure/raw-change.js';
 import { referencedArmId } from '../contract/arm-reference.js';
+import { OBJECT_ID_COMMAND, enable, grant } from '../contract/cluster-work.failures.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
 import type {
@@ -24,7 +25,7 @@ import type { ResourceTarget } from '../contract/resource-target.js';
 import { AGENT_FAULTS, agentFault } from './agent-faults.js';
 import { withAgents } from './agents.diagnosis.js';
 import { isBound, lookAtAgents } from './arc-agents.js';
-import { OBJECT_ID_COMMAND, arcName, namespaceName, objectIdInput, resourceGroupInput } from './arc-names.js';
+import { arcName, namespaceName, objectIdInput, resourceGroupInput } from './arc-names.js';
 import type { ArcParts } from './arc-parts.js';
 import {
   agentVersionFindings,
@@ -35,7 +36,7 @@ import {
   judgeProvider,
   providerFindings,
 } from './arc-preflight.js';
-import { FAILURES, enable, grant, recognising } from './arc.failures.js';
+import { FAILURES, recognising } from './arc.failures.js';
 import { CUSTOM_LOCATION_TYPE, EXTENSION_TYPE } from './arc.types.js';
 import { clusterExtensionKind } from './cluster-extension.kind.js';
 import { connectedClusterKind } from './connected-cluster.kind.js';

@@ -48,11 +48,11 @@ beforeEach(async () => {
 });
 afterEach(async () => azure.stop());
 
-async function extension(clusterName: string): Promise<void> {
+async function extension(clusterName: string, releaseNamespace = 'akshci-apps'): Promise<void> {
   await azure.put(EXTENSION, '2025-03-01', {
     properties: {
       extensionType: 'Microsoft.Web.Appservice',
-      scope: { cluster: { releaseNamespace: 'akshci-apps' } },
+      scope: { cluster: { releaseNamespace } },
       configurationSettings: { clusterName, appsNamespace: 'akshci-apps', loadBalancerIp: '192.168.0.102' },
     },
   });
@@ -97,6 +97,25 @@ describe('an environment of App Service on Kubernetes', () => {
     expect(propertiesOf((await azure.get(ENVIRONMENT, WEB)).body)).toMatchObject({
       provisioningState: 'Succeeded',
       defaultDomain: expect.stringMatching(/^akshci-env-[0-9a-f]{10}\.eastus\.k4apps\.io$/) as unknown,
+    });
+  });
+
+  it('fails when its pods are in another namespace than that of the custom location', async () => {
+    await extension('akshci-env', 'elsewhere');
+    await customLocation();
+    expect(propertiesOf((await made(ENVIRONMENT, environment)).body)).toMatchObject({
+      provisioningState: 'Failed',
+      deploymentErrors: 'The required app service pods in not present in the kubernetes cluster.',
+    });
+  });
+
+  it('fails when nobody listens at the cluster’s end of the relay any more', async () => {
+    await extension('akshci-env');
+    await customLocation();
+    await azure.control('POST', '/kubernetes/my-workload-cluster/arc-agents', { features: [] });
+    expect(propertiesOf((await made(ENVIRONMENT, environment)).body)).toMatchObject({
+      provisioningState: 'Failed',
+      deploymentErrors: expect.stringMatching(/^Error when checking initialize status of K8SE stamp/) as unknown,
     });
   });
 

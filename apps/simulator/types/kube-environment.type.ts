@@ -1,9 +1,11 @@
 import { type ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
+import type { ArmErrorBody } from '../arm-error.js';
 import { deterministicHex } from '../deterministic-id.js';
 import { mergePatch, objectAt, omit, textAt } from '../json-merge.js';
+import { hasRelayListener } from '../kubernetes/arc.agents.js';
 import type { StoredResource } from '../resource.store.js';
-import type { ResourceTypeDescriptor, WritePlan, WriteRequest } from '../resource-type.descriptor.js';
+import type { ResourceTypeDescriptor, ResourceWorld, WritePlan, WriteRequest } from '../resource-type.descriptor.js';
 import {
   APP_SERVICE_EXTENSION,
   AT_ONCE,
@@ -59,6 +61,7 @@ export const kubeEnvironmentType: ResourceTypeDescriptor = {
   },
   conflict: webConflict,
   references: (body) => [customLocationOf(body)].filter((key) => key !== undefined),
+  failed: (properties, error) => ({ ...properties, deploymentErrors: error.message }),
 };
 
 function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
@@ -76,13 +79,39 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
     ...extendedLocationBody(requested),
     properties: { ...objectAt(requested, 'properties') },
   };
-  const isServed = isSucceeded(extension) && clusterNameOf(extension)?.toLowerCase() === id.name.toLowerCase();
+  const writes: WritePlan['writes'] = [{ id, body, state: 'InitializationInProgress' }];
+  const fails = refusalInCluster(customLocation, extension, world);
+  if (fails !== undefined) return { writes, fails };
+  const isServed = clusterNameOf(extension)?.toLowerCase() === id.name.toLowerCase();
   return {
-    writes: [{ id, body, state: 'InitializationInProgress' }],
+    writes,
     // The agents of the extension look for the environment whose name they were given, and for no other.
     ...(isServed
       ? { merges: [{ id, patch: { properties: { defaultDomain: domainOf(id, location) } } }] }
       : { finalState: 'Waiting' }),
+  };
+}
+
+/** The provider goes through the relay and looks for the pods of the extension. The codes of these errors are not known. */
+function refusalInCluster(
+  customLocation: StoredResource,
+  extension: StoredResource,
+  world: ResourceWorld,
+): ArmErrorBody | undefined {
+  const properties = objectAt(customLocation.body, 'properties');
+  const cluster = world.cluster((textAt(properties, 'hostResourceId') ?? '').toLowerCase());
+  if (cluster === undefined || !hasRelayListener(cluster.objects)) {
+    return {
+      code: 'BadRequest',
+      message:
+        'Error when checking initialize status of K8SE stamp with kubectl Unexpected output from kubectl.exe when getting pod statuses',
+    };
+  }
+  const scope = objectAt(objectAt(objectAt(extension.body, 'properties'), 'scope'), 'cluster');
+  if (isSucceeded(extension) && textAt(scope, 'releaseNamespace') === textAt(properties, 'namespace')) return undefined;
+  return {
+    code: 'BadRequest',
+    message: 'The required app service pods in not present in the kubernetes cluster.',
   };
 }
 

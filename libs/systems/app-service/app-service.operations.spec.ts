@@ -133,19 +133,141 @@ describe('what is created on a custom location', () => {
     expect(sent(world, 'PUT', /kubeEnvironments/)?.properties).not.toHaveProperty('defaultDomain');
   });
 
-  it('ends an environment that waits for a name that never comes (P-W04)', async () => {
-    const world = new AppServiceWorld();
-    world.change(ENVIRONMENT_ID, { provisioningState: 'Waiting' });
-    world.arm.set(EXTENSION_ID, extensionBody({}, { clusterName: 'other' }));
-    const input = { customLocation: CUSTOM_LOCATION_ID, name: 'akshci-env', staticIp: STATIC_IP };
-    expect(await world.play('appService.environment.create', input).step('create')).toMatchObject({
-      outcome: 'failed',
-      error: {
-        diagnosis: {
-          code: 'EXTENSION_NAME_MISMATCH',
-          operations: [{ type: 'appService.environment.delete', input: { environment: ENVIRONMENT_ID } }],
+  it.each(['Waiting', 'InitializationInProgress'])(
+    'ends an environment that is %s for a name that never comes (P-W04)',
+    async (provisioningState) => {
+      const world = new AppServiceWorld();
+      world.change(ENVIRONMENT_ID, { provisioningState });
+      world.arm.set(EXTENSION_ID, extensionBody({}, { clusterName: 'other' }));
+      const input = { customLocation: CUSTOM_LOCATION_ID, name: 'akshci-env', staticIp: STATIC_IP };
+      expect(await world.play('appService.environment.create', input).step('create')).toMatchObject({
+        outcome: 'failed',
+        error: {
+          diagnosis: {
+            code: 'EXTENSION_NAME_MISMATCH',
+            operations: [{ type: 'appService.environment.delete', input: { environment: ENVIRONMENT_ID } }],
+          },
         },
+      });
+    },
+  );
+});
+
+describe('a place that cannot take what is placed on it', () => {
+  const environment = { customLocation: CUSTOM_LOCATION_ID, name: 'akshci-env', staticIp: STATIC_IP };
+  const app = { environment: CONNECTED_ENVIRONMENT_ID, name: 'shop', image: 'example.com/shop:1' };
+  const otherNamespace = { scope: { cluster: { releaseNamespace: 'elsewhere' } } };
+  const behind = (name: string, extension: string) => ({
+    type: 'arc.customLocation.create',
+    input: { cluster: CONNECTED_CLUSTER_ID, name, resourceGroup: 'akshci-eu', namespace: name, extension },
+  });
+  const install = (name: string, extensionType: string) => ({
+    type: 'arc.extension.install',
+    input: { cluster: CONNECTED_CLUSTER_ID, name, extensionType, releaseNamespace: NAMESPACE },
+  });
+  const unmapped = (types: string) => ({
+    code: 'MissingAzureKubernetesMapping',
+    message: `The cluster extension '["${EXTENSION_ID}"]' does not support resource type '${types}'.`,
+  });
+  const podsMissing = {
+    code: 'BadRequest',
+    message: 'The required app service pods in not present in the kubernetes cluster.',
+  };
+
+  it.each([
+    {
+      type: 'appService.environment.create',
+      input: environment,
+      said: unmapped('Microsoft.Web/kubeEnvironments'),
+      arrange: (world: AppServiceWorld) => world.arm.remove(EXTENSION_ID),
+      code: 'TYPE_NOT_OFFERED',
+      operations: [install('appservice-ext', 'Microsoft.Web.Appservice'), behind(NAMESPACE, EXTENSION_ID)],
+      reason: 'there is no extension, which is installed and put behind it (P-L01)',
+    },
+    {
+      type: 'appService.environment.create',
+      input: environment,
+      said: unmapped('Microsoft.Web/kubeEnvironments'),
+      arrange: (world: AppServiceWorld) => world.change(CUSTOM_LOCATION_ID, { clusterExtensionIds: [] }),
+      code: 'TYPE_NOT_OFFERED',
+      operations: [behind(NAMESPACE, EXTENSION_ID)],
+      reason: 'the extension is not behind it (P-L01)',
+    },
+    {
+      type: 'containerApps.app.create',
+      input: app,
+      said: unmapped('Microsoft.App/containerApps'),
+      arrange: () => undefined,
+      code: 'TYPE_NOT_OFFERED',
+      operations: [
+        install('container-apps', 'Microsoft.App.Environment'),
+        behind(NAMESPACE, EXTENSION_ID.replace('appservice-ext', 'container-apps')),
+      ],
+      reason: 'the extension of App Service serves no container apps (P-L01)',
+    },
+    {
+      type: 'appService.environment.create',
+      input: environment,
+      said: podsMissing,
+      arrange: (world: AppServiceWorld) => world.change(EXTENSION_ID, otherNamespace),
+      code: 'APP_SERVICE_PODS_MISSING',
+      operations: [behind('elsewhere', EXTENSION_ID)],
+      reason: 'the extension serves another namespace (P-W05)',
+    },
+    {
+      type: 'appService.environment.create',
+      input: environment,
+      said: podsMissing,
+      arrange: () => undefined,
+      code: 'APP_SERVICE_PODS_MISSING',
+      operations: [install('appservice-ext', 'Microsoft.Web.Appservice')],
+      reason: 'the extension has to be gone on with (P-W05)',
+    },
+    {
+      type: 'appService.environment.create',
+      input: environment,
+      said: {
+        code: 'BadRequest',
+        message:
+          'Error when checking initialize status of K8SE stamp with kubectl Unexpected output from kubectl.exe when getting pod statuses',
       },
+      arrange: () => undefined,
+      code: 'APP_SERVICE_OUT_OF_REACH',
+      operations: [
+        { type: 'arc.feature.enable', input: { cluster: CONNECTED_CLUSTER_ID, features: ['cluster-connect'] } },
+      ],
+      reason: 'App Service does not get into the cluster (P-W06)',
+    },
+  ])('$type: is recognised: $reason', async ({ type, input, said, arrange, code, operations }) => {
+    const world = new AppServiceWorld();
+    arrange(world);
+    world.arm.remove(ENVIRONMENT_ID);
+    world.arm.remove(CONTAINER_APP_ID);
+    world.arm.answer('PUT', /kubeEnvironments|containerApps/, refusal(400, said.code, said.message));
+    await expect(world.play(type, input).step('create')).rejects.toMatchObject({
+      externalCode: said.code,
+      diagnosis: { code, operations, evidence: { cluster: CONNECTED_CLUSTER_ID } },
+    });
+  });
+
+  it('is recognised by what the environment itself tells of its failure', async () => {
+    const world = new AppServiceWorld();
+    world.arm.remove(ENVIRONMENT_ID);
+    const play = world.play('appService.environment.create', environment);
+    const token = tokenOf(await play.step('create'));
+    world.arm.settle();
+    world.change(ENVIRONMENT_ID, { provisioningState: 'Failed', deploymentErrors: podsMissing.message });
+    await expect(play.step('create', token)).rejects.toMatchObject({ diagnosis: { code: 'APP_SERVICE_PODS_MISSING' } });
+  });
+
+  it('is told in the words of Azure where what is around it cannot be read', async () => {
+    const world = new AppServiceWorld();
+    world.arm.remove(ENVIRONMENT_ID);
+    world.arm.answer('PUT', /kubeEnvironments/, refusal(400, podsMissing.code, podsMissing.message));
+    world.arm.answer('GET', /\/extensions$/, refusal(403, 'AuthorizationFailed', 'No.'));
+    await expect(world.play('appService.environment.create', environment).step('create')).rejects.toMatchObject({
+      externalCode: 'BadRequest',
+      diagnosis: undefined,
     });
   });
 });
@@ -208,6 +330,7 @@ describe('appService.enable', () => {
     await expect(play.step('extension', token)).rejects.toMatchObject({
       code: 'AZURE_OPERATION_FAILED',
       externalCode: 'InstallationFailed',
+      diagnosis: { code: 'PODS_NOT_READY', evidence: { cluster: CONNECTED_CLUSTER_ID } },
     });
   });
 
@@ -284,10 +407,46 @@ describe('appService.enable', () => {
     const play = world.play('appService.enable', enable);
     const token = tokenOf(await play.step('custom-location'));
     world.arm.fail('CreateNamespaceFailed', message);
-    expect(await play.step('custom-location', token)).toMatchObject({
-      outcome: 'failed',
-      error: { code: 'AZURE_OPERATION_FAILED', diagnosis: { code, operations } },
+    await expect(play.step('custom-location', token)).rejects.toMatchObject({
+      code: 'AZURE_OPERATION_FAILED',
+      diagnosis: { code, operations },
     });
+  });
+
+  it.each([
+    {
+      message:
+        "error: Unable to get the status from the local CRD with the error : {Error : Retry for given duration didn't get any results with err {status not populated}}",
+      code: 'AGENTS_SILENT',
+      operation: { type: 'kubernetes.workload.restart' },
+      reason: 'the agents in the cluster say nothing (P-E01)',
+    },
+    {
+      message:
+        'Error: {failed to install chart from path [] for release [appservice-ext]: err [cannot re-use a name that is still in use]}',
+      code: 'RELEASE_NAME_IN_USE',
+      operation: {
+        type: 'kubernetes.object.delete',
+        input: { name: 'sh.helm.release.v1.appservice-ext.v1', namespace: NAMESPACE },
+      },
+      reason: 'the release of an earlier one is left (P-E02)',
+    },
+    {
+      message: 'failed, and has been uninstalled due to atomic being set: timed out waiting for the condition',
+      code: 'PODS_NOT_READY',
+      operation: undefined,
+      reason: 'its pods ail (P-E04)',
+    },
+  ])('recognises an extension that cannot be installed: $reason', async ({ message, code, operation }) => {
+    const world = new AppServiceWorld();
+    world.arm.remove(EXTENSION_ID);
+    const play = world.play('appService.enable', enable);
+    const token = tokenOf(await play.step('extension'));
+    world.arm.fail('ExtensionCreationFailed', message);
+    const expected = operation === undefined ? [] : [expect.objectContaining({ type: operation.type })];
+    const error: unknown = await play.step('extension', token).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ diagnosis: { code, operations: expected } });
+    if (operation !== undefined) expect(error).toMatchObject({ diagnosis: { operations: [operation] } });
   });
 
   it('leaves a failure that it does not know as it is', async () => {
@@ -303,11 +462,8 @@ describe('appService.enable', () => {
     const world = new AppServiceWorld();
     world.arm.remove(EXTENSION_ID);
     world.arm.answer('PUT', /extensions/, refusal(400, 'ExtensionTypeRetired', 'The extension type has been retired.'));
-    expect(await world.play('appService.enable', enable).step('extension')).toMatchObject({
-      outcome: 'failed',
-      error: {
-        diagnosis: { code: 'EXTENSION_RETIRED', evidence: { successor: 'Microsoft.App/connectedEnvironments' } },
-      },
+    await expect(world.play('appService.enable', enable).step('extension')).rejects.toMatchObject({
+      diagnosis: { code: 'EXTENSION_RETIRED', evidence: { successor: 'Microsoft.App/connectedEnvironments' } },
     });
   });
 

@@ -178,6 +178,12 @@ const rows: Row[] = [
   },
   {
     type: 'appService.environment.create',
+    arrange: changed(EXTENSION_ID, { scope: { cluster: { releaseNamespace: 'elsewhere' } } }),
+    found: [RETIRED, 'error EXTENSION_NAMESPACE_MISMATCH', 'info ENVIRONMENT_EXISTS'],
+    reason: 'App Service would look for its pods in the namespace of the custom location (P-W05)',
+  },
+  {
+    type: 'appService.environment.create',
     arrange: changed(EXTENSION_ID, { statuses: [{ level: 'Error', code: 'InstallationFailed' }] }),
     found: [RETIRED, 'error EXTENSION_NOT_READY', 'info ENVIRONMENT_EXISTS'],
     reason: 'the installation has failed in the cluster although its state says otherwise',

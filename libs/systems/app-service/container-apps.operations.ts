@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { ArmId } from '#libs/kernel/arm-id.js';
-import type { RemedyOperation } from '#libs/kernel/control-error.js';
+import { type ArmId } from '#libs/kernel/arm-id.js';
 import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
 import { CUSTOM_LOCATION_TYPE, customLocationOf, extendedLocation } from '#libs/azure/custom-location.js';
 import { reachDesiredState } from '#libs/azure/desired-state.js';
@@ -18,6 +17,7 @@ import type {
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawInteger, rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
+import { sceneOn } from './app-service.failures.js';
 import { ipAddress, resourceGroupName, siblingOf, tagsInput } from './app-service.inputs.js';
 import type { AppServiceParts } from './app-service.parts.js';
 import {
@@ -31,6 +31,7 @@ import {
 } from './container-apps.kinds.js';
 import { PlaceReader } from './place.reader.js';
 import { CUSTOM_LOCATION_KIND } from './placement.js';
+import { bringExtension, containerAppsExtension, readServedPlace } from './serving-extension.js';
 import {
   locationOf,
   present,
@@ -42,7 +43,6 @@ import {
 } from './wanted-object.js';
 import { placeMembers } from './web-app.reading.js';
 
-const CONTAINER_APPS_EXTENSION = 'microsoft.app.environment';
 const LONGEST_ENVIRONMENT_NAME = 60;
 export const LONGEST_APP_NAME = 32;
 export const MOST_REPLICAS = 300;
@@ -123,51 +123,19 @@ async function preflightEnvironment(
     const remedy = 'Register it: `az provider register --namespace Microsoft.App`; it takes some minutes.';
     say('PROVIDER_NOT_REGISTERED', 'error', { registrationState }, remedy);
   }
-  const extensions = rawTexts(place.body, 'properties', 'clusterExtensionIds').flatMap(
-    (id) => ArmId.tryParse(id) ?? [],
-  );
-  const types: string[] = [];
-  for (const id of extensions) {
-    const extension = await client.get(id, context);
-    if (extension.state === 'found') types.push(rawText(extension.body, 'properties', 'extensionType') ?? '');
-  }
-  if (!types.some((type) => type.toLowerCase() === CONTAINER_APPS_EXTENSION)) {
+  const served = await readServedPlace(client, placeId, containerAppsExtension, context);
+  if (served?.installed?.isBehind !== true) {
+    const evidence = {
+      clusterExtensionIds: rawTexts(place.body, 'properties', 'clusterExtensionIds'),
+      installed: served?.installed?.id.toString() ?? null,
+    };
     const remedy = 'Install the extension Microsoft.App.Environment in the cluster, and add it to the custom location.';
-    say('EXTENSION_MISSING', 'error', { extensionTypes: types }, remedy, extensionRemedy(placeId, place.body));
+    say('EXTENSION_MISSING', 'error', evidence, remedy, served === undefined ? [] : bringExtension(served));
   }
   const id = siblingOf(placeId, CONNECTED_ENVIRONMENT_TYPE, context.input.name, context.input.resourceGroup);
   if ((await client.get(id, context)).state === 'found')
     say('ENVIRONMENT_EXISTS', 'info', { environment: id.toString() });
   return findings;
-}
-
-/** The extension, then the custom location once more: it keeps those that it has, and gets this one. */
-function extensionRemedy(customLocation: ArmId, body: JsonObject): RemedyOperation[] {
-  const cluster = ArmId.tryParse(rawText(body, 'properties', 'hostResourceId') ?? '');
-  const namespace = rawText(body, 'properties', 'namespace');
-  if (cluster === undefined || namespace === null) return [];
-  const name = 'container-apps';
-  return [
-    {
-      type: 'arc.extension.install',
-      input: {
-        cluster: cluster.toString(),
-        name,
-        extensionType: 'Microsoft.App.Environment',
-        releaseNamespace: namespace,
-      },
-    },
-    {
-      type: 'arc.customLocation.create',
-      input: {
-        cluster: cluster.toString(),
-        name: customLocation.name,
-        resourceGroup: customLocation.resourceGroup ?? '',
-        namespace,
-        extension: cluster.resource('Microsoft.KubernetesConfiguration/extensions', name).toString(),
-      },
-    },
-  ];
 }
 
 function wantedEnvironment({ client }: AppServiceParts, context: OperationContext<EnvironmentInput>): WantedObject {
@@ -190,6 +158,7 @@ function wantedEnvironment({ client }: AppServiceParts, context: OperationContex
       const there = customLocationOf(body);
       return there?.equals(place) === true ? undefined : { customLocation: there?.toString() ?? null };
     },
+    scene: async () => sceneOn(await readServedPlace(client, place, containerAppsExtension, context)),
   };
 }
 
@@ -323,6 +292,12 @@ function wantedApp({ client }: AppServiceParts, context: OperationContext<AppInp
     difference(body) {
       const other = environmentIdOf(isJsonObject(body.properties) ? body.properties : {});
       return other?.toLowerCase() === environment.canonical ? undefined : { environment: other };
+    },
+    async scene() {
+      const reading = await client.get(environment, context);
+      const place = reading.state === 'missing' ? undefined : customLocationOf(reading.body);
+      if (place === undefined) return undefined;
+      return sceneOn(await readServedPlace(client, place, containerAppsExtension, context));
     },
   };
 }

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { type ArmId } from '#libs/kernel/arm-id.js';
-import { ControlError, type Diagnosis, type RemedyOperation } from '#libs/kernel/control-error.js';
+import { ControlError } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { Secret } from '#libs/kernel/secret.js';
 import { CUSTOM_LOCATION_TYPE } from '#libs/azure/custom-location.js';
 import { armIdOf } from '../contract/arm-observation.js';
 import { referencedArmId } from '../contract/arm-reference.js';
+import { enable } from '../contract/cluster-work.failures.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
 import type {
@@ -17,11 +18,11 @@ import type {
 } from '../contract/operation-definition.js';
 import { rawInteger, rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
+import type { FailureScene } from './app-service.failures.js';
 import { hostLabel, resourceGroupName, siblingOf, tagsInput } from './app-service.inputs.js';
 import { KUBE_ENVIRONMENT_TYPE, kubeEnvironmentKind } from './app-service.kinds.js';
 import type { AppServiceParts } from './app-service.parts.js';
 import {
-  APP_SERVICE_EXTENSION,
   LONGEST_ENVIRONMENT_NAME,
   asJson,
   environmentOptions,
@@ -31,11 +32,10 @@ import {
 } from './environment.operations.js';
 import { RETIRED_ON, RETIREMENT_FINDING, RETIREMENT_REMEDY, SUCCESSOR } from './lifecycle.js';
 import { CONNECTED_CLUSTER_KIND } from './placement.js';
+import { APP_SERVICE_EXTENSION, EXTENSION_TYPE, appServiceSettings, isOfType } from './serving-extension.js';
 import { locationOf, present, runWanted, type WantedObject } from './wanted-object.js';
 
 const CONNECTED_CLUSTER_TYPE = 'Microsoft.Kubernetes/connectedClusters';
-export const EXTENSION_TYPE = 'Microsoft.KubernetesConfiguration/extensions';
-const EXTENSION_TYPE_NAME = 'Microsoft.Web.Appservice';
 /** The namespace of the agents of Arc, and those of them that listen at the cluster's end of the relay. */
 const AGENT_NAMESPACE = 'azure-arc';
 const RELAY_AGENTS = ['clusterconnect-agent', 'kube-aad-proxy'];
@@ -125,12 +125,12 @@ export function enableAppService(parts: AppServiceParts): OperationDefinition<ty
       {
         name: 'extension',
         description: 'Installs the extension of App Service and waits until it runs.',
-        run: (context) => runExtension(parts, context),
+        run: (context) => runWanted(parts.client, extensionOf(context), context),
       },
       {
         name: 'custom-location',
         description: 'Makes the namespace a custom location and waits until it is one.',
-        run: (context) => runCustomLocation(parts, context),
+        run: (context) => runWanted(parts.client, customLocationOf(parts, context), context),
       },
       {
         name: 'environment',
@@ -203,7 +203,7 @@ async function judgeExtensions(
   let installed = false;
   for await (const page of client.listIn(ids.cluster, EXTENSION_TYPE, context)) {
     for (const body of page.items) {
-      if (rawText(body, 'properties', 'extensionType')?.toLowerCase() !== APP_SERVICE_EXTENSION) continue;
+      if (!isOfType(body, APP_SERVICE_EXTENSION)) continue;
       const id = armIdOf(body);
       installed = true;
       if (id.canonical === ids.extension.canonical) continue;
@@ -231,7 +231,7 @@ async function judgeCluster(
     if (missing.length > 0) {
       const evidence = { missing, command: featureCommand(ids.cluster) };
       const remedy = 'Switch cluster-connect on; this operation goes on by itself.';
-      say('CLUSTER_CONNECT_OFF', 'warning', evidence, remedy, [featureRemedy(ids.cluster)]);
+      say('CLUSTER_CONNECT_OFF', 'warning', evidence, remedy, [enable(ids.cluster, ['cluster-connect'])]);
     }
     for (const service of await listObjects(parts, ids.cluster, 'Service', undefined, context)) {
       const holds = rawObjects(service, 'status', 'loadBalancer', 'ingress').some(
@@ -316,36 +316,6 @@ function featureCommand({ name, resourceGroup }: ArmId): string {
   return `az connectedk8s enable-features --name ${name} --resource-group ${resourceGroup ?? ''} --features cluster-connect custom-locations`;
 }
 
-function featureRemedy(cluster: ArmId): RemedyOperation {
-  return { type: 'arc.feature.enable', input: { cluster: cluster.toString(), features: ['cluster-connect'] } };
-}
-
-async function runExtension(parts: AppServiceParts, context: StepContext<EnableInput>): Promise<StepOutcome> {
-  try {
-    return await runWanted(parts.client, extensionOf(context), context);
-  } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
-    const isRetired = /retired/i.test(`${error.externalCode ?? ''} ${error.message}`);
-    if (!isRetired) throw error;
-    return recognised(error, RETIREMENT_REMEDY, {
-      code: 'EXTENSION_RETIRED',
-      cause: RETIREMENT_FINDING,
-      evidence: { retiredOn: RETIRED_ON, successor: SUCCESSOR, said: error.message },
-      operations: [],
-    });
-  }
-}
-
-function recognised(error: ControlError, remedy: string, diagnosis: Diagnosis): StepOutcome {
-  const told = new ControlError(error.code, diagnosis.cause, {
-    remedy,
-    diagnosis,
-    cause: error,
-    ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),
-  });
-  return { outcome: 'failed', error: told, output: diagnosis.evidence };
-}
-
 function extensionOf(context: OperationContext<EnableInput>): WantedObject {
   const { input, secrets } = context;
   const { extension } = idsOf(context);
@@ -353,15 +323,7 @@ function extensionOf(context: OperationContext<EnableInput>): WantedObject {
   // What is left out of it stays as it is in Azure: secrets above all, which are never told.
   const settings: JsonObject = {
     configurationSettings: {
-      'Microsoft.CustomLocation.ServiceAccount': 'default',
-      appsNamespace: input.namespace,
-      // The environment of this name, and no other, is what the extension looks for.
-      clusterName: input.name,
-      loadBalancerIp: input.staticIp,
-      'keda.enabled': 'true',
-      'buildService.storageClassName': input.artifactStorageClass,
-      'buildService.storageAccessMode': 'ReadWriteOnce',
-      customConfigMap: `${input.namespace}/kube-environment-config`,
+      ...appServiceSettings(input, input.namespace),
       ...(sharedKey === undefined ? {} : { 'logProcessor.appLogs.destination': 'log-analytics' }),
     },
     ...(sharedKey === undefined
@@ -379,7 +341,7 @@ function extensionOf(context: OperationContext<EnableInput>): WantedObject {
     body: async () => ({
       identity: { type: 'SystemAssigned' },
       properties: {
-        extensionType: EXTENSION_TYPE_NAME,
+        extensionType: APP_SERVICE_EXTENSION,
         autoUpgradeMinorVersion: true,
         releaseTrain: 'stable',
         scope: { cluster: { releaseNamespace: input.namespace } },
@@ -388,14 +350,16 @@ function extensionOf(context: OperationContext<EnableInput>): WantedObject {
     }),
     repeat: () => ({ properties: settings }),
     difference(body) {
-      const type = rawText(body, 'properties', 'extensionType');
-      if (type?.toLowerCase() !== APP_SERVICE_EXTENSION) return { extensionType: type };
+      if (!isOfType(body, APP_SERVICE_EXTENSION)) {
+        return { extensionType: rawText(body, 'properties', 'extensionType') };
+      }
       const settings = rawMember(body, 'properties', 'configurationSettings');
       const clusterName = rawText(settings, 'clusterName');
       if (clusterName?.toLowerCase() !== input.name.toLowerCase()) return { clusterName };
       const appsNamespace = rawText(settings, 'appsNamespace');
       return appsNamespace === input.namespace ? undefined : { appsNamespace };
     },
+    scene: async () => sceneOf(context),
     // It may have failed in the cluster while its operation says that it succeeded.
     fault(body) {
       const status = rawObjects(body, 'properties', 'statuses').find((each) => rawText(each, 'level') === 'Error');
@@ -420,47 +384,6 @@ function secretOf(text: string | undefined): Secret | undefined {
 
 function base64(text: string): string {
   return Buffer.from(text).toString('base64');
-}
-
-async function runCustomLocation(parts: AppServiceParts, context: StepContext<EnableInput>): Promise<StepOutcome> {
-  try {
-    return await runWanted(parts.client, customLocationOf(parts, context), context);
-  } catch (error) {
-    const refusal = error instanceof ControlError ? recognisedRefusal(error, context) : undefined;
-    if (refusal === undefined) throw error;
-    return refusal;
-  }
-}
-
-/** The two ways in which Azure does not get into a cluster. */
-function recognisedRefusal(error: ControlError, context: StepContext<EnableInput>): StepOutcome | undefined {
-  const { cluster } = idsOf(context);
-  const said = error.message;
-  if (/no listeners connected for the endpoint/i.test(said)) {
-    return recognised(error, 'Switch cluster-connect on, then start this operation again.', {
-      code: 'CLUSTER_CONNECT_OFF',
-      cause: `Azure cannot reach into the cluster ${cluster.name}: nobody listens at its end of the relay, since the feature cluster-connect is off.`,
-      evidence: { said, command: featureCommand(cluster) },
-      operations: [featureRemedy(cluster)],
-    });
-  }
-  const objectId = /user \\*"([0-9a-f-]{36})\\*" cannot create resource/i.exec(said)?.[1];
-  const isForbidden = /does not have the required permissions to create a namespace/i.test(said);
-  if (objectId === undefined && !isForbidden) return undefined;
-  return recognised(error, 'Give the provider of custom locations its rights, then start this operation again.', {
-    code: 'PROVIDER_NOT_GRANTED',
-    cause: `The resource provider of custom locations has no rights in the cluster ${cluster.name}: it may not make namespaces.`,
-    evidence: { said, objectId: objectId ?? null },
-    operations:
-      objectId === undefined
-        ? []
-        : [
-            {
-              type: 'arc.customLocation.grant',
-              input: { cluster: cluster.toString(), objectId, role: 'least-privilege' },
-            },
-          ],
-  });
 }
 
 function customLocationOf({ client }: AppServiceParts, context: OperationContext<EnableInput>): WantedObject {
@@ -500,7 +423,13 @@ function customLocationOf({ client }: AppServiceParts, context: OperationContext
             });
           }
         : undefined,
+    scene: async () => sceneOf(context),
   };
+}
+
+function sceneOf(context: OperationContext<EnableInput>): FailureScene {
+  const { cluster, extension } = idsOf(context);
+  return { cluster, extension: { name: extension.name, releaseNamespace: context.input.namespace } };
 }
 
 function environmentOf(parts: AppServiceParts, context: OperationContext<EnableInput>): WantedObject {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
-import { ControlError } from '#libs/kernel/control-error.js';
+import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { CUSTOM_LOCATION_TYPE, customLocationOf, extendedLocation } from '#libs/azure/custom-location.js';
 import { armIdOf } from '../contract/arm-observation.js';
@@ -17,12 +17,21 @@ import type {
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
+import { sceneOn } from './app-service.failures.js';
 import { hostLabel, ipAddress, resourceGroupName, siblingOf, tagsInput } from './app-service.inputs.js';
 import { KUBE_ENVIRONMENT_TYPE, PLAN_TYPE, kubeEnvironmentKind, observeKubeEnvironment } from './app-service.kinds.js';
 import type { AppServiceParts } from './app-service.parts.js';
 import { RETIRED_ON, RETIREMENT_FINDING, RETIREMENT_REMEDY, SUCCESSOR } from './lifecycle.js';
 import { PlaceReader } from './place.reader.js';
 import { CUSTOM_LOCATION_KIND } from './placement.js';
+import {
+  APP_SERVICE_EXTENSION,
+  appServiceExtension,
+  bringExtension,
+  isOfType,
+  readServedPlace,
+  releaseNamespaceOf,
+} from './serving-extension.js';
 import {
   locationOf,
   present,
@@ -33,7 +42,6 @@ import {
   type WantedObject,
 } from './wanted-object.js';
 
-export const APP_SERVICE_EXTENSION = 'microsoft.web.appservice';
 const REGIONS = ['eastus', 'westeurope'];
 /** It becomes a part of the domain. */
 export const LONGEST_ENVIRONMENT_NAME = 63;
@@ -70,6 +78,8 @@ const createFindings = {
   CUSTOM_LOCATION_NOT_READY: 'The custom location is not ready.',
   EXTENSION_MISSING: 'The custom location has no extension of App Service: nothing would set the environment up.',
   EXTENSION_NOT_READY: 'The extension of App Service is not installed successfully.',
+  EXTENSION_NAMESPACE_MISMATCH:
+    'The extension of App Service is installed in another namespace than that of the custom location: its pods would not be found.',
   EXTENSION_NAME_MISMATCH:
     'The setting clusterName of the extension is another name: the environment would wait for ever.',
   EXTENSION_ADDRESS_MISMATCH: 'The setting loadBalancerIp of the extension is another address.',
@@ -128,15 +138,44 @@ async function preflightCreate(parts: AppServiceParts, context: OperationContext
   const extension = await findExtension(parts, place.body, context);
   if (extension === undefined) {
     const evidence = { clusterExtensionIds: rawTexts(place.body, 'properties', 'clusterExtensionIds') };
-    say(
-      'EXTENSION_MISSING',
-      'error',
-      evidence,
-      'Install the extension Microsoft.Web.Appservice and add it to the custom location.',
-    );
-  } else judgeExtension(extension, context.input, say);
+    const remedy = 'Install the extension Microsoft.Web.Appservice and put it behind the custom location.';
+    say('EXTENSION_MISSING', 'error', evidence, remedy, await extensionRemedy(parts, customLocation, context));
+  } else {
+    await judgeNamespace(parts, customLocation, place.body, extension, context, say);
+    judgeExtension(extension, context.input, say);
+  }
   await judgeOthers(parts, id, customLocation, context, say);
   return findings;
+}
+
+/** What brings the extension to the custom location; none where the custom location is not what it says. */
+async function extensionRemedy(
+  { client }: AppServiceParts,
+  customLocation: ArmId,
+  context: OperationContext<CreateInput>,
+): Promise<RemedyOperation[]> {
+  const place = await readServedPlace(client, customLocation, appServiceExtension(context.input), context);
+  return place === undefined ? [] : bringExtension(place);
+}
+
+async function judgeNamespace(
+  parts: AppServiceParts,
+  customLocation: ArmId,
+  place: JsonObject,
+  extension: JsonObject,
+  context: OperationContext<CreateInput>,
+  say: FindingReporter<CreateFinding>,
+): Promise<void> {
+  const namespace = rawText(place, 'properties', 'namespace');
+  const releaseNamespace = releaseNamespaceOf(extension);
+  if (releaseNamespace === null || releaseNamespace === namespace) return;
+  say(
+    'EXTENSION_NAMESPACE_MISMATCH',
+    'error',
+    { namespace, releaseNamespace },
+    `Make ${releaseNamespace} a custom location, and create the environment on that one.`,
+    await extensionRemedy(parts, customLocation, context),
+  );
 }
 
 async function judgeProvider(
@@ -216,9 +255,7 @@ export async function findExtension(
     const id = ArmId.tryParse(text);
     const reading = id === undefined ? undefined : await client.get(id, context);
     if (reading?.state !== 'found') continue;
-    if (rawText(reading.body, 'properties', 'extensionType')?.toLowerCase() === APP_SERVICE_EXTENSION) {
-      return reading.body;
-    }
+    if (isOfType(reading.body, APP_SERVICE_EXTENSION)) return reading.body;
   }
   return undefined;
 }
@@ -263,6 +300,10 @@ export function wantedEnvironment(
       const staticIp = rawText(body, 'properties', 'staticIp');
       return staticIp === null || staticIp === request.staticIp ? undefined : { staticIp };
     },
+    async scene() {
+      const serving = appServiceExtension({ ...request, name: id.name });
+      return sceneOn(await readServedPlace(client, customLocation, serving, context));
+    },
   };
 }
 
@@ -276,6 +317,9 @@ export async function runEnvironment(
   return stuck ?? runWanted(parts.client, wanted, context);
 }
 
+/** The states in which an environment waits for the extension of its name. */
+const AWAITING_EXTENSION = new Set(['waiting', 'initializationinprogress']);
+
 async function stuckEnvironment(
   parts: AppServiceParts,
   id: ArmId,
@@ -284,7 +328,7 @@ async function stuckEnvironment(
   const reading = await parts.client.get(id, context);
   if (reading.state === 'missing') return undefined;
   const state = rawText(reading.body, 'properties', 'provisioningState');
-  if (state?.toLowerCase() !== 'waiting') return undefined;
+  if (!AWAITING_EXTENSION.has(state?.toLowerCase() ?? '')) return undefined;
   const customLocation = customLocationOf(reading.body);
   const place = customLocation === undefined ? undefined : await parts.client.get(customLocation, context);
   const extension = place?.state === 'found' ? await findExtension(parts, place.body, context) : undefined;

@@ -13,6 +13,7 @@ import { provisioningPhase, type ProvisioningPhase } from '../contract/provision
 import { rawText } from '../contract/raw-reader.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import type { AppServiceClient } from './app-service.client.js';
+import { recognising, type FailureScene } from './app-service.failures.js';
 
 type Call = Pick<StepContext<unknown>, 'correlationId' | 'signal'>;
 type Found = Extract<ArmReading, { state: 'found' }>;
@@ -35,6 +36,8 @@ export interface WantedObject {
   repeat?(): JsonObject;
   /** Some objects say that they have failed elsewhere than in their state. */
   fault?(body: JsonObject): ControlError | undefined;
+  /** What is around it, for a failure that is recognised; undefined where that is gone. */
+  scene?(): Promise<FailureScene | undefined>;
 }
 
 /** The states of an object that is going away. */
@@ -42,6 +45,15 @@ const GOING = new Set(['deleting', 'scheduledfordelete']);
 
 /** One run of "let the object be there": looks first, asks Azure only for what is missing or has failed. */
 export function runWanted(
+  client: AppServiceClient,
+  wanted: WantedObject,
+  context: Pick<StepContext<unknown>, 'resumeToken'> & Call,
+): Promise<StepOutcome> {
+  const sceneOf = async (): Promise<FailureScene | undefined> => wanted.scene?.();
+  return recognising(sceneOf, () => reachWanted(client, wanted, context));
+}
+
+function reachWanted(
   client: AppServiceClient,
   wanted: WantedObject,
   context: Pick<StepContext<unknown>, 'resumeToken'> & Call,
@@ -96,10 +108,19 @@ export function judgeWanted(wanted: WantedObject, reading: ArmReading): DesiredS
         : { verdict: 'underway', message: `${wanted.what} is ${state}.` };
     case 'failed':
     case 'canceled':
-      return { verdict: 'failed', error: failedOperationError(`Creating ${decapitalized(wanted.what)}`, reading.body) };
+      return { verdict: 'failed', error: failureOf(wanted, reading.body) };
     default:
       return assertNever(phase);
   }
+}
+
+/** Environments tell in a member of their own what went wrong. */
+function failureOf(wanted: WantedObject, body: JsonObject): ControlError {
+  const message = rawText(body, 'properties', 'deploymentErrors');
+  return failedOperationError(
+    `Creating ${decapitalized(wanted.what)}`,
+    message === null ? body : { error: { message } },
+  );
 }
 
 /** Reads the object back. @param observe for the cache. */

@@ -21,6 +21,8 @@ import {
   WEB_APP_ID,
 } from '#libs/testing/app-service-samples.js';
 import { AppServiceWorld } from '#libs/testing/app-service-world.js';
+import { apiResource } from '#libs/testing/fake-kube.js';
+import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 
 const AZURE = 'https://management.azure.com';
 
@@ -73,6 +75,24 @@ const unregistered =
 const bound = changed(WEB_APP_ID, {
   hostNameSslStates: [{ name: DEFAULT_HOST_NAME }, { name: HOST_NAME, sslState: 'Disabled' }],
 });
+const balancedService = (name: string, namespace: string, content: JsonObject): KubernetesObject => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name, namespace },
+  ...content,
+});
+function addressPools({ cluster }: AppServiceWorld, ...pools: string[][]): void {
+  const [apiVersion, kind] = ['metallb.io/v1beta1', 'IPAddressPool'];
+  cluster.serve(apiResource(apiVersion, kind, 'ipaddresspools'));
+  pools.forEach((addresses, index) =>
+    cluster.add({
+      apiVersion,
+      kind,
+      metadata: { name: `pool${index}`, namespace: 'metallb-system' },
+      spec: { addresses },
+    }),
+  );
+}
 const withContainerApps = changed(EXTENSION_ID, { extensionType: 'microsoft.app.environment' });
 
 const RETIRED = 'warning SERVICE_RETIRED';
@@ -137,14 +157,52 @@ const rows: Row[] = [
   {
     type: 'appService.enable',
     arrange: ({ cluster }) =>
-      cluster.add({
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: { name: 'front', namespace: 'shop' },
-        status: { loadBalancer: { ingress: [{ ip: STATIC_IP }] } },
-      }),
+      cluster.add(balancedService('front', 'shop', { status: { loadBalancer: { ingress: [{ ip: STATIC_IP }] } } })),
     found: [RETIRED, 'error ADDRESS_IN_USE'],
     reason: 'another service holds the address (P-S04)',
+  },
+  {
+    type: 'appService.enable',
+    arrange: ({ cluster }) => cluster.add(balancedService('front', 'shop', { spec: { loadBalancerIP: STATIC_IP } })),
+    found: [RETIRED, 'error ADDRESS_IN_USE'],
+    reason: 'another service waits for the address',
+  },
+  {
+    type: 'appService.enable',
+    arrange: ({ cluster }) => cluster.add(balancedService('envoy', NAMESPACE, { spec: { loadBalancerIP: STATIC_IP } })),
+    found: [RETIRED],
+    reason: 'the service that has it is that of App Service itself',
+  },
+  {
+    type: 'appService.enable',
+    arrange: (world) => addressPools(world, ['192.168.0.110-192.168.0.120'], ['10.0.0.0/24']),
+    found: [RETIRED, 'error ADDRESS_OUTSIDE_POOL'],
+    reason: 'the load balancer would never give it (P-S04)',
+  },
+  {
+    type: 'appService.enable',
+    arrange: (world) => addressPools(world, ['10.0.0.0/24'], ['192.168.0.100-192.168.0.120']),
+    found: [RETIRED],
+    reason: 'one of the pools holds it',
+  },
+  {
+    type: 'appService.enable',
+    input: { frontEnd: 'NodePort' },
+    arrange: (world) => addressPools(world, ['10.0.0.0/24']),
+    found: [RETIRED],
+    reason: 'no load balancer is to give it',
+  },
+  {
+    type: 'appService.enable',
+    arrange: (world) => addressPools(world),
+    found: [RETIRED],
+    reason: 'another load balancer may be there',
+  },
+  {
+    type: 'appService.enable',
+    input: { staticIp: '192.168.0.9' },
+    found: [RETIRED, 'warning EXTENSION_ADDRESS_MISMATCH'],
+    reason: 'host names would lead elsewhere than to the load balancer (P-S04)',
   },
   {
     type: 'appService.enable',
@@ -613,5 +671,68 @@ describe('the checks before operations of App Service', () => {
     const [operation] = findings.find((finding) => finding.code === code)?.operations ?? [];
     expect(operation).toMatchObject(mended);
     expect(() => world.play(mended.type, operation!.input)).not.toThrow();
+  });
+
+  it.each<{ type: string; input?: JsonObject; arrange?: Row['arrange']; code: string; operations: JsonObject[] }>([
+    {
+      type: 'appService.enable',
+      input: { staticIp: '192.168.0.9' },
+      code: 'EXTENSION_ADDRESS_MISMATCH',
+      operations: [
+        {
+          type: 'arc.extension.update',
+          input: { extension: EXTENSION_ID, settings: { loadBalancerIp: '192.168.0.9' } },
+        },
+      ],
+    },
+    {
+      type: 'appService.environment.create',
+      arrange: gone(EXTENSION_ID),
+      code: 'EXTENSION_MISSING',
+      operations: [
+        {
+          type: 'arc.extension.install',
+          input: {
+            cluster: CONNECTED_CLUSTER_ID,
+            name: 'appservice-ext',
+            extensionType: 'Microsoft.Web.Appservice',
+            releaseNamespace: NAMESPACE,
+            settings: expect.objectContaining({ clusterName: 'akshci-env', appsNamespace: NAMESPACE }) as never,
+          },
+        },
+        {
+          type: 'arc.customLocation.create',
+          input: {
+            cluster: CONNECTED_CLUSTER_ID,
+            name: 'akshci-apps',
+            resourceGroup: 'akshci-eu',
+            namespace: NAMESPACE,
+            extension: EXTENSION_ID,
+          },
+        },
+      ],
+    },
+    {
+      type: 'appService.environment.create',
+      arrange: changed(EXTENSION_ID, { scope: { cluster: { releaseNamespace: 'elsewhere' } } }),
+      code: 'EXTENSION_NAMESPACE_MISMATCH',
+      operations: [
+        {
+          type: 'arc.customLocation.create',
+          input: {
+            cluster: CONNECTED_CLUSTER_ID,
+            name: 'elsewhere',
+            resourceGroup: 'akshci-eu',
+            namespace: 'elsewhere',
+            extension: EXTENSION_ID,
+          },
+        },
+      ],
+    },
+  ])('$type: offer what mends $code in other systems', async ({ type, input, arrange, code, operations }) => {
+    const world = new AppServiceWorld();
+    arrange?.(world);
+    const findings = await world.play(type, { ...inputs[type], ...input }).findings();
+    expect(findings.find((finding) => finding.code === code)?.operations).toEqual(operations);
   });
 });

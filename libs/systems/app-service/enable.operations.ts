@@ -6,7 +6,6 @@ import { Secret } from '#libs/kernel/secret.js';
 import { CUSTOM_LOCATION_TYPE } from '#libs/azure/custom-location.js';
 import { armIdOf } from '../contract/arm-observation.js';
 import { referencedArmId } from '../contract/arm-reference.js';
-import { enable } from '../contract/cluster-work.failures.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
 import type {
@@ -16,14 +15,16 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
-import { rawInteger, rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
+import { rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { FailureScene } from './app-service.failures.js';
 import { hostLabel, resourceGroupName, siblingOf, tagsInput } from './app-service.inputs.js';
 import { KUBE_ENVIRONMENT_TYPE, kubeEnvironmentKind } from './app-service.kinds.js';
 import type { AppServiceParts } from './app-service.parts.js';
+import { AGENT_NAMESPACE, clusterFindings, featureCommand, judgeCluster, missingAgents } from './cluster.preflight.js';
 import {
   LONGEST_ENVIRONMENT_NAME,
+  judgeAddress,
   asJson,
   environmentOptions,
   runEnvironment,
@@ -36,9 +37,6 @@ import { APP_SERVICE_EXTENSION, EXTENSION_TYPE, appServiceSettings, isOfType } f
 import { locationOf, present, runWanted, type WantedObject } from './wanted-object.js';
 
 const CONNECTED_CLUSTER_TYPE = 'Microsoft.Kubernetes/connectedClusters';
-/** The namespace of the agents of Arc, and those of them that listen at the cluster's end of the relay. */
-const AGENT_NAMESPACE = 'azure-arc';
-const RELAY_AGENTS = ['clusterconnect-agent', 'kube-aad-proxy'];
 /** How rarely it is looked for what somebody has to do elsewhere. */
 const MOST_PATIENT_SECONDS = 60;
 
@@ -75,15 +73,13 @@ const enableInput = z.strictObject({
 type EnableInput = z.output<typeof enableInput>;
 
 const enableFindings = {
+  ...clusterFindings,
   CLUSTER_NOT_FOUND: 'Azure does not know the cluster.',
   CLUSTER_NOT_CONNECTED: 'The cluster is not connected: nothing can be installed in it.',
   REGION_NOT_SUPPORTED: 'App Service on Kubernetes was offered in East US and West Europe only.',
   PROVIDER_NOT_REGISTERED: 'A resource provider that is needed is not registered in the subscription.',
-  CLUSTER_CONNECT_OFF:
-    'The feature cluster-connect is off: the operation waits until it is on, since custom locations go through it.',
-  CLUSTER_OUT_OF_SIGHT: 'Pilothouse cannot look into the cluster: whether cluster-connect is on shows later.',
   EXTENSION_ELSEWHERE: 'The cluster has the extension of App Service by another name; it takes one.',
-  ADDRESS_IN_USE: 'A service of the cluster holds the address already.',
+  EXTENSION_ADDRESS_MISMATCH: 'The setting loadBalancerIp of the extension is another address.',
   LOG_KEY_MISSING: 'A Log Analytics workspace was given without its key, or a key without its workspace.',
   SERVICE_RETIRED: RETIREMENT_FINDING,
   INSTALLATION_CLOSED: `${RETIREMENT_FINDING} This cluster does not have it yet.`,
@@ -175,7 +171,9 @@ async function preflightEnable(parts: AppServiceParts, context: OperationContext
   if (!['eastus', 'westeurope'].includes(location)) say('REGION_NOT_SUPPORTED', 'error', { location });
   await judgeProviders(parts, ids.cluster, context, say);
   await judgeExtensions(parts, ids, context, say);
-  await judgeCluster(parts, ids, context, say);
+  const { namespace, staticIp, frontEnd } = input;
+  const isBalanced = frontEnd === 'LoadBalancer';
+  await judgeCluster(parts, { cluster: ids.cluster, namespace, staticIp, isBalanced }, context, say);
   return findings;
 }
 
@@ -206,7 +204,10 @@ async function judgeExtensions(
       if (!isOfType(body, APP_SERVICE_EXTENSION)) continue;
       const id = armIdOf(body);
       installed = true;
-      if (id.canonical === ids.extension.canonical) continue;
+      if (id.canonical === ids.extension.canonical) {
+        judgeAddress(id, body, context.input.staticIp, say);
+        continue;
+      }
       const { logAnalyticsSharedKey: _secret, ...shown } = context.input;
       const input = asJson({ ...shown, extensionName: id.name });
       say('EXTENSION_ELSEWHERE', 'error', { extension: id.toString() }, `Name the extension ${id.name}.`, [
@@ -217,36 +218,6 @@ async function judgeExtensions(
   const evidence = { retiredOn: RETIRED_ON, successor: SUCCESSOR };
   if (installed || client.isSimulated) say('SERVICE_RETIRED', 'warning', evidence, RETIREMENT_REMEDY);
   else say('INSTALLATION_CLOSED', 'error', evidence, RETIREMENT_REMEDY);
-}
-
-async function judgeCluster(
-  parts: AppServiceParts,
-  ids: EnabledIds,
-  context: OperationContext<EnableInput>,
-  say: FindingReporter<EnableFinding>,
-): Promise<void> {
-  const { staticIp, namespace } = context.input;
-  try {
-    const missing = await missingAgents(parts, ids.cluster, context);
-    if (missing.length > 0) {
-      const evidence = { missing, command: featureCommand(ids.cluster) };
-      const remedy = 'Switch cluster-connect on; this operation goes on by itself.';
-      say('CLUSTER_CONNECT_OFF', 'warning', evidence, remedy, [enable(ids.cluster, ['cluster-connect'])]);
-    }
-    for (const service of await listObjects(parts, ids.cluster, 'Service', undefined, context)) {
-      const holds = rawObjects(service, 'status', 'loadBalancer', 'ingress').some(
-        (ingress) => rawText(ingress, 'ip') === staticIp,
-      );
-      const own = rawText(service, 'metadata', 'namespace');
-      if (holds && own !== namespace) {
-        const name = rawText(service, 'metadata', 'name');
-        say('ADDRESS_IN_USE', 'error', { staticIp, service: `${own}/${name}` }, 'Choose an address that is free.');
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
-    say('CLUSTER_OUT_OF_SIGHT', 'info', { code: error.code });
-  }
 }
 
 async function planEnable({ client }: AppServiceParts, context: OperationContext<EnableInput>): Promise<Json> {
@@ -275,45 +246,6 @@ async function runFeature(parts: AppServiceParts, context: StepContext<EnableInp
     // Azure itself finds out when it goes into the cluster to make the custom location.
     return { outcome: 'done', message: `Pilothouse cannot look into the cluster (${error.code}): Azure will tell.` };
   }
-}
-
-/** Of the agents that cluster-connect consists of, those that do not run. @throws ControlError */
-async function missingAgents(
-  parts: AppServiceParts,
-  cluster: ArmId,
-  context: OperationContext<EnableInput>,
-): Promise<string[]> {
-  const deployments = await listObjects(parts, cluster, 'Deployment', AGENT_NAMESPACE, context);
-  return RELAY_AGENTS.filter(
-    (name) =>
-      !deployments.some(
-        (deployment) =>
-          rawText(deployment, 'metadata', 'name') === name &&
-          (rawInteger(deployment, 'status', 'availableReplicas') ?? 0) > 0,
-      ),
-  );
-}
-
-async function listObjects(
-  { kube }: AppServiceParts,
-  cluster: ArmId,
-  kind: 'Deployment' | 'Service',
-  namespace: string | undefined,
-  context: OperationContext<EnableInput>,
-): Promise<JsonObject[]> {
-  const client = kube.cluster({ uid: cluster.uid, id: cluster.toString(), kind: CONNECTED_CLUSTER_KIND });
-  const resource = await client.findResource({ group: kind === 'Service' ? '' : 'apps', kind }, context);
-  const objects: JsonObject[] = [];
-  if (resource === undefined) return objects;
-  for await (const page of client.list(resource, namespace === undefined ? {} : { namespace }, context)) {
-    if (page.restarted) objects.length = 0;
-    objects.push(...page.items);
-  }
-  return objects;
-}
-
-function featureCommand({ name, resourceGroup }: ArmId): string {
-  return `az connectedk8s enable-features --name ${name} --resource-group ${resourceGroup ?? ''} --features cluster-connect custom-locations`;
 }
 
 function extensionOf(context: OperationContext<EnableInput>): WantedObject {

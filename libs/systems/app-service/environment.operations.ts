@@ -216,10 +216,22 @@ function judgeExtension(extension: JsonObject, input: CreateInput, say: FindingR
       ]);
     }
   }
+  judgeAddress(armIdOf(extension), extension, input.staticIp, say);
+}
+
+/** Whether the front end in the cluster gets the address that host names will lead to. */
+export function judgeAddress(
+  id: ArmId,
+  extension: JsonObject,
+  staticIp: string,
+  say: FindingReporter<'EXTENSION_ADDRESS_MISMATCH'>,
+): void {
   const loadBalancerIp = rawText(extension, 'properties', 'configurationSettings', 'loadBalancerIp');
-  if (loadBalancerIp !== null && loadBalancerIp !== input.staticIp) {
-    say('EXTENSION_ADDRESS_MISMATCH', 'warning', { loadBalancerIp, staticIp: input.staticIp });
-  }
+  if (loadBalancerIp === null || loadBalancerIp === staticIp) return;
+  const remedy = `Give the address ${loadBalancerIp}; or let the extension ask for ${staticIp}.`;
+  say('EXTENSION_ADDRESS_MISMATCH', 'warning', { loadBalancerIp, staticIp }, remedy, [
+    { type: 'arc.extension.update', input: { extension: id.toString(), settings: { loadBalancerIp: staticIp } } },
+  ]);
 }
 
 async function judgeOthers(

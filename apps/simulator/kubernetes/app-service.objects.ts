@@ -14,6 +14,7 @@ import {
 } from '../types/app-service.family.js';
 import { CUSTOM_LOCATION_TYPE, EXTENSION_TYPE } from '../types/arc.family.js';
 import { restartsOf } from '../types/web-app.type.js';
+import { ensureDefinitions, removeDefinitions, type HelmRelease } from './app-service.installation.js';
 import { ensureNamespace } from './arc.agents.js';
 import type { ClusterObjects, KubernetesObject, ObjectDraft, ObjectWriter } from './cluster.objects.js';
 
@@ -53,6 +54,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** Makes a connected cluster hold what App Service runs in it: its own parts, and the web apps of its custom locations. */
 export function followAppService(cluster: StoredResource, objects: ClusterObjects, world: ResourceWorld): void {
+  for (const release of releases(cluster, world)) ensureDefinitions(release, objects, CONTROLLER);
   const wanted = [...systemObjects(cluster, world), ...webAppObjects(cluster, world)];
   for (const draft of wanted) {
     ensureNamespace(objects, draft.metadata.namespace ?? '', CONTROLLER);
@@ -87,6 +89,28 @@ function put(objects: ClusterObjects, draft: ObjectDraft): void {
 
 function keyOf({ kind, metadata }: { kind: string; metadata: { namespace?: string; name?: string } }): string {
   return `${kind}/${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
+}
+
+function releases(cluster: StoredResource, world: ResourceWorld): HelmRelease[] {
+  return world.children(cluster.key, EXTENSION_TYPE).flatMap((extension) => {
+    const release = releaseOf(extension);
+    return release === undefined || !isSucceeded(extension) ? [] : [release];
+  });
+}
+
+/** An extension that went in order takes its types along, one that was deleted by force does not. */
+export function forgetAppService(extension: StoredResource, objects: ClusterObjects): void {
+  const release = releaseOf(extension);
+  const wasOrderly = textAt(objectAt(extension.body, 'properties'), 'provisioningState') === 'Deleting';
+  if (release !== undefined && wasOrderly) removeDefinitions(release, objects, CONTROLLER);
+}
+
+/** undefined for extensions of other types. */
+function releaseOf(extension: StoredResource): HelmRelease | undefined {
+  const properties = objectAt(extension.body, 'properties');
+  const namespace = textAt(objectAt(objectAt(properties, 'scope'), 'cluster'), 'releaseNamespace');
+  const isOurs = textAt(properties, 'extensionType') === APP_SERVICE_EXTENSION;
+  return isOurs && namespace !== undefined ? { name: extension.name, namespace } : undefined;
 }
 
 function systemObjects(cluster: StoredResource, world: ResourceWorld): ObjectDraft[] {

@@ -21,7 +21,7 @@ import { nodeResourceGroup } from '../types/managed-cluster.body.js';
 import { KubernetesApi } from './api/kubernetes.api.js';
 import { KubernetesCluster } from './api/kubernetes.cluster.js';
 import { KubernetesStatusError } from './api/kubernetes-status.error.js';
-import { APP_SERVICE_TYPES, followAppService } from './app-service.objects.js';
+import { APP_SERVICE_TYPES, followAppService, forgetAppService } from './app-service.objects.js';
 import { installAgents, removeAgents } from './arc.agents.js';
 import type { ChosenAgents } from './arc.agents.js';
 import type { AccessAttributes, ClusterAvailability } from './cluster.objects.js';
@@ -380,7 +380,10 @@ export class KubernetesEstate {
     if (isCluster(record) && (before === undefined || after === undefined)) this.#keysByUid = undefined;
     if (after === undefined && record.type === EXTENSION_TYPE.toLowerCase()) {
       const host = this.#live.get(record.parentKey ?? '');
-      if (host !== undefined) forgetExtension(record, host.cluster.objects);
+      if (host !== undefined) {
+        forgetExtension(record, host.cluster.objects);
+        forgetAppService(record, host.cluster.objects);
+      }
     }
     if (this.#stale || this.#live.size === 0) return;
     this.#stale = true;

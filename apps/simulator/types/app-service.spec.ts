@@ -276,3 +276,137 @@ describe('an installation of the retired extension', () => {
     expect([refused.status, codeOf(refused)]).toEqual([400, 'ExtensionTypeRetired']);
   });
 });
+
+describe('an installation that does not come to its end', () => {
+  const poolDefinition: JsonObject = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'ipaddresspools.metallb.io' },
+    spec: {
+      group: 'metallb.io',
+      scope: 'Namespaced',
+      names: {
+        plural: 'ipaddresspools',
+        singular: 'ipaddresspool',
+        kind: 'IPAddressPool',
+        listKind: 'IPAddressPoolList',
+      },
+      versions: [
+        {
+          name: 'v1beta1',
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+        },
+      ],
+    },
+  };
+  const pool = (addresses: string[]): JsonObject[] => [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'metallb-system' } },
+    poolDefinition,
+    {
+      apiVersion: 'metallb.io/v1beta1',
+      kind: 'IPAddressPool',
+      metadata: { name: 'default', namespace: 'metallb-system' },
+      spec: { addresses },
+    },
+  ];
+  const leftover: JsonObject = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: {
+      name: 'apps.k8se.microsoft.com',
+      labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+      annotations: { 'meta.helm.sh/release-name': 'old', 'meta.helm.sh/release-namespace': 'akshci-apps' },
+    },
+    spec: {
+      ...(poolDefinition.spec as JsonObject),
+      group: 'k8se.microsoft.com',
+      names: { plural: 'apps', singular: 'app', kind: 'App', listKind: 'AppList' },
+    },
+  };
+  const taken: JsonObject[] = [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'front', namespace: 'shop' },
+      spec: { type: 'LoadBalancer', loadBalancerIP: '192.168.0.102', ports: [{ port: 80 }] },
+    },
+  ];
+
+  async function statusOf(objects: JsonObject[], settings: JsonObject = {}): Promise<string> {
+    // Somebody looks at the cluster, which lives from then on.
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'seen' } };
+    const path = '/kubernetes/my-workload-cluster/objects';
+    expect((await azure.control('POST', path, { objects: [namespace, ...objects] })).status).toBe(200);
+    await azure.put(EXTENSION, '2025-03-01', {
+      properties: {
+        extensionType: 'Microsoft.Web.Appservice',
+        scope: { cluster: { releaseNamespace: 'akshci-apps' } },
+        configurationSettings: { clusterName: 'akshci-env', loadBalancerIp: '192.168.0.102', ...settings },
+      },
+    });
+    azure.finishOperations();
+    const { statuses } = propertiesOf((await azure.get(EXTENSION, '2025-03-01')).body);
+    return JSON.stringify(statuses);
+  }
+
+  it.each([
+    {
+      objects: pool(['192.168.0.110-192.168.0.120']),
+      settings: {},
+      says: 'timed out waiting for the condition',
+      reason: 'no pool holds the address',
+    },
+    {
+      objects: taken,
+      settings: {},
+      says: 'timed out waiting for the condition',
+      reason: 'another service has asked for the address',
+    },
+    {
+      objects: [],
+      settings: { 'buildService.storageClassName': 'gone' },
+      says: 'timed out waiting for the condition',
+      reason: 'there is no such storage class',
+    },
+    {
+      objects: [leftover],
+      settings: {},
+      says: 'invalid ownership metadata',
+      reason: 'types of an earlier release are left',
+    },
+    {
+      objects: pool(['192.168.0.100-192.168.0.120']),
+      settings: { 'buildService.storageClassName': 'default' },
+      says: 'InstallationSucceeded',
+      reason: 'all is there',
+    },
+  ])('says "$says": $reason', async ({ objects, settings, says }) => {
+    expect(await statusOf(objects, settings)).toContain(says);
+  });
+
+  it('leaves its types behind when it is deleted by force', async () => {
+    await statusOf([]);
+    await azure.send('DELETE', `${EXTENSION}?forceDelete=true`, { version: '2025-03-01' });
+    const other = EXTENSION.replace('appservice-ext', 'other');
+    await azure.put(other, '2025-03-01', {
+      properties: { extensionType: 'Microsoft.Web.Appservice', scope: { cluster: { releaseNamespace: 'elsewhere' } } },
+    });
+    azure.finishOperations();
+    expect(JSON.stringify((await azure.get(other, '2025-03-01')).body)).toContain('invalid ownership metadata');
+  });
+
+  it('takes its types along when it is deleted in order', async () => {
+    await statusOf([]);
+    await azure.send('DELETE', EXTENSION, { version: '2025-03-01' });
+    azure.finishOperations();
+    const other = EXTENSION.replace('appservice-ext', 'other');
+    await azure.put(other, '2025-03-01', {
+      properties: { extensionType: 'Microsoft.Web.Appservice', scope: { cluster: { releaseNamespace: 'elsewhere' } } },
+    });
+    azure.finishOperations();
+    expect(propertiesOf((await azure.get(other, '2025-03-01')).body).provisioningState).toBe('Succeeded');
+  });
+});

@@ -355,7 +355,8 @@ schemas(SCHEMAS_ARE_HERE ? 'answers against the official ARM types' : WHY_SKIPPE
       type: 'Microsoft.KubernetesConfiguration/extensions',
       version: '2023-05-01',
       path: `${EXTENSION}2`,
-      body: extension,
+      // A cluster takes App Service once.
+      body: { properties: { ...propertiesOf(extension), extensionType: 'Microsoft.Dapr' } },
     },
     { type: 'Microsoft.KubernetesConfiguration/fluxConfigurations', version: '2025-04-01', path: FLUX, body: flux },
     { type: 'Microsoft.ExtendedLocation/customLocations', version: '2021-08-15', path: LOCATION, body: location },

@@ -5,9 +5,11 @@ import type { ArmErrorBody } from '../arm-error.js';
 import { deterministicUuid } from '../deterministic-id.js';
 import type { ClusterObjects } from '../kubernetes/cluster.objects.js';
 import { mergePatch, objectAt, omit, textAt } from '../json-merge.js';
+import { installationFault } from '../kubernetes/app-service.installation.js';
 import { withoutNulls } from '../resource.renderer.js';
 import type { StoredResource } from '../resource.store.js';
 import type { ResourceTypeDescriptor, ResourceWorld, WritePlan, WriteRequest } from '../resource-type.descriptor.js';
+import { APP_SERVICE_EXTENSION } from './app-service.family.js';
 import { CONNECTED_CLUSTER_TYPE, EXTENSION_TYPE, arcConflict, badRequest } from './arc.family.js';
 import { knownExtension } from './extension-catalog.js';
 import type { KnownExtension } from './extension-catalog.js';
@@ -173,21 +175,24 @@ function planOf({ id, existing }: WriteRequest, wanted: JsonObject, state: strin
   };
   const fails =
     existing === undefined || state === 'Updating'
-      ? refusalOf(id, type, known, scope, objectAt(properties, 'configurationSettings'), existing, world)
+      ? refusalOf({ id, type, known, scope, settings: objectAt(properties, 'configurationSettings'), existing }, world)
       : undefined;
   return { writes: [{ id, body, state }], merges: [{ id, patch }], ...(fails === undefined ? {} : { fails }) };
 }
 
-/** Why the agents in the cluster will not manage; undefined when all is well. */
-function refusalOf(
-  id: ArmId,
-  type: string,
-  known: KnownExtension | undefined,
-  scope: JsonObject,
-  settings: JsonObject,
-  existing: StoredResource | undefined,
-  world: ResourceWorld,
-): ArmErrorBody | undefined {
+/** What the agents in the cluster are to manage. */
+interface Installation {
+  id: ArmId;
+  type: string;
+  known: KnownExtension | undefined;
+  scope: JsonObject;
+  settings: JsonObject;
+  existing: StoredResource | undefined;
+}
+
+/** Why they will not manage; undefined when all is well. */
+function refusalOf(installation: Installation, world: ResourceWorld): ArmErrorBody | undefined {
+  const { id, type, known, scope, settings, existing } = installation;
   const host = world.get(id.parent ?? id);
   const isConnected = host?.type === CONNECTED_CLUSTER_TYPE.toLowerCase();
   const status = textAt(objectAt(host?.body, 'properties'), 'connectivityStatus');
@@ -202,20 +207,13 @@ function refusalOf(
     return nested('ExtensionOperationFailed', `The extension type '${type}' is not registered for this cluster type.`);
   }
   const namespace = textAt(objectAt(scope, 'cluster'), 'releaseNamespace');
-  const objects = isConnected ? world.cluster(host.key)?.objects : undefined;
-  if (objects === undefined || namespace === undefined) return undefined;
-  const why =
-    existing === undefined && hasRelease(objects, id.name, namespace)
-      ? 'cannot re-use a name that is still in use'
-      : lacksStorageClass(objects, settings)
-        ? 'timed out waiting for the condition'
-        : undefined;
-  return why === undefined
-    ? undefined
-    : nested(
-        'ExtensionOperationFailed',
-        `Error: {failed to install chart from path [] for release [${id.name}]: err [${why}]}`,
-      );
+  const cluster = isConnected && namespace !== undefined ? world.cluster(host.key) : undefined;
+  if (cluster === undefined || namespace === undefined) return undefined;
+  if (existing === undefined && hasRelease(cluster.objects, id.name, namespace))
+    return chartFault(id, 'cannot re-use a name that is still in use');
+  if (type !== APP_SERVICE_EXTENSION) return undefined;
+  const fault = installationFault({ name: id.name, namespace }, settings, cluster.objects);
+  return fault === undefined ? undefined : chartFault(id, fault);
 }
 
 /** Of any revision. */
@@ -225,10 +223,12 @@ function hasRelease(objects: ClusterObjects, release: string, namespace: string)
     .some(({ metadata }) => metadata.labels?.owner === 'helm' && metadata.labels.name === release);
 }
 
-/** The claim of the build service then waits for ever, and Helm for its pods. */
-function lacksStorageClass(objects: ClusterObjects, settings: JsonObject): boolean {
-  const name = textAt(settings, 'buildService.storageClassName');
-  return name !== undefined && objects.get('storageclasses.storage.k8s.io', undefined, name) === undefined;
+/** What Helm said, as the agents pass it on. */
+function chartFault(id: ArmId, words: string): ArmErrorBody {
+  return nested(
+    'ExtensionOperationFailed',
+    `Error: {failed to install chart from path [] for release [${id.name}]: err [${words}]}`,
+  );
 }
 
 /** As the provider nests what the agents reported. */

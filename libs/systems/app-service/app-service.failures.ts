@@ -1,4 +1,5 @@
-import { ControlError } from '#libs/kernel/control-error.js';
+import type { ArmId } from '#libs/kernel/arm-id.js';
+import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import {
   CLUSTER_WORK_FAILURES,
   CLUSTER_WORK_RECOGNITIONS,
@@ -11,6 +12,8 @@ import { bringExtension, type ServedPlace } from './serving-extension.js';
 
 /** What an operation that failed was about. */
 export interface FailureScene extends ClusterWorkScene {
+  /** The extension, where it was about one, and the namespace of its release. */
+  extension?: { name: string; releaseNamespace: string | undefined } | undefined;
   /** The custom location that something was to be placed on. */
   place?: ServedPlace;
 }
@@ -28,6 +31,15 @@ export const FAILURES = {
 export type FailureCode = keyof typeof FAILURES;
 
 const RECOGNITIONS: readonly Recognition<FailureCode, FailureScene>[] = [
+  {
+    code: 'RELEASE_NAME_IN_USE',
+    words: /cannot re-use a name that is still in use/i,
+    remedy: 'Delete the record of the release that is left, then start this operation again.',
+    operations: ({ cluster, extension }) =>
+      extension?.releaseNamespace === undefined
+        ? []
+        : [forgetRelease(cluster, extension.name, extension.releaseNamespace)],
+  },
   ...CLUSTER_WORK_RECOGNITIONS,
   {
     code: 'EXTENSION_RETIRED',
@@ -82,12 +94,13 @@ async function recognised(
   const scene = await sceneIfSeen(sceneOf);
   if (scene === undefined) return error;
   const { known, match } = found;
-  return diagnosed(error, known.remedy, {
+  const diagnosis = {
     code: known.code,
     cause: FAILURES[known.code],
     evidence: { cluster: scene.cluster.toString(), said: saidBy(error), ...known.evidence?.(match) },
     operations: known.operations?.(scene, match) ?? [],
-  });
+  };
+  return diagnosed(error, diagnosis, known.remedy);
 }
 
 /** Where what is around a failure cannot be read, the failure itself is what there is to tell. */
@@ -109,4 +122,13 @@ export function sceneOn(place: ServedPlace | undefined): FailureScene | undefine
       ? undefined
       : { name: installed.id.name, releaseNamespace: installed.releaseNamespace ?? undefined };
   return { cluster, extension, place };
+}
+
+/** Helm keeps a release as a secret; where the one of its first revision is gone, the name of a failed release is free. */
+function forgetRelease(cluster: ArmId, extension: string, namespace: string): RemedyOperation {
+  const name = `sh.helm.release.v1.${extension}.v1`;
+  return {
+    type: 'kubernetes.object.delete',
+    input: { cluster: cluster.toString(), apiVersion: 'v1', kind: 'Secret', name, namespace },
+  };
 }

@@ -22,6 +22,16 @@ const KINDS: Readonly<Record<string, string>> = {
   'microsoft.app/containerapps': 'ContainerApp',
 };
 const RELAY_AGENTS = ['clusterconnect-agent', 'kube-aad-proxy'];
+/** The storage class that clusters on Azure Stack HCI have. */
+export const DISK_CLASS: KubernetesObject = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name: 'default', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  provisioner: 'disk.csi.akshci.com',
+  parameters: { dynamic: 'true' },
+  reclaimPolicy: 'Delete',
+  volumeBindingMode: 'Immediate',
+};
 
 /** What names a resource in an input, as the house would have resolved it. */
 export function appServiceReferences(input: JsonObject): Record<string, ResourceTarget> {
@@ -60,7 +70,7 @@ export class AppServiceWorld {
       this.settings = (body?.properties ?? {}) as JsonObject;
       return { status: 200, body: { properties: this.settings } };
     });
-    this.cluster.add(...RELAY_AGENTS.map(relayAgent));
+    this.cluster.add(...RELAY_AGENTS.map(relayAgent), DISK_CLASS);
   }
 
   /** @param endpoint `https://…` for Azure itself. */

@@ -1,3 +1,4 @@
+import { DISK_CLASS } from '#libs/testing/app-service-world.js';
 import { FakeArm } from '#libs/testing/fake-arm.js';
 import { FakeKube } from '#libs/testing/fake-kube.js';
 import {
@@ -27,6 +28,7 @@ import {
   webAppBody,
   webAppConfigBody,
 } from '#libs/testing/app-service-samples.js';
+import { ArmId } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { describeSystem, targetOf } from '../contract/system.contract-suite.js';
 import { createAppServiceSystem } from './app-service.module.js';
@@ -137,8 +139,10 @@ describeSystem('app-service', {
       arm.set(`/subscriptions/${SUBSCRIPTION}/providers/${namespace}`, { namespace, registrationState: 'Registered' });
     }
     arm.answer('POST', /\/config\/appsettings\/list$/, { status: 200, body: { properties: { MODE: 'production' } } });
+    const kube = new FakeKube();
+    kube.cluster(ArmId.parse(CONNECTED_CLUSTER_ID).uid).add(DISK_CLASS);
     return {
-      system: createAppServiceSystem(arm.azure(), new FakeKube()),
+      system: createAppServiceSystem(arm.azure(), kube),
       subscriptionId: SUBSCRIPTION,
       absent: [
         targetOf(`${WEB_APP_ID}x`, 'WebApp'),

@@ -7,6 +7,7 @@ import {
   type ClusterWorkScene,
 } from '../contract/cluster-work.failures.js';
 import { diagnosed, recognitionOf, saidBy, type Recognition } from '../contract/recognition.js';
+import { forgetDefinition, isOfAppService } from './leftover-definition.js';
 import { RETIRED_ON, RETIREMENT_FINDING, RETIREMENT_REMEDY, SUCCESSOR } from './lifecycle.js';
 import { bringExtension, type ServedPlace } from './serving-extension.js';
 
@@ -27,6 +28,8 @@ export const FAILURES = {
     'App Service finds none of its pods in the namespace of the custom location: its extension is not installed there.',
   APP_SERVICE_OUT_OF_REACH:
     'App Service could not reach into the cluster to see its pods: nobody listens at the cluster\u2019s end of the relay.',
+  APP_SERVICE_LEFTOVERS:
+    'Something of an earlier release is left in the cluster: Helm refuses to take over what is not its own.',
 } as const satisfies Record<string, string>;
 export type FailureCode = keyof typeof FAILURES;
 
@@ -66,6 +69,18 @@ const RECOGNITIONS: readonly Recognition<FailureCode, FailureScene>[] = [
     words: /error when checking initialize status of k8se stamp/i,
     remedy: 'Switch cluster connect on (arc.feature.enable), then start this operation again.',
     operations: ({ cluster }) => [enable(cluster, ['cluster-connect'])],
+  },
+  {
+    code: 'APP_SERVICE_LEFTOVERS',
+    words: /(?:customresourcedefinition \\*"([^"\\]{1,253})\\*"[^]*?)?invalid ownership metadata/i,
+    evidence: (match) => ({ definition: match[1] ?? null }),
+    remedy:
+      'Delete what is left (kubernetes.object.delete), then start this operation again: its checks name all of it.',
+    // What is not of App Service may be somebody else's.
+    operations: ({ cluster }, match) => {
+      const name = match[1] ?? null;
+      return name !== null && isOfAppService(name) ? [forgetDefinition(cluster, name)] : [];
+    },
   },
 ];
 

@@ -432,6 +432,23 @@ describe('appService.enable', () => {
       reason: 'the release of an earlier one is left (P-E02)',
     },
     {
+      message:
+        'Error: {failed to install chart from path [] for release [appservice-ext]: err [rendered manifests contain a resource that already exists. Unable to continue with install: CustomResourceDefinition "apps.k8se.microsoft.com" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata; annotation validation error: key "meta.helm.sh/release-name" must equal "appservice-ext": current value is "old"]}',
+      code: 'APP_SERVICE_LEFTOVERS',
+      operation: {
+        type: 'kubernetes.object.delete',
+        input: { kind: 'CustomResourceDefinition', name: 'apps.k8se.microsoft.com' },
+      },
+      reason: 'types of an earlier release are left (P-W09)',
+    },
+    {
+      message:
+        'CustomResourceDefinition "scaledobjects.keda.sh" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata; label validation error',
+      code: 'APP_SERVICE_LEFTOVERS',
+      operation: undefined,
+      reason: 'what is left may be somebody else’s: it is not offered to be deleted',
+    },
+    {
       message: 'failed, and has been uninstalled due to atomic being set: timed out waiting for the condition',
       code: 'PODS_NOT_READY',
       operation: undefined,

@@ -19,12 +19,14 @@ import {
   TEST_PFX_PASSWORD,
   TEST_PFX_THUMBPRINT,
   WEB_APP_ID,
+  extensionBody,
 } from '#libs/testing/app-service-samples.js';
 import { AppServiceWorld } from '#libs/testing/app-service-world.js';
 import { apiResource } from '#libs/testing/fake-kube.js';
 import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 
 const AZURE = 'https://management.azure.com';
+const WORKSPACE = '11111111-0000-4000-8000-000000000001';
 
 interface Row {
   type: string;
@@ -93,6 +95,18 @@ function addressPools({ cluster }: AppServiceWorld, ...pools: string[][]): void 
     }),
   );
 }
+const definition = (plural: string, release: string, metadata: JsonObject = {}): KubernetesObject => ({
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: {
+    name: `${plural}.k8se.microsoft.com`,
+    labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+    annotations: { 'meta.helm.sh/release-name': release, 'meta.helm.sh/release-namespace': NAMESPACE },
+    finalizers: ['customresourcecleanup.apiextensions.k8s.io'],
+    ...metadata,
+  },
+  spec: { group: 'k8se.microsoft.com' },
+});
 const withContainerApps = changed(EXTENSION_ID, { extensionType: 'microsoft.app.environment' });
 
 const RETIRED = 'warning SERVICE_RETIRED';
@@ -203,6 +217,76 @@ const rows: Row[] = [
     input: { staticIp: '192.168.0.9' },
     found: [RETIRED, 'warning EXTENSION_ADDRESS_MISMATCH'],
     reason: 'host names would lead elsewhere than to the load balancer (P-S04)',
+  },
+  {
+    type: 'appService.enable',
+    arrange: changed(CONNECTED_CLUSTER_ID, { privateLinkState: 'Enabled' }),
+    found: [RETIRED, 'error PRIVATE_LINK_CLUSTER'],
+    reason: 'custom locations do not go by private link (P-A10)',
+  },
+  {
+    type: 'appService.enable',
+    input: { customLocationName: 'other' },
+    found: [RETIRED, 'error NAMESPACE_TAKEN'],
+    reason: 'a namespace is one custom location (P-L02)',
+  },
+  {
+    type: 'appService.enable',
+    input: { customLocationName: 'other', namespace: 'elsewhere' },
+    found: [RETIRED],
+    reason: 'another namespace is another custom location',
+  },
+  {
+    type: 'appService.enable',
+    input: { artifactStorageClass: 'fast' },
+    found: [RETIRED, 'error STORAGE_CLASS_NOT_FOUND'],
+    reason: 'the claim of the build service would stay Pending (P-E05)',
+  },
+  {
+    type: 'appService.enable',
+    arrange: (world) => world.arm.set(EXTENSION_ID, extensionBody({}, { 'buildService.storageClassName': 'gone' })),
+    found: [RETIRED, 'error STORAGE_CLASS_NOT_FOUND'],
+    reason: 'the extension that is there asks for one that is not (P-E05)',
+  },
+  {
+    type: 'appService.enable',
+    arrange: (world) => {
+      world.arm.remove(EXTENSION_ID);
+      world.cluster.add(definition('apps', 'old'), definition('approutes', 'old'));
+    },
+    found: [RETIRED, 'error APP_SERVICE_LEFTOVERS'],
+    reason: 'Helm would not take over what another release has left (P-W09)',
+  },
+  {
+    type: 'appService.enable',
+    arrange: (world) => {
+      world.arm.remove(EXTENSION_ID);
+      world.cluster.add(definition('apps', 'appservice-ext'));
+    },
+    found: [RETIRED],
+    reason: 'Helm takes over what bears the name of the release',
+  },
+  {
+    type: 'appService.enable',
+    arrange: ({ cluster }) => cluster.add(definition('apps', 'old')),
+    found: [RETIRED],
+    reason: 'it serves the extension that runs',
+  },
+  {
+    type: 'appService.enable',
+    arrange: ({ cluster }) =>
+      cluster.add(definition('apps', 'appservice-ext', { deletionTimestamp: '2026-11-01T09:00:00Z' })),
+    found: [RETIRED, 'error APP_SERVICE_LEFTOVERS'],
+    reason: 'it is going, and something keeps it (P-W09)',
+  },
+  {
+    type: 'appService.enable',
+    arrange: (world) => {
+      world.arm.remove(EXTENSION_ID);
+      world.cluster.add({ ...definition('apps', 'old'), spec: { group: 'example.com' } });
+    },
+    found: [RETIRED],
+    reason: 'it is somebody else’s',
   },
   {
     type: 'appService.enable',
@@ -665,6 +749,12 @@ describe('the checks before operations of App Service', () => {
       mended: { type: 'appService.enable', input: { extensionName: 'appservice-ext' } },
       code: 'EXTENSION_ELSEWHERE',
     },
+    {
+      type: 'appService.enable',
+      input: { customLocationName: 'other' },
+      mended: { type: 'appService.enable', input: { customLocationName: 'akshci-apps', resourceGroup: 'akshci-eu' } },
+      code: 'NAMESPACE_TAKEN',
+    },
   ])('name the operation that mends $code, ready to be sent', async ({ type, input, mended, code }) => {
     const world = new AppServiceWorld();
     const findings = await world.play(type, { ...inputs[type], ...input }).findings();
@@ -684,6 +774,69 @@ describe('the checks before operations of App Service', () => {
           input: { extension: EXTENSION_ID, settings: { loadBalancerIp: '192.168.0.9' } },
         },
       ],
+    },
+    {
+      type: 'appService.enable',
+      input: { artifactStorageClass: 'fast' },
+      code: 'STORAGE_CLASS_NOT_FOUND',
+      operations: [
+        {
+          type: 'kubernetes.storageClass.create',
+          input: {
+            cluster: CONNECTED_CLUSTER_ID,
+            name: 'fast',
+            provisioner: 'disk.csi.akshci.com',
+            parameters: { dynamic: 'true' },
+            reclaimPolicy: 'Delete',
+            volumeBindingMode: 'Immediate',
+            allowVolumeExpansion: false,
+            mountOptions: [],
+          },
+        },
+      ],
+    },
+    {
+      type: 'appService.enable',
+      input: { artifactStorageClass: 'fast' },
+      arrange: ({ cluster }) => cluster.remove({ group: 'storage.k8s.io', kind: 'StorageClass' }, undefined, 'default'),
+      code: 'STORAGE_CLASS_NOT_FOUND',
+      // Nobody knows which provisioner it should be.
+      operations: [],
+    },
+    {
+      type: 'appService.enable',
+      arrange: (world) => world.arm.set(EXTENSION_ID, extensionBody({}, { 'buildService.storageClassName': 'gone' })),
+      code: 'STORAGE_CLASS_NOT_FOUND',
+      operations: [
+        {
+          type: 'arc.extension.update',
+          input: { extension: EXTENSION_ID, settings: { 'buildService.storageClassName': 'default' } },
+        },
+      ],
+    },
+    {
+      type: 'appService.enable',
+      arrange: (world) => {
+        world.arm.remove(EXTENSION_ID);
+        world.cluster.add(definition('apps', 'old'), definition('approutes', 'old'));
+      },
+      code: 'APP_SERVICE_LEFTOVERS',
+      operations: ['approutes', 'apps'].map((plural) => ({
+        type: 'kubernetes.object.delete',
+        input: {
+          cluster: CONNECTED_CLUSTER_ID,
+          apiVersion: 'apiextensions.k8s.io/v1',
+          kind: 'CustomResourceDefinition',
+          name: `${plural}.k8se.microsoft.com`,
+        },
+      })),
+    },
+    {
+      type: 'appService.enable',
+      input: { customLocationName: 'other', logAnalyticsSharedKey: 'aHVzaA==', logAnalyticsCustomerId: WORKSPACE },
+      code: 'NAMESPACE_TAKEN',
+      // The key cannot be told again.
+      operations: [],
     },
     {
       type: 'appService.environment.create',

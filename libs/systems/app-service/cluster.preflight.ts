@@ -1,12 +1,13 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
-import { ControlError } from '#libs/kernel/control-error.js';
+import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { enable } from '../contract/cluster-work.failures.js';
 import type { FindingReporter } from '../contract/finding-reporter.js';
 import type { OperationContext } from '../contract/operation-definition.js';
-import { rawInteger, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
+import { rawFlag, rawInteger, rawObjects, rawText, rawTextRecord, rawTexts } from '../contract/raw-reader.js';
 import { holdsAddress, type AddressPool } from './address-pool.js';
 import type { AppServiceParts } from './app-service.parts.js';
+import { forgetDefinition, isOfAppService } from './leftover-definition.js';
 import { CONNECTED_CLUSTER_KIND } from './placement.js';
 
 /** What can be seen in the cluster alone. */
@@ -16,6 +17,9 @@ export const clusterFindings = {
   CLUSTER_OUT_OF_SIGHT: 'Pilothouse cannot look into the cluster: what is wrong in it shows later.',
   ADDRESS_IN_USE: 'A service of the cluster holds the address already.',
   ADDRESS_OUTSIDE_POOL: 'No pool of the load balancer of the cluster holds the address: it would never be given.',
+  STORAGE_CLASS_NOT_FOUND: 'The cluster has no such storage class: the claims of App Service would wait for ever.',
+  APP_SERVICE_LEFTOVERS:
+    'Types of an earlier App Service are left in the cluster, of another release than this one: Helm refuses to take them over.',
 } as const satisfies Record<string, string>;
 type ClusterFinding = keyof typeof clusterFindings;
 
@@ -26,6 +30,12 @@ export interface ClusterWish {
   staticIp: string;
   /** Whether a load balancer is to give the address. */
   isBalanced: boolean;
+  storageClass: string;
+  extension: ArmId;
+  /** Whether the extension is there and runs. */
+  isInstalled: boolean;
+  /** The storage class of the extension that is there, where it names one. */
+  storageClassInUse: string | undefined;
 }
 
 /** The namespace of the agents of Arc, and those of them that listen at the cluster's end of the relay. */
@@ -36,6 +46,12 @@ const DEPLOYMENT = { group: 'apps', kind: 'Deployment' };
 const SERVICE = { group: '', kind: 'Service' };
 /** Of MetalLB, the load balancer of clusters on Azure Stack HCI. */
 const ADDRESS_POOL = { group: 'metallb.io', kind: 'IPAddressPool' };
+
+const STORAGE_CLASS = { group: 'storage.k8s.io', kind: 'StorageClass' };
+const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
+const DEFINITION = { group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' };
+const RELEASE_NAME = 'meta.helm.sh/release-name';
+const RELEASE_NAMESPACE = 'meta.helm.sh/release-namespace';
 
 type Call = Pick<OperationContext<unknown>, 'correlationId' | 'signal'>;
 
@@ -48,6 +64,8 @@ export async function judgeCluster(
   try {
     await judgeAgents(parts, wish, context, say);
     await judgeAddress(parts, wish, context, say);
+    await judgeStorage(parts, wish, context, say);
+    await judgeLeftovers(parts, wish, context, say);
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     say('CLUSTER_OUT_OF_SIGHT', 'info', { code: error.code });
@@ -97,6 +115,80 @@ function claims(service: JsonObject, address: string): boolean {
 
 function poolOf(pool: JsonObject): AddressPool {
   return { name: rawText(pool, 'metadata', 'name') ?? '', addresses: rawTexts(pool, 'spec', 'addresses') };
+}
+
+async function judgeStorage(
+  parts: AppServiceParts,
+  { cluster, extension, storageClass, storageClassInUse }: ClusterWish,
+  context: Call,
+  say: FindingReporter<ClusterFinding>,
+): Promise<void> {
+  const classes = await listObjects(parts, cluster, STORAGE_CLASS, undefined, context);
+  const names = classes.map((each) => rawText(each, 'metadata', 'name'));
+  if (!names.includes(storageClass)) {
+    const evidence = { storageClass, storageClasses: names };
+    const remedy = `Make the class ${storageClass} (kubernetes.storageClass.create), or name one that is there.`;
+    say('STORAGE_CLASS_NOT_FOUND', 'error', evidence, remedy, classRemedy(cluster, storageClass, classes));
+  } else if (storageClassInUse !== undefined && !names.includes(storageClassInUse)) {
+    const evidence = { storageClass: storageClassInUse, extension: extension.toString(), storageClasses: names };
+    const settings = { 'buildService.storageClassName': storageClass };
+    say('STORAGE_CLASS_NOT_FOUND', 'error', evidence, `Let the extension ask for ${storageClass}.`, [
+      { type: 'arc.extension.update', input: { extension: extension.toString(), settings } },
+    ]);
+  }
+}
+
+/** A class of the name that is wanted and else like the one that claims get without a name; none where there is no such. */
+function classRemedy(cluster: ArmId, name: string, classes: readonly JsonObject[]): RemedyOperation[] {
+  const usual = classes.find((each) => rawText(each, 'metadata', 'annotations', DEFAULT_CLASS) === 'true');
+  const provisioner = rawText(usual, 'provisioner');
+  if (usual === undefined || provisioner === null) return [];
+  const [reclaimPolicy, volumeBindingMode] = [rawText(usual, 'reclaimPolicy'), rawText(usual, 'volumeBindingMode')];
+  return [
+    {
+      type: 'kubernetes.storageClass.create',
+      input: {
+        cluster: cluster.toString(),
+        name,
+        provisioner,
+        parameters: rawTextRecord(usual, 'parameters'),
+        ...(reclaimPolicy === null ? {} : { reclaimPolicy }),
+        ...(volumeBindingMode === null ? {} : { volumeBindingMode }),
+        allowVolumeExpansion: rawFlag(usual, 'allowVolumeExpansion') ?? false,
+        mountOptions: rawTexts(usual, 'mountOptions'),
+      },
+    },
+  ];
+}
+
+/** Helm takes over what bears the name and the namespace of its release, and stumbles over all else. */
+async function judgeLeftovers(
+  parts: AppServiceParts,
+  { cluster, extension, isInstalled, namespace }: ClusterWish,
+  context: Call,
+  say: FindingReporter<ClusterFinding>,
+): Promise<void> {
+  const left = (await listObjects(parts, cluster, DEFINITION, undefined, context))
+    .filter((definition) => isOfAppService(rawText(definition, 'spec', 'group')))
+    .filter((definition) => {
+      const annotations = rawTextRecord(definition, 'metadata', 'annotations');
+      const isOurs = annotations[RELEASE_NAME] === extension.name && annotations[RELEASE_NAMESPACE] === namespace;
+      const isGoing = rawText(definition, 'metadata', 'deletionTimestamp') !== null;
+      // What serves an extension that runs is no leftover, whatever it bears.
+      return isGoing || (!isOurs && !isInstalled);
+    });
+  if (left.length === 0) return;
+  const definitions = left.map((definition) => ({
+    name: rawText(definition, 'metadata', 'name'),
+    release: rawText(definition, 'metadata', 'annotations', RELEASE_NAME),
+    releaseNamespace: rawText(definition, 'metadata', 'annotations', RELEASE_NAMESPACE),
+    finalizers: rawTexts(definition, 'metadata', 'finalizers'),
+    deletionTimestamp: rawText(definition, 'metadata', 'deletionTimestamp'),
+  }));
+  const remedy =
+    'Delete them (kubernetes.object.delete): the objects of these types go with them. Where objects have finalizers, those have to be taken away first.';
+  const operations = definitions.map(({ name }) => forgetDefinition(cluster, name ?? ''));
+  say('APP_SERVICE_LEFTOVERS', 'error', { definitions }, remedy, operations);
 }
 
 /** Of the agents that cluster-connect consists of, those that do not run. @throws ControlError */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ArmId } from '#libs/kernel/arm-id.js';
+import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { Secret } from '#libs/kernel/secret.js';
@@ -15,13 +15,21 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
+import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { FailureScene } from './app-service.failures.js';
 import { hostLabel, resourceGroupName, siblingOf, tagsInput } from './app-service.inputs.js';
 import { KUBE_ENVIRONMENT_TYPE, kubeEnvironmentKind } from './app-service.kinds.js';
 import type { AppServiceParts } from './app-service.parts.js';
-import { AGENT_NAMESPACE, clusterFindings, featureCommand, judgeCluster, missingAgents } from './cluster.preflight.js';
+import {
+  AGENT_NAMESPACE,
+  clusterFindings,
+  featureCommand,
+  judgeCluster,
+  missingAgents,
+  type ClusterWish,
+} from './cluster.preflight.js';
 import {
   LONGEST_ENVIRONMENT_NAME,
   judgeAddress,
@@ -80,6 +88,8 @@ const enableFindings = {
   PROVIDER_NOT_REGISTERED: 'A resource provider that is needed is not registered in the subscription.',
   EXTENSION_ELSEWHERE: 'The cluster has the extension of App Service by another name; it takes one.',
   EXTENSION_ADDRESS_MISMATCH: 'The setting loadBalancerIp of the extension is another address.',
+  NAMESPACE_TAKEN: 'The namespace is another custom location already; it can be one only.',
+  PRIVATE_LINK_CLUSTER: 'The agents talk to Azure by private link alone: there can be no custom location.',
   LOG_KEY_MISSING: 'A Log Analytics workspace was given without its key, or a key without its workspace.',
   SERVICE_RETIRED: RETIREMENT_FINDING,
   INSTALLATION_CLOSED: `${RETIREMENT_FINDING} This cluster does not have it yet.`,
@@ -170,10 +180,24 @@ async function preflightEnable(parts: AppServiceParts, context: OperationContext
   const location = locationOf(cluster.body, `The cluster ${ids.cluster.name}`);
   if (!['eastus', 'westeurope'].includes(location)) say('REGION_NOT_SUPPORTED', 'error', { location });
   await judgeProviders(parts, ids.cluster, context, say);
-  await judgeExtensions(parts, ids, context, say);
-  const { namespace, staticIp, frontEnd } = input;
-  const isBalanced = frontEnd === 'LoadBalancer';
-  await judgeCluster(parts, { cluster: ids.cluster, namespace, staticIp, isBalanced }, context, say);
+  if (rawText(cluster.body, 'properties', 'privateLinkState')?.toLowerCase() === 'enabled') {
+    const remedy = 'Take the private link away, or use another cluster.';
+    say('PRIVATE_LINK_CLUSTER', 'error', { privateLinkState: 'Enabled' }, remedy);
+  }
+  const extension = await judgeExtensions(parts, ids, context, say);
+  await judgeNamespace(parts, ids, context, say);
+  const wish: ClusterWish = {
+    cluster: ids.cluster,
+    extension: ids.extension,
+    isInstalled: provisioningPhase(rawText(extension, 'properties', 'provisioningState')) === 'succeeded',
+    namespace: input.namespace,
+    staticIp: input.staticIp,
+    isBalanced: input.frontEnd === 'LoadBalancer',
+    storageClass: input.artifactStorageClass,
+    storageClassInUse:
+      rawText(extension, 'properties', 'configurationSettings', 'buildService.storageClassName') ?? undefined,
+  };
+  await judgeCluster(parts, wish, context, say);
   return findings;
 }
 
@@ -192,19 +216,22 @@ async function judgeProviders(
   }
 }
 
+/** @returns the extension that is there by the name that was given. */
 async function judgeExtensions(
   { client }: AppServiceParts,
   ids: EnabledIds,
   context: OperationContext<EnableInput>,
   say: FindingReporter<EnableFinding>,
-): Promise<void> {
+): Promise<JsonObject | undefined> {
   let installed = false;
+  let own: JsonObject | undefined;
   for await (const page of client.listIn(ids.cluster, EXTENSION_TYPE, context)) {
     for (const body of page.items) {
       if (!isOfType(body, APP_SERVICE_EXTENSION)) continue;
       const id = armIdOf(body);
       installed = true;
       if (id.canonical === ids.extension.canonical) {
+        own = body;
         judgeAddress(id, body, context.input.staticIp, say);
         continue;
       }
@@ -218,6 +245,33 @@ async function judgeExtensions(
   const evidence = { retiredOn: RETIRED_ON, successor: SUCCESSOR };
   if (installed || client.isSimulated) say('SERVICE_RETIRED', 'warning', evidence, RETIREMENT_REMEDY);
   else say('INSTALLATION_CLOSED', 'error', evidence, RETIREMENT_REMEDY);
+  return own;
+}
+
+async function judgeNamespace(
+  { client }: AppServiceParts,
+  ids: EnabledIds,
+  context: OperationContext<EnableInput>,
+  say: FindingReporter<EnableFinding>,
+): Promise<void> {
+  const { input, secrets } = context;
+  const subscription = ArmId.subscription(ids.cluster.subscriptionId ?? '');
+  for await (const page of client.listIn(subscription, CUSTOM_LOCATION_TYPE, context)) {
+    for (const body of page.items) {
+      const other = armIdOf(body);
+      const host = ArmId.tryParse(rawText(body, 'properties', 'hostResourceId') ?? '');
+      const isSamePlace =
+        host?.equals(ids.cluster) === true && rawText(body, 'properties', 'namespace') === input.namespace;
+      if (other.equals(ids.customLocation) || !isSamePlace) continue;
+      const evidence = { customLocation: other.toString(), namespace: input.namespace };
+      const remedy = `Name the custom location ${other.name} in the resource group ${other.resourceGroup ?? ''}, or choose another namespace.`;
+      const again = { ...input, customLocationName: other.name, resourceGroup: other.resourceGroup };
+      // A key that was given is not told again, and without it the logs would be left out in silence.
+      const isWhole = secrets.logAnalyticsSharedKey === undefined && input.logAnalyticsSharedKey === undefined;
+      const operations = isWhole ? [{ type: 'appService.enable', input: asJson(again) }] : [];
+      say('NAMESPACE_TAKEN', 'error', evidence, remedy, operations);
+    }
+  }
 }
 
 async function planEnable({ client }: AppServiceParts, context: OperationContext<EnableInput>): Promise<Json> {

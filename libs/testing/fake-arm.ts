@@ -77,18 +77,23 @@ export class FakeArm implements HttpClient {
     this.#objects.delete(path.toLowerCase());
   }
 
-  /** Answers every request that fits in place of the ordinary behaviour; `once` for the first one only. */
+  /**
+   * Answers every request that fits in place of the ordinary behaviour; `once` for the first one only, before all other
+   * answers.
+   */
   answer(
     method: string,
     path: RegExp,
     answer: FakeAnswer | ((request: FakeRequest) => FakeAnswer),
     once = false,
   ): void {
-    this.#rules.push({
-      matches: (request) => request.method === method && path.test(request.path),
+    const rule = {
+      matches: (request: FakeRequest) => request.method === method && path.test(request.path),
       answer: typeof answer === 'function' ? answer : () => answer,
       once,
-    });
+    };
+    const first = this.#rules.findIndex((other) => !other.once);
+    this.#rules.splice(once && first !== -1 ? first : this.#rules.length, 0, rule);
   }
 
   /** Ends every running operation well. */

@@ -731,6 +731,111 @@ describe('certificates', () => {
   });
 });
 
+describe('a request that ARM takes for one about another resource of the same name (P-S03)', () => {
+  const configure = { webApp: WEB_APP_ID, settings: { MODE: 'test' } };
+  const scale = { webApp: WEB_APP_ID, instances: 2 };
+  const host = { webApp: WEB_APP_ID, hostName: HOST_NAME };
+  const upload = { plan: PLAN_ID, name: 'new', pfx: TEST_PFX, password: TEST_PFX_PASSWORD };
+
+  it.each<{ type: string; input: JsonObject; step: string; path: RegExp; offered: boolean; reason: string }>([
+    {
+      type: 'appService.webApp.configure',
+      input: configure,
+      step: 'settings',
+      path: /appsettings$/,
+      offered: true,
+      reason: 'settings are written',
+    },
+    {
+      type: 'appService.webApp.configure',
+      input: { webApp: WEB_APP_ID, runtime: 'NODE|22-lts' },
+      step: 'configuration',
+      path: /config\/web$/,
+      offered: true,
+      reason: 'the runtime is changed',
+    },
+    {
+      type: 'appService.webApp.configure',
+      input: { webApp: WEB_APP_ID, httpsOnly: true },
+      step: 'app',
+      path: /sites\/k8swebapp2$/,
+      offered: true,
+      reason: 'the app itself is changed',
+    },
+    {
+      type: 'appService.webApp.configure',
+      input: { webApp: WEB_APP_ID, secretSettings: '{"KEY":"hush"}' },
+      step: 'settings',
+      path: /appsettings$/,
+      offered: false,
+      reason: 'secrets are not told again',
+    },
+    {
+      type: 'appService.webApp.scale',
+      input: scale,
+      step: 'scale',
+      path: /config\/web$/,
+      offered: true,
+      reason: 'the number of instances is changed',
+    },
+    {
+      type: 'appService.webApp.scale',
+      input: { ...scale, maxInstances: 3 },
+      step: 'limit',
+      path: /appsettings$/,
+      offered: true,
+      reason: 'the greatest number of instances is a setting',
+    },
+    {
+      type: 'appService.hostName.add',
+      input: host,
+      step: 'bind',
+      path: /hostNameBindings/,
+      offered: true,
+      reason: 'a host name is added',
+    },
+    {
+      type: 'appService.certificate.upload',
+      input: upload,
+      step: 'upload',
+      path: /certificates\/new$/,
+      offered: false,
+      reason: 'the key is not told again',
+    },
+  ])('$type: proposes no other name, but the same once more: $reason', async ({ type, input, step, path, offered }) => {
+    const world = new AppServiceWorld();
+    for (const method of ['PUT', 'PATCH']) {
+      world.arm.answer(method, path, refusal(409, 'InvalidResourceLocation', OTHER_PLACE), true);
+    }
+    const error: unknown = await world
+      .play(type, input)
+      .step(step)
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'AZURE_CONFLICT',
+      remedy: expect.stringContaining('again: the place of the resource is read anew'),
+      diagnosis: {
+        code: 'OTHER_EXTENDED_LOCATION',
+        operations: offered ? [{ type, input: expect.objectContaining(input) }] : [],
+      },
+    });
+    expect(JSON.stringify((error as ControlError).diagnosis)).not.toContain('hush');
+  });
+
+  it('is told of a certificate without the words of the server, which may repeat the file', async () => {
+    const world = new AppServiceWorld();
+    const said = `${OTHER_PLACE} ${TEST_PFX}`;
+    world.arm.answer('PUT', /certificates\/new$/, refusal(409, 'InvalidResourceLocation', said));
+    const error = await world
+      .play('appService.certificate.upload', upload)
+      .step('upload')
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ diagnosis: { evidence: { sent: PLACE } } });
+    expect((error as ControlError).cause).toBeUndefined();
+    expect(`${String(error)}${JSON.stringify((error as ControlError).diagnosis)}`).not.toContain(TEST_PFX.slice(0, 40));
+  });
+});
+
 describe('a container app that is scaled', () => {
   const scale = { containerApp: CONTAINER_APP_ID, minReplicas: 2, maxReplicas: 4 };
 

@@ -29,10 +29,11 @@ import {
   webAppKind,
 } from './app-service.kinds.js';
 import type { AppServiceParts } from './app-service.parts.js';
+import { isOtherPlace, otherPlaceError, type MisplacedRequest } from './other-place.js';
 import { covers, readPfx, type PfxCertificate } from './pfx.js';
 import { PlaceReader } from './place.reader.js';
 import { present } from './wanted-object.js';
-import { isOtherPlace, observeReading, placeMembers, readWebApp, theWebApp, webAppIdOf } from './web-app.reading.js';
+import { observeReading, placeMembers, readWebApp, theWebApp, webAppIdOf } from './web-app.reading.js';
 
 const uploadInput = z.strictObject({
   plan: resourceReference('The plan of the web apps that the certificate is for: the certificate lies where it lies'),
@@ -123,8 +124,9 @@ async function runUpload(parts: AppServiceParts, context: StepContext<UploadInpu
   }
   const plan = present(await client.get(planId, context), `The plan ${planId.name}`);
   const [content, password] = contentOf(context);
+  const place = placeMembers(plan.body, `The plan ${planId.name}`);
   const body: JsonObject = {
-    ...placeMembers(plan.body, `The plan ${planId.name}`),
+    ...place,
     properties: {
       serverFarmId: planId.toString(),
       pfxBlob: content.reveal(),
@@ -134,6 +136,10 @@ async function runUpload(parts: AppServiceParts, context: StepContext<UploadInpu
   try {
     await client.put(id, body, context);
   } catch (error) {
+    if (isOtherPlace(error)) {
+      const evidence = { certificate: id.toString(), sent: place };
+      throw otherPlaceError(error, { again: 'Upload the certificate again', evidence, operations: [] }, null);
+    }
     throw error instanceof ControlError ? withoutContent(error, id) : error;
   }
   return { outcome: 'done', message: `App Service has taken the certificate ${id.name}.`, output: { thumbprint } };
@@ -326,27 +332,18 @@ async function runBind(parts: AppServiceParts, context: StepContext<BindInput>):
     if (!isOtherPlace(error)) throw error;
     return {
       outcome: 'failed',
-      error: otherPlaceError(error, context, place),
+      error: otherPlaceError(error, bindRequest(context, place)),
       output: { hostName: name, sent: place },
     };
   }
 }
 
-/** Somebody has written the web app meanwhile without its extended location, or ARM has lost it out of sight. */
-function otherPlaceError(error: ControlError, { input }: StepContext<BindInput>, place: JsonObject): ControlError {
-  const cause =
-    'ARM took the request for one about another web app of the same name, since it did not find the extended location of this one in it.';
-  return new ControlError('AZURE_CONFLICT', `${cause} ${error.message}`, {
-    remedy: 'Bind the certificate again: the place of the web app is read anew, and sent along.',
-    diagnosis: {
-      code: 'OTHER_EXTENDED_LOCATION',
-      cause,
-      evidence: { webApp: input.webApp, sent: place, said: error.message },
-      operations: [{ type: 'appService.certificate.bind', input: { ...input } }],
-    },
-    ...(error.externalCode === undefined ? {} : { externalCode: error.externalCode }),
-    cause: error,
-  });
+function bindRequest({ input }: StepContext<BindInput>, place: JsonObject): MisplacedRequest {
+  return {
+    again: 'Bind the certificate again',
+    evidence: { webApp: input.webApp, sent: place },
+    operations: [{ type: 'appService.certificate.bind', input: { ...input } }],
+  };
 }
 
 async function verifyBind(parts: AppServiceParts, context: OperationContext<BindInput>): Promise<Verification> {

@@ -12,6 +12,7 @@ import { resourceReference } from '../contract/resource-reference.js';
 import { hostName } from './app-service.inputs.js';
 import { hostNameBindingKind, observeHostNameBinding, webAppKind } from './app-service.kinds.js';
 import type { AppServiceParts } from './app-service.parts.js';
+import { inItsPlace } from './other-place.js';
 import { observeReading, readWebApp, webAppIdOf } from './web-app.reading.js';
 
 const addInput = z.strictObject({
@@ -73,7 +74,13 @@ export function addHostName(parts: AppServiceParts): OperationDefinition<typeof 
           if (reading.state === 'found') return { outcome: 'done', message: `The host name ${id.name} is bound.` };
           const { name } = webAppIdOf(context);
           const properties = { siteName: name, azureResourceType: 'Website', hostNameType: 'Verified' };
-          await client.put(id, { properties }, context);
+          const { webApp, hostName: wanted } = context.input;
+          const request = {
+            again: 'Add the host name again',
+            evidence: { webApp, hostName: wanted },
+            operations: [{ type: 'appService.hostName.add', input: { webApp, hostName: wanted } }],
+          };
+          await inItsPlace(request, () => client.put(id, { properties }, context));
           return { outcome: 'done', message: `App Service has bound the host name ${id.name}.` };
         },
       },

@@ -16,6 +16,8 @@ import { resourceReference } from '../contract/resource-reference.js';
 import type { ResourceTarget } from '../contract/resource-target.js';
 import { appServicePlanKind, hostNameBindingKind, isOnKubernetes, webAppKind } from './app-service.kinds.js';
 import type { AppServiceParts } from './app-service.parts.js';
+import { asJson } from './environment.operations.js';
+import { inItsPlace, type MisplacedRequest } from './other-place.js';
 import { PlaceReader } from './place.reader.js';
 import { runRemoval, verifyRemoval } from './wanted-object.js';
 import { MOST_INSTANCES, runtimeInput, settingName } from './web-app-create.operations.js';
@@ -121,12 +123,13 @@ export function scaleWebApp(parts: AppServiceParts): OperationDefinition<typeof 
         name: 'scale',
         description: 'Sets the least number of instances.',
         async run(context): Promise<StepOutcome> {
-          const { id, properties } = await theWebApp(parts, webAppIdOf(context), context);
+          const { id, properties: present } = await theWebApp(parts, webAppIdOf(context), context);
           const { instances } = context.input;
-          if (properties.instances === instances) {
+          if (present.instances === instances) {
             return { outcome: 'done', message: `The web app ${id.name} asks for ${instances} instances.` };
           }
-          await client.changeConfig(id, { numberOfWorkers: instances }, context);
+          const properties = { numberOfWorkers: instances };
+          await inItsPlace(scaleRequest(context), () => client.changeConfig(id, properties, context));
           return { outcome: 'done', message: `App Service was asked for ${instances} instances of ${id.name}.` };
         },
       },
@@ -157,8 +160,17 @@ async function runLimit(parts: AppServiceParts, context: StepContext<ScaleInput>
   if (wanted === undefined || wanted === present) {
     return { outcome: 'done', message: 'The greatest number of instances is not in the way.' };
   }
-  await parts.client.writeSettings(id, { ...settings, [MOST_INSTANCES_SETTING]: String(wanted) }, context);
+  const changed = { ...settings, [MOST_INSTANCES_SETTING]: String(wanted) };
+  await inItsPlace(scaleRequest(context), () => parts.client.writeSettings(id, changed, context));
   return { outcome: 'done', message: `At most ${wanted} instances run.`, output: { maxInstances: wanted } };
+}
+
+function scaleRequest({ input }: StepContext<ScaleInput>): MisplacedRequest {
+  return {
+    again: 'Scale the web app again',
+    evidence: { webApp: input.webApp },
+    operations: [{ type: 'appService.webApp.scale', input: asJson(input) }],
+  };
 }
 
 async function limitOf(
@@ -377,7 +389,7 @@ export function configureWebApp(parts: AppServiceParts): OperationDefinition<typ
           const wanted = wantedSettings(present, context);
           const names = changedNames(present, wanted);
           if (names.length === 0) return { outcome: 'done', message: 'The settings are as they were asked for.' };
-          await client.writeSettings(id, wanted, context);
+          await inItsPlace(configureRequest(context), () => client.writeSettings(id, wanted, context));
           return { outcome: 'done', message: `Settings written: ${names.join(', ')}.`, output: { settings: names } };
         },
       },
@@ -390,7 +402,7 @@ export function configureWebApp(parts: AppServiceParts): OperationDefinition<typ
           if (Object.keys(change).length === 0) {
             return { outcome: 'done', message: 'The configuration is as it was asked for.' };
           }
-          await client.changeConfig(id, change, context);
+          await inItsPlace(configureRequest(context), () => client.changeConfig(id, change, context));
           return { outcome: 'done', message: `Changed: ${Object.keys(change).join(', ')}.` };
         },
       },
@@ -404,7 +416,8 @@ export function configureWebApp(parts: AppServiceParts): OperationDefinition<typ
             return { outcome: 'done', message: 'The app is as it was asked for.' };
           }
           const place = placeMembers(reading.body, `The web app ${reading.id.name}`);
-          await client.patch(reading.id, { ...place, properties: { httpsOnly } }, context);
+          const body = { ...place, properties: { httpsOnly } };
+          await inItsPlace(configureRequest(context, place), () => client.patch(reading.id, body, context));
           return { outcome: 'done', message: `Plain HTTP is ${httpsOnly ? '' : 'not '}sent on to HTTPS.` };
         },
       },
@@ -423,6 +436,17 @@ export function configureWebApp(parts: AppServiceParts): OperationDefinition<typ
       if (open.length > 0) return { verdict: 'missed', message: `Not as it was asked for: ${open.join(', ')}.` };
       return reached(parts, reading, context, { runtime: reading.properties.runtime, settings: Object.keys(settings) });
     },
+  };
+}
+
+function configureRequest(context: StepContext<ConfigureInput>, sent?: JsonObject): MisplacedRequest {
+  const { input, secrets } = context;
+  // Secrets are not told again: whoever gave them has to give them once more.
+  const isWhole = secrets.secretSettings === undefined && input.secretSettings === undefined;
+  return {
+    again: 'Configure the web app again',
+    evidence: { webApp: input.webApp, ...(sent === undefined ? {} : { sent }) },
+    operations: isWhole ? [{ type: 'appService.webApp.configure', input: asJson(input) }] : [],
   };
 }
 

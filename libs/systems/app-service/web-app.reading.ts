@@ -94,10 +94,3 @@ export function placeMembers(body: JsonObject, what: string): JsonObject {
     ...(customLocation === undefined ? {} : { extendedLocation: extendedLocation(customLocation) }),
   };
 }
-
-/** What ARM says to a request about a resource on a custom location that leaves the custom location out. */
-export function isOtherPlace(error: unknown): error is ControlError {
-  return (
-    Error.isError(error) && error instanceof ControlError && /already exists in extended location/i.test(error.message)
-  );
-}

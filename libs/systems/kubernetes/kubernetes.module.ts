@@ -21,7 +21,7 @@ export function createKubernetesSystem(kube: Kube, options: KubernetesOptions, c
     collectors: [],
     watchers: [new KubernetesWatcher(kube, options, clock)],
     operations: createKubernetesOperations(kube),
-    advisors: [new PodAdvisor(client), new WorkloadAdvisor(client)],
+    advisors: [new PodAdvisor(client, clock), new WorkloadAdvisor(client)],
   };
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { ManualClock } from '#libs/kernel/clock.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { FakeKube, fakeRefusal } from '#libs/testing/fake-kube.js';
 import { csiDriver, node, pod, storageClass, watchedCluster } from '#libs/testing/kubernetes-samples.js';
@@ -32,7 +33,7 @@ function world(cached: Record<string, KnownObject[]>, onHub = false) {
       return Promise.resolve(cached[kind] ?? []);
     },
   };
-  const advisor = new PodAdvisor(new KubernetesClient(kube));
+  const advisor = new PodAdvisor(new KubernetesClient(kube), new ManualClock('2026-11-01T10:00:00Z'));
   return { kube, cluster: kube.cluster(uid), asked, advise: (object: KnownObject) => advisor.advise(object, context) };
 }
 
@@ -224,6 +225,36 @@ describe('the advisor of pods', () => {
     });
     expect(await world({}).advise(podKnown(install))).toMatchObject([
       { code: 'TILLER_WITHOUT_RIGHTS', severity: 'error', evidence: { container: 'install', message } },
+    ]);
+  });
+
+  it('explains a log processor of App Service that crashes once, and knows the extension that it is of', async () => {
+    const name = 'ext-k8se-log-processor-abcde';
+    const extension = known(
+      'ClusterExtension',
+      'ext',
+      { extensionType: 'microsoft.web.appservice' },
+      '/extensions/ext',
+    );
+    const { advise } = world({ ClusterExtension: [extension] });
+    const looping = pod(name, {
+      spec: { containers: [{ name: 'main' }] },
+      status: {
+        containerStatuses: [
+          {
+            name: 'main',
+            restartCount: 1,
+            state: { waiting: { reason: 'CrashLoopBackOff' } },
+            lastState: { terminated: { exitCode: 1, finishedAt: '2026-11-01T09:59:00Z' } },
+          },
+        ],
+      },
+    });
+    expect(await advise(known('Pod', name, looping, `kubernetes://${uid}/core/Pod/apps/${name}`))).toMatchObject([
+      {
+        code: 'LOG_PROCESSOR_RESTARTS',
+        remedies: [{ operations: [{ type: 'arc.extension.remove' }, { type: 'arc.extension.install' }] }],
+      },
     ]);
   });
 

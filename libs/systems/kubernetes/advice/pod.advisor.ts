@@ -1,3 +1,4 @@
+import type { Clock } from '#libs/kernel/clock.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
@@ -13,6 +14,12 @@ import { podKind } from '../pod.kind.js';
 import { storageClassKind } from '../storage-class.kind.js';
 import { CRASH_LOOP_CODES, crashLoopAdvice } from './crash-loop.advice.js';
 import { eventsOf, messagesOf, warningsOf } from './event.reader.js';
+import {
+  EXTENSION_KIND,
+  FREQUENT_RESTARTS_CODES,
+  frequentRestartsAdvice,
+  isLogProcessor,
+} from './frequent-restarts.advice.js';
 import { HELD_ON_HUB_CODES, heldOnHubAdvice } from './held-on-hub.advice.js';
 import { isHeldOnHub } from './hub.reader.js';
 import { IMAGE_PULL_CODES, imagePullAdvice, lacksImage } from './image-pull.advice.js';
@@ -59,9 +66,13 @@ export class PodAdvisor implements Advisor {
     ...NON_ROOT_VOLUME_CODES,
     ...TILLER_CODES,
     ...CRASH_LOOP_CODES,
+    ...FREQUENT_RESTARTS_CODES,
   };
 
-  constructor(private readonly client: KubernetesClient) {}
+  constructor(
+    private readonly client: KubernetesClient,
+    private readonly clock: Clock,
+  ) {}
 
   async advise(object: KnownObject, context: AdviceContext): Promise<Advice[]> {
     const pod = object.properties;
@@ -83,10 +94,12 @@ export class PodAdvisor implements Advisor {
       ? nonRootVolumeAdvice({ ...place, claims: await this.#mountedClaims(pod, id, context) })
       : [];
     const known = [...denied, ...tillerRefusalAdvice(pod)];
-    // What is explained by the volume, or by Tiller, needs no second explanation.
-    const explained = new Set(known.map(({ evidence }) => evidence.container));
+    const extensions = isLogProcessor(pod) ? await context.inCluster(EXTENSION_KIND) : [];
+    const restarts = frequentRestartsAdvice({ pod, now: this.clock.now(), cluster: id.clusterUid, extensions });
+    // What is explained by the volume, Tiller or the settings needs no second explanation.
+    const explained = new Set([...known, ...restarts].map(({ evidence }) => evidence.container));
     const crashes = crashLoopAdvice(pod).filter(({ evidence }) => !explained.has(evidence.container));
-    return [...advice, ...known, ...crashes];
+    return [...advice, ...known, ...crashes, ...restarts.filter(({ evidence }) => !isDenied(known, evidence))];
   }
 
   async #withoutPlace(pod: JsonObject, id: KubernetesId, context: AdviceContext): Promise<Advice[]> {
@@ -188,6 +201,11 @@ export class PodAdvisor implements Advisor {
         : KubernetesId.of({ clusterUid, group: '', kind, namespace: undefined, name });
     return this.client.get(id, call);
   }
+}
+
+/** Whether the volumes of a container explain why it ends. */
+function isDenied(denied: readonly Advice[], { container }: JsonObject): boolean {
+  return denied.some(({ evidence }) => evidence.container === container);
 }
 
 function claimId({ clusterUid, namespace }: KubernetesId, name: string): KubernetesId {

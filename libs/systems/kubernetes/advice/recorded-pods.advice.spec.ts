@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { systemClock } from '#libs/kernel/clock.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { FakeKube } from '#libs/testing/fake-kube.js';
 import { storageClass, watchedCluster } from '#libs/testing/kubernetes-samples.js';
@@ -89,7 +90,8 @@ function known(kind: string, properties: JsonObject, id: string): KnownObject {
     };
     const [pod] = itemsOf(file);
     const id = `kubernetes://${uid}/core/Pod/demo/${rawText(pod, 'metadata', 'name')}`;
-    const advice = await new PodAdvisor(new KubernetesClient(kube)).advise(known('Pod', pod!, id), context);
+    const advisor = new PodAdvisor(new KubernetesClient(kube), systemClock);
+    const advice = await advisor.advise(known('Pod', pod!, id), context);
     expect(advice.map(({ code }) => code)).toEqual(found);
     if (patched === undefined) return;
     const [operation] = advice[0]?.remedies[0]?.operations ?? [];

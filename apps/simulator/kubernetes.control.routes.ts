@@ -60,7 +60,7 @@ const imageFaultsSchema = z.strictObject({
   faults: z.array(
     z.strictObject({
       imageContains: z.string().min(1),
-      fault: z.enum(['ErrImagePull', 'ImagePullBackOff', 'CrashLoopBackOff']),
+      fault: z.enum(['ErrImagePull', 'ImagePullBackOff', 'CrashLoopBackOff', 'Restarts']),
       healedBy: z.literal('pull-secret').optional(),
     }),
   ),

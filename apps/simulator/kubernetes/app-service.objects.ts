@@ -16,6 +16,7 @@ import { CUSTOM_LOCATION_TYPE, EXTENSION_TYPE } from '../types/arc.family.js';
 import { restartsOf } from '../types/web-app.type.js';
 import { ensureDefinitions, removeDefinitions, type HelmRelease } from './app-service.installation.js';
 import { ensureNamespace } from './arc.agents.js';
+import { POD_FAULT_ANNOTATION, type PodFault } from './controllers/controller.options.js';
 import type { ClusterObjects, KubernetesObject, ObjectDraft, ObjectWriter } from './cluster.objects.js';
 
 /** ARM types whose changes show in the clusters behind custom locations. */
@@ -41,7 +42,11 @@ const SYSTEM_DEPLOYMENTS: Readonly<Record<string, number>> = {
   'keda-metrics-apiserver': 1,
   'keda-operator': 1,
 };
-const SYSTEM_DAEMON_SETS = ['img-cacher', 'log-processor'];
+const IMAGE_CACHER = 'img-cacher';
+const LOG_PROCESSOR = 'log-processor';
+const LOGS = 'logProcessor.appLogs';
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const ENVOY_PORTS = [80, 443, 8081];
 const KINDS: Readonly<Record<string, string>> = {
   Deployment: 'deployments.apps',
@@ -126,7 +131,8 @@ function systemObjects(cluster: StoredResource, world: ResourceWorld): ObjectDra
       ...Object.entries(SYSTEM_DEPLOYMENTS).map(([part, replicas]) =>
         workload('Deployment', named(part), namespace, replicas),
       ),
-      ...SYSTEM_DAEMON_SETS.map((part) => workload('DaemonSet', named(part), namespace, undefined)),
+      workload('DaemonSet', named(IMAGE_CACHER), namespace, undefined),
+      workload('DaemonSet', named(LOG_PROCESSOR), namespace, undefined, logFault(properties)),
       envoyService(named('envoy'), namespace, textAt(settings, 'loadBalancerIp')),
       {
         apiVersion: 'v1',
@@ -143,8 +149,10 @@ function workload(
   name: string,
   namespace: string,
   replicas: number | undefined,
+  fault?: PodFault,
 ): ObjectDraft {
   const labels = { app: name };
+  const annotations = fault === undefined ? {} : { annotations: { [POD_FAULT_ANNOTATION]: fault } };
   return {
     apiVersion: 'apps/v1',
     kind,
@@ -153,7 +161,7 @@ function workload(
       ...(replicas === undefined ? {} : { replicas }),
       selector: { matchLabels: labels },
       template: {
-        metadata: { labels },
+        metadata: { labels, ...annotations },
         spec: {
           containers: [
             {
@@ -166,6 +174,20 @@ function workload(
       },
     },
   };
+}
+
+/** A log processor that knows half of its workspace, or knows it wrongly, ends again and again. */
+function logFault(properties: JsonObject): PodFault | undefined {
+  const secrets = objectAt(properties, 'configurationProtectedSettings');
+  const destination = textAt(objectAt(properties, 'configurationSettings'), `${LOGS}.destination`);
+  const [id, key] = ['customerId', 'sharedKey'].map((name) => textAt(secrets, `${LOGS}.logAnalyticsConfig.${name}`));
+  if (destination === undefined && id === undefined && key === undefined) return undefined;
+  const isValid = GUID.test(decoded(id)) && BASE64.test(decoded(key)) && decoded(key) !== '';
+  return isValid ? undefined : 'Restarts';
+}
+
+function decoded(base64: string | undefined): string {
+  return Buffer.from(base64 ?? '', 'base64').toString();
 }
 
 function envoyService(name: string, namespace: string, address: string | undefined): ObjectDraft {

@@ -193,6 +193,26 @@ describe('a pod', () => {
       expect(pods()[0]?.status?.containerStatuses?.[0]?.restartCount).toBeGreaterThan(1);
   });
 
+  it('can end again and again, and run in between', () => {
+    start();
+    runtime.setNodePools([pool()]);
+    const draft = deployment('demo', 'web') as unknown as { spec: { template: { metadata: object } } };
+    draft.spec.template.metadata = { labels: { app: 'web' }, annotations: { [POD_FAULT_ANNOTATION]: 'Restarts' } };
+    cluster.objects.create(draft as unknown as ObjectDraft, TESTER);
+    harness.pass(1);
+    expect(pods()[0]?.status?.phase).toBe('Running');
+    harness.pass(60);
+    const [status] = pods()[0]?.status?.containerStatuses ?? [];
+    expect(status).toMatchObject({
+      state: { running: {} },
+      lastState: { terminated: { exitCode: 1, reason: 'Error' } },
+      ready: true,
+    });
+    // Longer each time: 1, 2, 4, 8, 16 seconds.
+    expect(status?.restartCount).toBe(5);
+    expect(pods()[0]?.status?.phase).toBe('Running');
+  });
+
   it('is well as soon as the pull secret that it names is there', () => {
     start({
       imageFaults: [{ imageContains: 'private.azurecr.io/', fault: 'ErrImagePull', healedBy: 'pull-secret' }],

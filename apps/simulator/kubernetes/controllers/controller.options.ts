@@ -20,9 +20,10 @@ export interface ImageFault {
   healedBy?: 'pull-secret';
 }
 
-export type PodFault = 'ErrImagePull' | 'ImagePullBackOff' | 'CrashLoopBackOff';
+/** `Restarts`: it runs for a while, ends, and is started again. */
+export type PodFault = 'ErrImagePull' | 'ImagePullBackOff' | 'CrashLoopBackOff' | 'Restarts';
 
-/** With this annotation a pod has a fault of its own: `ErrImagePull`, `ImagePullBackOff` or `CrashLoopBackOff`. */
+/** With this annotation a pod has a fault of its own. */
 export const POD_FAULT_ANNOTATION = 'simulator.pilothouse/pod-fault';
 
 export interface ClusterControllerOptions {

@@ -14,7 +14,15 @@ import { kubeletOf, WRITERS } from './writers.js';
 /** How long a restart waits: doubled each time, up to five minutes. */
 const FIRST_BACKOFF_MS = 10_000;
 const LONGEST_BACKOFF_MS = 300_000;
-const FAULTS: readonly string[] = ['ErrImagePull', 'ImagePullBackOff', 'CrashLoopBackOff'] satisfies PodFault[];
+const FAULTS: readonly string[] = [
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'CrashLoopBackOff',
+  'Restarts',
+] satisfies PodFault[];
+/** How long a container runs that ends again and again: longer each time, up to twenty minutes. */
+const FIRST_RUN_MS = 1_000;
+const LONGEST_RUN_MS = 1_200_000;
 
 /** What a pod goes through on its node. */
 type Stage = 'assigned' | 'creating' | 'running' | 'failing' | 'ending' | 'finished';
@@ -162,6 +170,7 @@ export class Kubelet implements Controller {
     if (stageOf(pod) === 'creating' && this.#waitsForSecret(pod)) return;
     const fault = this.#faultOf(pod);
     switch (fault) {
+      case 'Restarts':
       case undefined: {
         // Volumes are given to the pod's group when they are mounted: what was refused once stays so for this pod.
         const refusal = this.#refusals.get(key) ?? volumeRefusal(pod, this.context.view);
@@ -269,6 +278,10 @@ export class Kubelet implements Controller {
         conditions: this.#conditions(status, now, { Ready: { status: 'True' } }),
       }));
     }
+    if (this.#faultOf(pod) === 'Restarts') {
+      this.#restart(pod);
+      return;
+    }
     if (!runsToCompletion(pod)) return;
     const started = Date.parse(pod.status?.containerStatuses?.[0]?.state.running?.startedAt ?? '');
     const end = started + this.#runMilliseconds();
@@ -315,6 +328,38 @@ export class Kubelet implements Controller {
       if (!first) this.#tell(pod, 'Normal', 'BackOff', `Back-off pulling image "${image}"`);
     }
     if (first) this.#queue.addAt(key, begun + FIRST_BACKOFF_MS);
+  }
+
+  /** Ends the containers of a pod that has run for long enough, and starts them again at once. */
+  #restart(pod: Pod): void {
+    const before = pod.status?.containerStatuses?.[0];
+    const startedAt = before?.state.running?.startedAt ?? '';
+    const restarts = before?.restartCount ?? 0;
+    const due = Date.parse(startedAt) + Math.min(LONGEST_RUN_MS, FIRST_RUN_MS * 2 ** restarts);
+    if (due > this.#now().getTime()) {
+      this.#queue.addAt(objectKey(pod.metadata), due);
+      return;
+    }
+    const now = kubernetesTime(this.#now());
+    this.#write(pod, (status) => ({
+      ...status,
+      containerStatuses: pod.spec.containers.map((container) => ({
+        ...this.#running(pod, container, now),
+        restartCount: restarts + 1,
+        containerID: this.#containerId(pod, container, restarts + 1),
+        lastState: {
+          terminated: {
+            exitCode: 1,
+            reason: 'Error',
+            startedAt,
+            finishedAt: now,
+            containerID: this.#containerId(pod, container, restarts),
+          },
+        },
+      })),
+    }));
+    const image = pod.spec.containers[0]?.image ?? '';
+    this.#tell(pod, 'Normal', 'Pulled', `Container image "${image}" already present on machine`);
   }
 
   /** @param said what the containers wrote last */

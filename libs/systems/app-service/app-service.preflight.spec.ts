@@ -290,7 +290,19 @@ const rows: Row[] = [
   },
   {
     type: 'appService.enable',
-    input: { logAnalyticsSharedKey: 'key' },
+    input: { logAnalyticsCustomerId: WORKSPACE, logAnalyticsSharedKey: 'a key of ours' },
+    found: [RETIRED, 'error LOG_KEY_INVALID'],
+    reason: 'the log processors would end again and again (P-S05)',
+  },
+  {
+    type: 'appService.enable',
+    input: { logAnalyticsCustomerId: WORKSPACE, logAnalyticsSharedKey: 'aHVzaCBodXNo' },
+    found: [RETIRED],
+    reason: 'keys of workspaces are base64',
+  },
+  {
+    type: 'appService.enable',
+    input: { logAnalyticsSharedKey: 'a2V5' },
     found: ['error LOG_KEY_MISSING', RETIRED],
     reason: 'a key without its workspace makes the log processors crash (P-S05)',
   },

@@ -45,6 +45,7 @@ import { APP_SERVICE_EXTENSION, EXTENSION_TYPE, appServiceSettings, isOfType } f
 import { locationOf, present, runWanted, type WantedObject } from './wanted-object.js';
 
 const CONNECTED_CLUSTER_TYPE = 'Microsoft.Kubernetes/connectedClusters';
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 /** How rarely it is looked for what somebody has to do elsewhere. */
 const MOST_PATIENT_SECONDS = 60;
 
@@ -91,6 +92,8 @@ const enableFindings = {
   NAMESPACE_TAKEN: 'The namespace is another custom location already; it can be one only.',
   PRIVATE_LINK_CLUSTER: 'The agents talk to Azure by private link alone: there can be no custom location.',
   LOG_KEY_MISSING: 'A Log Analytics workspace was given without its key, or a key without its workspace.',
+  LOG_KEY_INVALID:
+    'The key of the Log Analytics workspace is no base64 text, as Azure gives it: the log processor would end again and again.',
   SERVICE_RETIRED: RETIREMENT_FINDING,
   INSTALLATION_CLOSED: `${RETIREMENT_FINDING} This cluster does not have it yet.`,
 } as const satisfies Record<string, string>;
@@ -162,6 +165,9 @@ async function preflightEnable(parts: AppServiceParts, context: OperationContext
       { logAnalyticsCustomerId: input.logAnalyticsCustomerId ?? null },
       'Give both or none.',
     );
+  }
+  if (key !== undefined && !BASE64.test(typeof key === 'string' ? key : key.reveal())) {
+    say('LOG_KEY_INVALID', 'error', {}, 'Give the primary or the secondary key as Azure shows it.');
   }
   const cluster = await client.get(ids.cluster, context);
   if (cluster.state === 'missing') {

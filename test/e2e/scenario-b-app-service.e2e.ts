@@ -17,6 +17,7 @@ const ENVIRONMENT = provider('Microsoft.Web/kubeEnvironments', 'akshci-env');
 const PLAN = provider('Microsoft.Web/serverfarms', 'akshci-plan');
 const WEB_APP = provider('Microsoft.Web/sites', 'k8swebapp2');
 const CERTIFICATE = provider('Microsoft.Web/certificates', 'webapps');
+const LOG_KEY = Buffer.from('the key of the workspace').toString('base64');
 const HOST = 'webapps.akshci.aimless.jp';
 const ADDRESS = '192.168.0.102';
 const WEB = '2025-03-01';
@@ -98,7 +99,8 @@ describe('scenario B, the steps on App Service', () => {
       body: {
         location: 'eastus',
         identity: { type: 'SystemAssigned' },
-        properties: { agentPublicKeyCertificate: 'MIICCgKCAgEA' },
+        // With the disks of such a cluster, which App Service keeps its artifacts on.
+        properties: { agentPublicKeyCertificate: 'MIICCgKCAgEA', infrastructure: 'azure_stack_hci' },
       },
     });
     expect(made.status).toBeLessThan(300);
@@ -116,6 +118,24 @@ describe('scenario B, the steps on App Service', () => {
 
   const stepOf = (operation: Operation, name: string): Operation =>
     operation.steps.find((step: { name: string }) => step.name === name);
+
+  it('4: says that the agents give no sign of the extension, and what gets them going', async () => {
+    const failure = {
+      match: { resourceId: extensionOf('my-workload-cluster'), action: 'create' },
+      error: {
+        code: 'ExtensionCreationFailed',
+        message:
+          "error: Unable to get the status from the local CRD with the error : {Error : Retry for given duration didn't get any results with err {status not populated}}",
+      },
+    };
+    expect((await stack.simulator('/operations/fail-next', { method: 'POST', body: failure })).status).toBe(201);
+    const logs = {
+      logAnalyticsCustomerId: '3c2f1a90-6b7d-4f58-9f0e-2d1c5a7b8e40',
+      logAnalyticsSharedKey: LOG_KEY,
+    };
+    const failed = await ended('appService.enable', { ...enable, ...logs });
+    expect(await mends(failed, 'AGENTS_SILENT')).toMatchObject({ type: 'kubernetes.workload.restart' });
+  });
 
   it('4: cannot reach into a cluster without cluster-connect, and says which operation mends it', async () => {
     const remedy = await mends(await ended('appService.enable', enable), 'CLUSTER_CONNECT_OFF');
@@ -146,6 +166,11 @@ describe('scenario B, the steps on App Service', () => {
     });
     expect(await stack.azureRequests('PUT', /extensions\/appservice-ext$/)).toHaveLength(1);
     expect(await stack.azureRequests('PUT', /kubeEnvironments\//)).toHaveLength(1);
+    // The key of the logs, which nobody can read back, has outlived the attempts that did not bring it along.
+    expect(await stack.azureRequests('PATCH', /extensions\/appservice-ext$/)).toHaveLength(1);
+    const { properties } = await azureBody(extensionOf('my-workload-cluster'), '2025-03-01');
+    expect(Object.keys(properties.configurationProtectedSettings)).toHaveLength(2);
+    expect(stack.output).not.toContain(LOG_KEY);
     const services = await stack.until('the address of the front end', async () => {
       const { body } = await stack.api('/v1/services?namespace=akshci-apps&maxAge=5');
       return body.items.some((item: Answer['body']) => JSON.stringify(item.properties).includes(ADDRESS)) && body;
@@ -216,6 +241,59 @@ describe('scenario B, the steps on App Service', () => {
         ],
       },
       cluster: { name: 'my-workload-cluster', fleetMember: null },
+    });
+  });
+
+  it('shows the whole way from the web app to the fleet that its cluster is a member of', async () => {
+    const fleet = await does('fleet.create', {
+      subscriptionId: SUBSCRIPTION,
+      resourceGroup: 'akshci-eu',
+      name: 'edge-fleet',
+      location: 'eastus',
+      hub: false,
+    });
+    await does('fleet.member.join', { fleet: fleet.result.fleet, cluster: CLUSTER, name: 'edge', group: 'edge' });
+    const seen = { ageSeconds: expect.any(Number), source: expect.any(String) };
+    const webApp = await stack.until('the web app as a part of the fleet', async () => {
+      const { webApps } = await asks(`{
+        webApps { nodes {
+          name freshness { ageSeconds source }
+          pods {
+            name freshness { ageSeconds source }
+            node {
+              name freshness { ageSeconds source }
+              cluster { ...on ConnectedCluster {
+                name freshness { ageSeconds source }
+                fleetMember { name group freshness { ageSeconds source } fleet { name freshness { ageSeconds source } } }
+              } }
+            }
+          }
+        } }
+      }`);
+      const [first] = webApps.nodes[0].pods;
+      return first?.node?.cluster?.fleetMember === null ? undefined : webApps.nodes[0];
+    });
+    expect(webApp).toMatchObject({
+      name: 'k8swebapp2',
+      freshness: seen,
+      pods: [
+        {
+          freshness: { ...seen, source: 'WATCH' },
+          node: {
+            freshness: { ...seen, source: 'WATCH' },
+            cluster: {
+              name: 'my-workload-cluster',
+              freshness: seen,
+              fleetMember: {
+                name: 'edge',
+                group: 'edge',
+                freshness: seen,
+                fleet: { name: 'edge-fleet', freshness: seen },
+              },
+            },
+          },
+        },
+      ],
     });
   });
 
@@ -316,6 +394,26 @@ describe('scenario B, the steps on App Service', () => {
     const failed = await ended('containerApps.environment.create', wanted);
     await mends(failed, 'EXTENSION_MISSING');
     for (const { type, input } of failed.error.diagnosis.operations as Remedy[]) await does(type, input);
+    await stack.simulator('/faults', {
+      method: 'POST',
+      body: {
+        match: { method: 'PUT', path: '/connectedEnvironments/apps-env$', kind: 'arm' },
+        times: 1,
+        fault: {
+          type: 'error',
+          status: 400,
+          body: {
+            error: {
+              code: 'MissingAzureKubernetesMapping',
+              message: `The cluster extension '["${extensionOf('my-workload-cluster')}"]' does not support resource type 'Microsoft.App/connectedEnvironments'.`,
+            },
+          },
+        },
+      },
+    });
+    const unmapped = await ended('containerApps.environment.create', wanted);
+    const again = await mends(unmapped, 'TYPE_NOT_OFFERED');
+    await does(again.type, again.input);
     const { result } = await does('containerApps.environment.create', wanted);
     await does('containerApps.app.create', {
       environment: result.id,
@@ -364,9 +462,9 @@ describe('scenario B, the steps on App Service', () => {
     const [ours, first] = await Promise.all(
       ['second', 'my-workload-cluster'].map((cluster) => azureBody(extensionOf(cluster), '2025-03-01')),
     );
-    expect(Object.keys(ours.properties.configurationSettings)).toEqual(
-      Object.keys(first.properties.configurationSettings),
-    );
+    // The first one sends its logs to a workspace.
+    const { 'logProcessor.appLogs.destination': _destination, ...settings } = first.properties.configurationSettings;
+    expect(Object.keys(ours.properties.configurationSettings)).toEqual(Object.keys(settings));
     const environment = await azureBody(provider('Microsoft.Web/kubeEnvironments', 'second-env'), WEB);
     expect(environment.properties).toMatchObject({ provisioningState: 'Succeeded', staticIp: '192.168.0.103' });
     for (const made of [
@@ -376,6 +474,33 @@ describe('scenario B, the steps on App Service', () => {
     ]) {
       expect(await stack.azureRequests('PUT', made)).toHaveLength(1);
     }
+  });
+
+  it('tells why the log processors end again and again where nobody has said which workspace is theirs', async () => {
+    const settings = { 'logProcessor.appLogs.destination': 'log-analytics' };
+    const changed = await stack.simulator('/resources', {
+      method: 'POST',
+      body: {
+        id: extensionOf('second'),
+        operation: 'patch',
+        body: { properties: { configurationSettings: settings } },
+      },
+    });
+    expect(changed.status).toBe(200);
+    const advice = await stack.until('the advice about a log processor', async () => {
+      const { body: pods } = await stack.api('/v1/pods?namespace=second-apps&limit=100&maxAge=2');
+      for (const { uid } of pods.items.filter(({ name }: Answer['body']) => name.includes('-log-processor-'))) {
+        const { body } = await stack.api(`/v1/pods/${uid}/advice`);
+        const found = (body.items ?? []).find(({ code }: Answer['body']) => code === 'LOG_PROCESSOR_RESTARTS');
+        if (found !== undefined && found.remedies[0].operations.length > 0) return found;
+      }
+      return undefined;
+    });
+    expect(advice.evidence).toMatchObject({ container: 'main', lastTermination: { exitCode: 1 } });
+    expect(advice.remedies[0].operations).toMatchObject([
+      { type: 'arc.extension.remove', input: { extension: extensionOf('second') } },
+      { type: 'arc.extension.install', input: { name: 'appservice-ext', releaseNamespace: 'second-apps' } },
+    ]);
   });
 
   it('is not installed any more once Azure refuses it, and the successor is named', async () => {

@@ -266,7 +266,16 @@ describe('scenario B, the steps on Azure Arc', () => {
     expect(command).toContain('--name edge --location eastus --distribution k3s');
     const { body } = await stack.api(`/v1/resources?id=${CLUSTERS}/edge&maxAge=0`);
     expect(body.items[0]).toMatchObject({ health: 'Progressing' });
+    const { body: kubeconfig } = await stack.simulator('/kubeconfig?cluster=edge&user=admin');
+    const attached = await stack.api('/v1/clusters', { method: 'POST', body: { name: 'edge', kubeconfig } });
+    const advice = async (): Promise<string[]> => {
+      const answer = await stack.api(`/v1/attached-clusters/${attached.body.uid}/advice`);
+      expect(answer.status).toBe(200);
+      return answer.body.items.map(({ code }: { code: string }) => code);
+    };
+    expect(await advice()).toEqual(['CLUSTER_NOT_IN_AZURE']);
     await agents('edge', []);
+    expect(await advice()).toEqual([]);
     expect(await stack.endOf(accepted.body.id)).toMatchObject({
       status: 'Succeeded',
       result: { connectivityStatus: 'Connected' },

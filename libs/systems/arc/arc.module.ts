@@ -8,6 +8,8 @@ import { ArcClient, type ArcAzure } from './arc.client.js';
 import { ArcCollector } from './arc.collector.js';
 import { arcKinds } from './arc.kinds.js';
 import { createArcOperations } from './arc.operations.js';
+import { AttachedClusterAdvisor } from './attached-cluster.advisor.js';
+import { ConnectedClusterAdvisor } from './connected-cluster.advisor.js';
 
 /** Contacts nothing: what it returns does so when it is used. */
 export function createArcSystem(azure: ArcAzure, kube: Kube, clock: Clock = systemClock): System {
@@ -17,6 +19,7 @@ export function createArcSystem(azure: ArcAzure, kube: Kube, clock: Clock = syst
     kinds: arcKinds,
     collectors: [new ArcCollector(client)],
     watchers: [],
+    advisors: [new ConnectedClusterAdvisor(kube), new AttachedClusterAdvisor(kube)],
     operations: createArcOperations({ client, kube, clock }),
   };
 }

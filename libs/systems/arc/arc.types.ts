@@ -7,3 +7,5 @@ export const FLUX_CONFIGURATION_TYPE = 'Microsoft.KubernetesConfiguration/fluxCo
 export const CUSTOM_LOCATION_TYPE = 'Microsoft.ExtendedLocation/customLocations';
 /** The machines that Azure has made below a connected cluster. */
 export const PROVISIONED_CLUSTER_TYPE = 'Microsoft.HybridContainerService/provisionedClusterInstances';
+/** A kind of Kubernetes, by its name: clusters that are known by their kubeconfig alone. */
+export const ATTACHED_CLUSTER = 'AttachedCluster';

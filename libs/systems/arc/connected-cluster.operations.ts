@@ -36,11 +36,16 @@ import {
 } from './arc-names.js';
 import { pauseForPeople, type ArcParts } from './arc-parts.js';
 import { clusterIdOf, judgeProvider, providerFindings } from './arc-preflight.js';
-import { CONNECTED_CLUSTER_TYPE, CUSTOM_LOCATION_TYPE, EXTENSION_TYPE, PROVISIONED_CLUSTER_TYPE } from './arc.types.js';
+import {
+  ATTACHED_CLUSTER,
+  CONNECTED_CLUSTER_TYPE,
+  CUSTOM_LOCATION_TYPE,
+  EXTENSION_TYPE,
+  PROVISIONED_CLUSTER_TYPE,
+} from './arc.types.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
 import { clientOf, deletionOf, lookInto, reachFindings, readObject, seenIfAny, seenOr } from './reached-cluster.js';
 
-const ATTACHED_CLUSTER = 'AttachedCluster';
 /** People install the agents: they are given a day. */
 const PATIENCE_SECONDS = 86_400;
 const NAMESPACE = { group: '', kind: 'Namespace' };

@@ -40,7 +40,7 @@ export interface AdviceContext extends CollectContext {
 
 /** Obligations: reads only; says nothing about an object that is well. */
 export interface Advisor {
-  /** The kind that it knows about. */
+  /** The kind that it knows about; it can be one of another system. */
   readonly kind: string;
   /** The codes that it can give, with what each means. */
   readonly codes: Readonly<Record<string, string>>;

@@ -34,7 +34,8 @@ const wanted = (name: string): JsonObject => ({
   customLocation: HOST,
   logicalNetwork: NETWORK,
   kubernetesVersion: '1.29.7',
-  controlPlane: { count: 3, hostIp: '192.168.1.10' },
+  // No two clusters of a host have the same: edge01 has 192.168.1.11.
+  controlPlane: { count: 3, hostIp: `192.168.1.1${name.at(-1) ?? ''}` },
   loadBalancerCount: 1,
   nodePools: [
     { name: 'linuxpool', count: 1, vmSize: 'Standard_A4_v2', nodeLabels: { tier: 'edge' }, maxPods: 50 },
@@ -105,7 +106,7 @@ describeSystem('aks-hci, on the simulator', {
 });
 
 describe('AKS on Azure Stack HCI, played against the simulator', () => {
-  it('was made by two writes and one question to the host, and is connected', async () => {
+  it('was made by two writes and two questions to the host, and is connected', async () => {
     const verified = await player('hci.cluster.create', wanted('edge01'), host).play();
     expect(verified).toMatchObject({
       verdict: 'reached',
@@ -118,6 +119,7 @@ describe('AKS on Azure Stack HCI, played against the simulator', () => {
     const writes = (await world.writes()).filter((write) => write.startsWith('PUT'));
     expect(writes).toEqual([
       `PUT ${HOST}/providers/Microsoft.HybridContainerService/kubernetesVersions/default`,
+      `PUT ${HOST}/providers/Microsoft.HybridContainerService/skus/default`,
       `PUT ${clusterId('edge01')}`,
       `PUT ${EDGE}`,
     ]);
@@ -125,7 +127,7 @@ describe('AKS on Azure Stack HCI, played against the simulator', () => {
 
   it('is made once however often the worker is killed', async () => {
     const creation = player('hci.cluster.create', wanted('edge03'), host);
-    for (const step of ['versions', 'connected-cluster', 'machines', 'connection']) {
+    for (const step of ['versions', 'vm-sizes', 'connected-cluster', 'machines', 'connection']) {
       for (;;) {
         const outcome = await creation.runStep(step);
         if (outcome.outcome === 'done') break;

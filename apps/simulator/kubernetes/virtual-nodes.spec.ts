@@ -197,6 +197,31 @@ describe('the virtual nodes add-on', () => {
     expect(textOf(only!.name)).toMatch(/^default-good-/);
   });
 
+  it('runs plain init containers before the others', async () => {
+    await start('scenario-e');
+    await grant(await enable());
+    const init = {
+      name: 'init',
+      image: 'busybox',
+      command: ['sh', '-c'],
+      args: ['true'],
+      env: [{ name: 'A', value: 'b' }],
+    };
+    await change('put', workload('core3webapp', 1, { ...onVirtualNode(), initContainers: [init] }));
+    const [group] = await running(1);
+    expect(propertiesOf(group!).initContainers).toEqual([
+      {
+        name: 'init',
+        properties: {
+          image: 'busybox',
+          command: ['sh', '-c', 'true'],
+          environmentVariables: [{ name: 'A', value: 'b' }],
+        },
+      },
+    ]);
+    if (SCHEMAS_ARE_HERE) expect(faultsOf(group!)).toEqual([]);
+  });
+
   it('makes no more container groups than the region allows', async () => {
     await start('scenario-e', { containerGroupLimit: 2 });
     await grant(await enable());

@@ -44,6 +44,9 @@ const containerSchema = z.looseObject({
 const groupSchema = z.looseObject({
   properties: z.looseObject({
     containers: z.array(containerSchema).min(1),
+    initContainers: z
+      .array(z.looseObject({ name: z.string(), properties: z.looseObject({ image: z.string().min(1) }) }))
+      .optional(),
     osType: z.enum(['Linux', 'Windows']),
     restartPolicy: z.enum(['Always', 'OnFailure', 'Never']).optional(),
     subnetIds: z.array(z.looseObject({ id: z.string() })).optional(),
@@ -230,7 +233,7 @@ function hundredths(amounts: readonly number[]): number {
 /** Images of private registries need a credential for the very host that the image is named after. */
 function requireImages(group: string, properties: GroupProperties): void {
   const servers = (properties.imageRegistryCredentials ?? []).map(({ server }) => server.toLowerCase());
-  for (const { properties: container } of properties.containers) {
+  for (const { properties: container } of [...(properties.initContainers ?? []), ...properties.containers]) {
     const host = container.image.split('/')[0]?.toLowerCase() ?? '';
     if (!host.endsWith('.azurecr.io') || servers.includes(host)) continue;
     throw inaccessibleImage(group, container.image);

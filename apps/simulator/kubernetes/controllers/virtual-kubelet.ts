@@ -182,6 +182,7 @@ export class VirtualKubelet implements Controller {
         osType: 'Linux',
         restartPolicy: pod.spec.restartPolicy ?? 'Always',
         containers: pod.spec.containers.map(containerOf),
+        ...initContainersOf(pod, node),
         ...(credentials.length === 0 ? {} : { imageRegistryCredentials: credentials }),
         ipAddress: { ports, type: 'Private' },
       },
@@ -220,6 +221,22 @@ function portsOf(container: Container): JsonObject[] {
     port: containerPort,
     protocol: protocol ?? 'TCP',
   }));
+}
+
+/** The first connector leaves them out without a word; for those after it Azure runs them before the containers. */
+function initContainersOf(pod: Pod, node: ClusterNode): JsonObject {
+  const { initContainers = [] } = pod.spec;
+  if (initContainers.length === 0 || isEarlyNode(node.metadata.name)) return {};
+  return {
+    initContainers: initContainers.map(({ name, image, command = [], args = [], env = [] }) => ({
+      name,
+      properties: {
+        image,
+        command: [...command, ...args],
+        environmentVariables: env.map((variable) => ({ name: variable.name, value: variable.value ?? '' })),
+      },
+    })),
+  };
 }
 
 /** What is asked for, rounded down as the connector does: CPU to hundredths of a core, memory to tenths of a gigabyte. */

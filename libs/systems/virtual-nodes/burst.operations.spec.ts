@@ -28,6 +28,12 @@ const container = (more: JsonObject, image = 'nginx:1.27'): JsonObject => ({
   containers: [{ name: 'web', image, ...SIZED, ...more }],
 });
 
+/** Of the Helm chart: it has none of the labels of the others. */
+const CHART_NODE: KubernetesObject = {
+  ...virtualNode('virtualnode-0'),
+  metadata: { name: 'virtualnode-0', uid: 'v', labels: { virtualization: 'virtualnode2' } },
+};
+
 function pullSecret(server: string): KubernetesObject {
   const content = JSON.stringify({ auths: { [server]: { username: 'puller', password: 'hidden' } } });
   return {
@@ -326,6 +332,34 @@ describe('what is checked before a workload bursts', () => {
     ).toEqual([]);
   });
 
+  it.each<{ reason: string; spec: JsonObject; found: string[] }>([
+    {
+      reason: 'plain init containers, hooks, aliases and claims run there',
+      spec: {
+        ...container({ lifecycle: { preStop: { exec: { command: ['sleep'] } } } }),
+        initContainers: [{ name: 'init', image: 'busybox', ...SIZED }],
+        hostAliases: [{ ip: '1.2.3.4' }],
+        volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }],
+      },
+      found: [],
+    },
+    {
+      reason: 'limits above the requests are taken',
+      spec: container({ resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '2250m' } } }),
+      found: [],
+    },
+    {
+      reason: 'what nobody knows is a warning',
+      spec: container({ startupProbe: { httpGet: { port: 80 } } }, 'shop.azurecr.io/web:1'),
+      found: ['warning PULL_SECRET_MISSING', 'warning STARTUP_PROBES_UNSUPPORTED'],
+    },
+  ])('knows that the newer virtual nodes can more: $reason', async ({ spec, found }) => {
+    const world = switchedOn(spec);
+    world.cluster.remove({ group: '', kind: 'Node' }, undefined, VIRTUAL_NODE);
+    world.cluster.add(CHART_NODE);
+    expect((await world.burst().codes()).sort()).toEqual(found);
+  });
+
   it('asks for the room where the early connector has its container groups', async () => {
     const world = switchedOn();
     world.cluster.add(virtualNode(EARLY, { taints: [{ key: 'azure.com/aci', effect: 'NoSchedule' }] }));
@@ -386,6 +420,13 @@ describe('what is added so that pods go to a virtual node', () => {
     expect(placement({ nodeSelector: selector }, early)).toEqual({
       tolerations: [{ key: 'azure.com/aci', operator: 'Exists', effect: 'NoSchedule' }],
     });
+  });
+});
+
+it('asks for the newer virtual nodes by the label that they have', () => {
+  expect(placement({}, CHART_NODE)).toEqual({
+    nodeSelector: { virtualization: 'virtualnode2' },
+    tolerations: [{ key: 'virtual-kubelet.io/provider', operator: 'Exists', effect: 'NoSchedule' }],
   });
 });
 

@@ -24,7 +24,7 @@ import { TILLER, TILLER_REMEDY, isTillerWithoutRights, tillerCodes } from '../co
 import { virtualNatureOf } from '../contract/virtual-nature.js';
 import { capacityFindings, judgeCapacity } from './capacity.preflight.js';
 import { listObjects, mergeInto, podsOn, pullSecretsIn, readObject, virtualNodesOf } from './cluster.reading.js';
-import { covers, judgePodSpec, podFindings } from './pod.limits.js';
+import { covers, judgePodSpec, judgePodSpecOfChart, podFindings, softened } from './pod.limits.js';
 import { judgePullSecrets, pullSecretFindings } from './pull-secret.preflight.js';
 import { isReady, taintsOf, virtualNodeIdOf } from './virtual-node.kind.js';
 import type { VirtualNodesParts } from './virtual-nodes.parts.js';
@@ -168,10 +168,15 @@ async function preflightBurst(parts: VirtualNodesParts, context: OperationContex
     return findings;
   }
   const spec = podSpecOf(workload);
-  judgePodSpec(spec, say);
-  await judgePullSecrets(client, id, spec, context, say);
-  await judgeServiceNames(located, spec, context, say);
   const node = await chooseNode(located, context);
+  if (node !== undefined && virtualNatureOf(node).nature === 'virtual-nodes') {
+    judgePodSpecOfChart(spec, say);
+    await judgePullSecrets(client, id, spec, context, softened(say));
+  } else {
+    judgePodSpec(spec, say);
+    await judgePullSecrets(client, id, spec, context, say);
+  }
+  await judgeServiceNames(located, spec, context, say);
   if (node === undefined) {
     const remedy = 'Switch the virtual nodes on first (virtualNodes.enable).';
     say('VIRTUAL_NODE_NOT_FOUND', 'error', { virtualNode: context.input.virtualNode ?? null }, remedy);
@@ -292,11 +297,7 @@ function podSpecOf(workload: JsonObject): JsonObject {
 export function placement(spec: JsonObject, node: JsonObject): JsonObject | undefined {
   const labels = rawTextRecord(node, 'metadata', 'labels');
   const present = rawTextRecord(spec, 'nodeSelector');
-  // A node of another make may lack the label that all of them should have: its name tells it in any case.
-  const wanted: Record<string, string> =
-    labels.type === 'virtual-kubelet'
-      ? { type: 'virtual-kubelet', 'kubernetes.io/os': labels['kubernetes.io/os'] ?? 'linux' }
-      : { 'kubernetes.io/hostname': rawText(node, 'metadata', 'name') ?? '' };
+  const wanted = selectorOf(labels, rawText(node, 'metadata', 'name') ?? '');
   const missing = Object.entries(wanted).filter(([key, value]) => present[key] !== value);
   const tolerations = rawObjects(spec, 'tolerations');
   const added = taintsOf(node)
@@ -307,6 +308,14 @@ export function placement(spec: JsonObject, node: JsonObject): JsonObject | unde
     ...(missing.length === 0 ? {} : { nodeSelector: Object.fromEntries(missing) }),
     ...(added.length === 0 ? {} : { tolerations: [...tolerations, ...added] }),
   };
+}
+
+/** A node of another make may lack the labels that are known: its name tells it in any case. */
+function selectorOf(labels: Readonly<Record<string, string>>, name: string): Record<string, string> {
+  const { type, virtualization } = labels;
+  if (virtualization === 'virtualnode2') return { virtualization };
+  if (type === 'virtual-kubelet') return { type, 'kubernetes.io/os': labels['kubernetes.io/os'] ?? 'linux' };
+  return { 'kubernetes.io/hostname': name };
 }
 
 async function runPlace(parts: VirtualNodesParts, context: StepContext<BurstInput>): Promise<StepOutcome> {

@@ -80,7 +80,8 @@ export async function judgeCapacity(
     return;
   }
   if (found.state === 'missing') return;
-  const isEarly = virtualNatureOf(node).nature === 'virtual-kubelet';
+  const { nature } = virtualNatureOf(node);
+  const isEarly = nature === 'virtual-kubelet';
   const subscriptionId = cluster.subscriptionId ?? '';
   const region = regionOf(node) ?? canonicalLocation(rawText(found.body, 'location') ?? '');
   const size = containerGroupSize(podSpec);
@@ -100,7 +101,8 @@ export async function judgeCapacity(
     judgeUsage('StandardCores', usages.get('StandardCores'), pods * size.cpuCores, region, say);
   }
 
-  const subnet = isEarly ? undefined : connectorOf(found.body).subnet;
+  // Only of the add-on does the cluster say which subnet its container groups are in.
+  const subnet = nature === 'aci-connector-addon' ? connectorOf(found.body).subnet : undefined;
   if (subnet === undefined) return;
   const network = await reading(() => client.get(subnet, context));
   if (network instanceof ControlError) unknown('subnet', network);

@@ -476,6 +476,54 @@ describe('scenario B, the steps on App Service', () => {
     }
   });
 
+  it('says beforehand what stands in its way in a cluster, and is enabled once that is mended', async () => {
+    await connect('fourth');
+    const leftover = (plural: string, kind: string): Record<string, unknown> => ({
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: {
+        name: `${plural}.k8se.microsoft.com`,
+        labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+        annotations: { 'meta.helm.sh/release-name': 'earlier', 'meta.helm.sh/release-namespace': 'fourth-apps' },
+      },
+      spec: {
+        group: 'k8se.microsoft.com',
+        scope: 'Namespaced',
+        names: { plural, singular: kind.toLowerCase(), kind, listKind: `${kind}List` },
+        versions: [
+          {
+            name: 'v1alpha1',
+            served: true,
+            storage: true,
+            schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+          },
+        ],
+      },
+    });
+    const objects = [leftover('apps', 'App'), leftover('approutes', 'AppRoute')];
+    const left = await stack.simulator('/kubernetes/fourth/objects', { method: 'POST', body: { objects } });
+    expect(left.status).toBe(200);
+    const wanted = {
+      ...enable,
+      cluster: clusterId('fourth'),
+      name: 'fourth-env',
+      namespace: 'fourth-apps',
+      staticIp: '192.168.0.105',
+      artifactStorageClass: 'fast',
+    };
+    const failed = await ended('appService.enable', wanted);
+    expect(failed.error).toMatchObject({ code: 'PREFLIGHT_FAILED' });
+    const errors = failed.findings.filter(({ severity }: { severity: string }) => severity === 'error');
+    expect(errors.map(({ code }: { code: string }) => code)).toEqual([
+      'STORAGE_CLASS_NOT_FOUND',
+      'APP_SERVICE_LEFTOVERS',
+    ]);
+    for (const { operations } of errors) {
+      for (const { type, input } of operations as Remedy[]) await does(type, input);
+    }
+    await does('appService.enable', wanted);
+  });
+
   it('tells why the log processors end again and again where nobody has said which workspace is theirs', async () => {
     const settings = { 'logProcessor.appLogs.destination': 'log-analytics' };
     const changed = await stack.simulator('/resources', {

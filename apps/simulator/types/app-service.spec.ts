@@ -117,6 +117,10 @@ describe('an environment of App Service on Kubernetes', () => {
       provisioningState: 'Failed',
       deploymentErrors: expect.stringMatching(/^Error when checking initialize status of K8SE stamp/) as unknown,
     });
+    await azure.control('POST', '/kubernetes/my-workload-cluster/arc-agents', { features: ['cluster-connect'] });
+    const mended = propertiesOf((await made(ENVIRONMENT, environment)).body);
+    expect(mended.provisioningState).toBe('Succeeded');
+    expect(mended.deploymentErrors).toBeUndefined();
   });
 
   it('waits for ever when the extension was told another name', async () => {

@@ -87,7 +87,7 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
     writes,
     // The agents of the extension look for the environment whose name they were given, and for no other.
     ...(isServed
-      ? { merges: [{ id, patch: { properties: { defaultDomain: domainOf(id, location) } } }] }
+      ? { merges: [{ id, patch: { properties: { defaultDomain: domainOf(id, location), deploymentErrors: null } } }] }
       : { finalState: 'Waiting' }),
   };
 }

@@ -268,6 +268,16 @@ const rows: Row[] = [
   },
   {
     type: 'appService.enable',
+    arrange: (world) => {
+      world.arm.remove(EXTENSION_ID);
+      world.cluster.add(definition('apps', 'old'));
+      world.cluster.refuse({ kind: 'StorageClass' }, new ControlError('KUBERNETES_FORBIDDEN', 'You cannot list it.'));
+    },
+    found: [RETIRED, 'error APP_SERVICE_LEFTOVERS', 'info CLUSTER_OUT_OF_SIGHT'],
+    reason: 'what may not be seen does not hide the rest',
+  },
+  {
+    type: 'appService.enable',
     arrange: ({ cluster }) => cluster.add(definition('apps', 'old')),
     found: [RETIRED],
     reason: 'it serves the extension that runs',

@@ -14,7 +14,7 @@ import { CONNECTED_CLUSTER_KIND } from './placement.js';
 export const clusterFindings = {
   CLUSTER_CONNECT_OFF:
     'The feature cluster-connect is off: the operation waits until it is on, since custom locations go through it.',
-  CLUSTER_OUT_OF_SIGHT: 'Pilothouse cannot look into the cluster: what is wrong in it shows later.',
+  CLUSTER_OUT_OF_SIGHT: 'Pilothouse cannot see all that there is in the cluster: what is wrong there shows later.',
   ADDRESS_IN_USE: 'A service of the cluster holds the address already.',
   ADDRESS_OUTSIDE_POOL: 'No pool of the load balancer of the cluster holds the address: it would never be given.',
   STORAGE_CLASS_NOT_FOUND: 'The cluster has no such storage class: the claims of App Service would wait for ever.',
@@ -61,15 +61,18 @@ export async function judgeCluster(
   context: Call,
   say: FindingReporter<ClusterFinding>,
 ): Promise<void> {
-  try {
-    await judgeAgents(parts, wish, context, say);
-    await judgeAddress(parts, wish, context, say);
-    await judgeStorage(parts, wish, context, say);
-    await judgeLeftovers(parts, wish, context, say);
-  } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
-    say('CLUSTER_OUT_OF_SIGHT', 'info', { code: error.code });
+  let unseen: ControlError | undefined;
+  for (const judge of [judgeAgents, judgeAddress, judgeStorage, judgeLeftovers]) {
+    try {
+      await judge(parts, wish, context, say);
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      unseen ??= error;
+      // Who may not see one kind of object may see others.
+      if (error.code !== 'KUBERNETES_FORBIDDEN') break;
+    }
   }
+  if (unseen !== undefined) say('CLUSTER_OUT_OF_SIGHT', 'info', { code: unseen.code, reason: unseen.message });
 }
 
 async function judgeAgents(

@@ -138,7 +138,8 @@ async function preflightCreate(parts: AppServiceParts, context: OperationContext
   const extension = await findExtension(parts, place.body, context);
   if (extension === undefined) {
     const evidence = { clusterExtensionIds: rawTexts(place.body, 'properties', 'clusterExtensionIds') };
-    const remedy = 'Install the extension Microsoft.Web.Appservice and put it behind the custom location.';
+    const remedy =
+      'Install the extension Microsoft.Web.Appservice and put it behind the custom location; where it serves another namespace already, use a custom location of that one.';
     say('EXTENSION_MISSING', 'error', evidence, remedy, await extensionRemedy(parts, customLocation, context));
   } else {
     await judgeNamespace(parts, customLocation, place.body, extension, context, say);

@@ -34,6 +34,7 @@ export const FAILURES = {
 export type FailureCode = keyof typeof FAILURES;
 
 const RECOGNITIONS: readonly Recognition<FailureCode, FailureScene>[] = [
+  // What this system knows more exactly goes before what all know.
   {
     code: 'RELEASE_NAME_IN_USE',
     words: /cannot re-use a name that is still in use/i,
@@ -43,7 +44,6 @@ const RECOGNITIONS: readonly Recognition<FailureCode, FailureScene>[] = [
         ? []
         : [forgetRelease(cluster, extension.name, extension.releaseNamespace)],
   },
-  ...CLUSTER_WORK_RECOGNITIONS,
   {
     code: 'EXTENSION_RETIRED',
     words: /extensiontyperetired|extension type .* (has been retired|is retired|no longer supported)/i,
@@ -82,6 +82,7 @@ const RECOGNITIONS: readonly Recognition<FailureCode, FailureScene>[] = [
       return name !== null && isOfAppService(name) ? [forgetDefinition(cluster, name)] : [];
     },
   },
+  ...CLUSTER_WORK_RECOGNITIONS,
 ];
 
 /**

@@ -99,6 +99,13 @@ describe('recognised', () => {
       reason: 'the object is in a namespace',
     },
     {
+      message:
+        'CustomResourceDefinition "scaledobjects.keda.sh" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata',
+      code: 'OBJECT_OF_OTHER_RELEASE',
+      operations: [],
+      reason: 'a definition that is not of Azure may serve somebody else',
+    },
+    {
       message: 'Gateway "web" in namespace "apps" exists and cannot be imported: invalid ownership metadata',
       code: 'OBJECT_OF_OTHER_RELEASE',
       operations: [],

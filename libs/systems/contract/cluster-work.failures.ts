@@ -111,6 +111,8 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
 function deletionOfNamed(cluster: ArmId, kind: string, name: string, namespace: string): RemedyOperation[] {
   const apiVersion = API_VERSIONS[kind];
   if (apiVersion === undefined) return [];
+  // With a definition go all objects of it, which may be somebody else's.
+  if (kind === 'CustomResourceDefinition' && !name.endsWith('.azure.com')) return [];
   const metadata = { ...(namespace === '' ? {} : { namespace }), name };
   return [{ type: 'kubernetes.object.delete', input: { cluster: cluster.toString(), apiVersion, kind, ...metadata } }];
 }

@@ -56,6 +56,8 @@ it('the modules give the systems over one Azure and one Kube, without contacting
     'aks.nodePool.scale',
     'aks.nodePool.create',
     'aks.nodePool.upgrade',
+    'aks.nodePool.start',
+    'aks.nodePool.stop',
     'aks.nodePool.delete',
     'aks.cluster.create',
     'aks.cluster.start',

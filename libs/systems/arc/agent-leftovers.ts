@@ -1,9 +1,8 @@
-import { ControlError } from '#libs/kernel/control-error.js';
 import type { KubeCall } from '#libs/kube/cluster-access.js';
 import type { ClusterClient } from '#libs/kube/cluster-client.js';
 import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import { CLUSTER_ROLE_BINDING } from './arc-agents.js';
-import { listObjects, readObject } from './reached-cluster.js';
+import { ifAllowed, listObjects, readObject } from './reached-cluster.js';
 import { findReleaseRecords } from './release-records.js';
 
 const DEFINITION = { group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' };
@@ -31,13 +30,4 @@ export async function findLeftovers(cluster: ClusterClient, call: KubeCall): Pro
 /** `Secret azure-arc-release/sh.helm.release.v1.azure-arc.v1` */
 export function nameOf({ kind, metadata: { namespace, name } }: KubernetesObject): string {
   return `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`;
-}
-
-async function ifAllowed<T>(look: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await look();
-  } catch (error) {
-    if (error instanceof ControlError && error.code === 'KUBERNETES_FORBIDDEN') return undefined;
-    throw error;
-  }
 }

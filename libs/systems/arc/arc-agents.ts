@@ -1,10 +1,9 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
-import { ControlError } from '#libs/kernel/control-error.js';
 import type { KubeCall } from '#libs/kube/cluster-access.js';
 import type { ClusterClient } from '#libs/kube/cluster-client.js';
 import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import { rawInteger, rawObjects, rawText } from '../contract/raw-reader.js';
-import { listObjects, readObject } from './reached-cluster.js';
+import { ifAllowed, listObjects, readObject } from './reached-cluster.js';
 
 export const ARC_FEATURES = ['cluster-connect', 'custom-locations', 'azure-rbac'] as const;
 export type ArcFeature = (typeof ARC_FEATURES)[number];
@@ -72,7 +71,7 @@ export async function lookAtAgents(cluster: ClusterClient, call: KubeCall): Prom
     chartObjectIds,
     grantedObjectIds,
     certificates: { identity, proxy },
-    proxyRefusal: refusalOf(deployments.find(({ metadata }) => metadata.name === 'kube-aad-proxy')),
+    proxyRefusal: podRefusal(deployments.find(({ metadata }) => metadata.name === 'kube-aad-proxy')),
     speaksFor: configuration === undefined ? null : speaksFor(configuration),
   };
 }
@@ -95,15 +94,14 @@ export function belongsElsewhere(picture: AgentPicture, cluster: ArmId): boolean
 
 /** null where the credential may not read secrets: one that only watches need not. */
 async function hasSecret(cluster: ClusterClient, name: string, call: KubeCall): Promise<boolean | null> {
-  try {
-    return (await readObject(cluster, SECRET, AGENT_NAMESPACE, name, call)) !== undefined;
-  } catch (error) {
-    if (error instanceof ControlError && error.code === 'KUBERNETES_FORBIDDEN') return null;
-    throw error;
-  }
+  const look = await ifAllowed(async () => ({
+    secret: await readObject(cluster, SECRET, AGENT_NAMESPACE, name, call),
+  }));
+  return look === undefined ? null : look.secret !== undefined;
 }
 
-function refusalOf(deployment: KubernetesObject | undefined): string | null {
+/** Why a deployment gets no pods, in the words of the cluster: a policy or a quota keeps them out. null where it gets them. */
+export function podRefusal(deployment: KubernetesObject | undefined): string | null {
   const failure = rawObjects(deployment, 'status', 'conditions').find(
     (condition) => rawText(condition, 'type') === 'ReplicaFailure' && rawText(condition, 'status') === 'True',
   );

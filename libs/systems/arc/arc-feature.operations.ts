@@ -128,12 +128,10 @@ async function preflightEnable(parts: ArcParts, context: OperationContext<Enable
     const remedy = `Give customLocationsObjectId: \`${OBJECT_ID_COMMAND}\`.`;
     say('OBJECT_ID_MISSING', 'error', { features }, remedy);
   }
-  judgeCompanions(picture, context, say);
+  judgeBinding(picture, context, say);
   const lacking = features.filter((feature) => !isOn(picture, feature, context.input));
+  judgeAgents(picture, lacking, context, say);
   if (lacking.length === 0) say('FEATURES_ENABLED', 'info', { features });
-  const fault = lacking.length === 0 ? undefined : agentFault(picture);
-  // A warning: the chart may bring what is missing, and the operation waits for it.
-  if (fault !== undefined) say(fault.code, 'warning', fault.evidence, fault.remedy);
   const ofChart = lacking.filter((feature) => OF_CHART.includes(feature));
   if (ofChart.length > 0) {
     say('CHART_RUNS_ELSEWHERE', 'info', { command: commandOf('enable', clusterIdOf(context), ofChart) });
@@ -141,21 +139,34 @@ async function preflightEnable(parts: ArcParts, context: OperationContext<Enable
   return findings;
 }
 
-/** What custom locations need besides. */
-function judgeCompanions(
+/** Whether the rights that were given are those of the provider that is named. */
+function judgeBinding(
   picture: AgentPicture,
   context: OperationContext<EnableInput>,
   say: FindingReporter<keyof typeof enableFindings>,
 ): void {
   const { features, customLocationsObjectId: objectId } = context.input;
-  if (!features.includes('custom-locations')) return;
-  if (!features.includes('cluster-connect') && !picture.features['cluster-connect']) {
+  if (!features.includes('custom-locations') || objectId === undefined) return;
+  if (picture.boundObjectIds.length === 0 || isBound(picture, objectId)) return;
+  say('WRONG_OBJECT_BOUND', 'warning', { objectId, boundObjectIds: [...picture.boundObjectIds] });
+}
+
+/** Warnings: the chart may bring what is missing, and the operation waits for it. */
+function judgeAgents(
+  picture: AgentPicture,
+  lacking: readonly ArcFeature[],
+  context: OperationContext<EnableInput>,
+  say: FindingReporter<keyof typeof enableFindings>,
+): void {
+  const { features } = context.input;
+  const isRelayMissing = features.includes('custom-locations') && !picture.features['cluster-connect'];
+  if (lacking.length === 0 && !isRelayMissing) return;
+  const fault = agentFault(picture);
+  if (fault !== undefined) say(fault.code, 'warning', fault.evidence, fault.remedy);
+  else if (isRelayMissing && !features.includes('cluster-connect')) {
     const evidence = { agents: Object.fromEntries(picture.agents) };
     const remedy = 'Switch cluster connect on as well (arc.feature.enable).';
     say('CLUSTER_CONNECT_OFF', 'warning', evidence, remedy, [enable(clusterIdOf(context), ['cluster-connect'])]);
-  }
-  if (objectId !== undefined && picture.boundObjectIds.length > 0 && !isBound(picture, objectId)) {
-    say('WRONG_OBJECT_BOUND', 'warning', { objectId, boundObjectIds: [...picture.boundObjectIds] });
   }
 }
 

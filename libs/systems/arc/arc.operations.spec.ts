@@ -556,6 +556,12 @@ describe('arc.feature.enable', () => {
       reason: 'custom locations alone lead nowhere',
     },
     {
+      prepare: withoutProxyPods,
+      change: { features: ['custom-locations'] },
+      found: ['warning PROXY_PODS_REFUSED', 'info FEATURES_ENABLED'],
+      reason: 'cluster connect is not off: its proxy may not run',
+    },
+    {
       prepare: connected({
         arcAgentProfile: { desiredAgentVersion: '1.31.3', agentAutoUpgrade: 'Disabled' },
         agentVersion: '1.9.0',

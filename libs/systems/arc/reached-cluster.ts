@@ -75,6 +75,16 @@ export async function seenIfAny<T>(work: () => Promise<T>): Promise<T | undefine
   }
 }
 
+/** undefined where the credential may not do this much: one that may do less than others is still good for the rest. */
+export async function ifAllowed<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof ControlError && error.code === 'KUBERNETES_FORBIDDEN') return undefined;
+    throw error;
+  }
+}
+
 /** undefined also where the type is not served. */
 export async function readObject(
   cluster: ClusterClient,

@@ -7,6 +7,7 @@ import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import type { OperationContext } from '../contract/operation-definition.js';
 import { rawObject, rawObjects, rawText } from '../contract/raw-reader.js';
 import { diagnosed } from '../contract/recognition.js';
+import { podRefusal } from './arc-agents.js';
 import type { ArcParts } from './arc-parts.js';
 import { describeClusterExtension } from './cluster-extension.kind.js';
 import { clientOf, deletionOf, listObjects, seenIfAny } from './reached-cluster.js';
@@ -125,10 +126,8 @@ function withoutAddress(service: KubernetesObject): JsonObject[] {
   return [{ service: service.metadata.name, wanted: rawText(service, 'spec', 'loadBalancerIP') }];
 }
 
-/** Of pods that a policy or a quota keeps out there is nothing to see but this. */
+/** Of pods that are kept out there is nothing to see but this. */
 function refusedPods(deployment: KubernetesObject): JsonObject[] {
-  const failure = rawObjects(deployment, 'status', 'conditions').find(
-    (each) => rawText(each, 'type') === 'ReplicaFailure' && rawText(each, 'status') === 'True',
-  );
-  return failure === undefined ? [] : [{ deployment: deployment.metadata.name, message: rawText(failure, 'message') }];
+  const message = podRefusal(deployment);
+  return message === null ? [] : [{ deployment: deployment.metadata.name, message }];
 }

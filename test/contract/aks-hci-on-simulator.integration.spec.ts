@@ -209,4 +209,22 @@ describe('AKS on Azure Stack HCI, played against the simulator', () => {
       'Microsoft.Kubernetes/connectedClusters',
     ]);
   });
+
+  it('finds a host full that carries as many clusters as it can, as Azure does', async () => {
+    const upsert = (id: string, body: JsonObject) => world.control('resources', { id, operation: 'upsert', body });
+    const properties = { provisioningState: 'Succeeded', agentPublicKeyCertificate: '' };
+    for (let index = 0; index < 32; index++) {
+      const name = `full${index}`;
+      const identity = { type: 'SystemAssigned' };
+      await upsert(clusterId(name), { kind: 'ProvisionedCluster', location: 'eastus', identity, properties });
+      const extendedLocation = { type: 'CustomLocation', name: HOST };
+      await upsert(instanceId(name), { extendedLocation, properties: { provisioningState: 'Succeeded' } });
+    }
+    const creation = player('hci.cluster.create', wanted('edge05'), host);
+    expect(await creation.findings()).toContain('error HOST_CLUSTER_LIMIT');
+    await expect(creation.play()).rejects.toMatchObject({
+      code: 'AZURE_REJECTED',
+      externalCode: 'ClusterLimitExceeded',
+    });
+  });
 });

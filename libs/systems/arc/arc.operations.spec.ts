@@ -754,6 +754,12 @@ describe('arc.extension.install', () => {
   describeFindings('arc.extension.install', input, { cluster }, [
     { prepare: storageClass, found: [], reason: 'all is prepared' },
     {
+      prepare: ({ inCluster }) =>
+        inCluster.refuse({ verb: 'list', kind: 'Secret' }, new ControlError('KUBERNETES_FORBIDDEN', 'no secrets')),
+      found: ['error STORAGE_CLASS_NOT_FOUND'],
+      reason: 'the credential may list no secrets, and sees the rest',
+    },
+    {
       prepare: and(storageClass, catalogue('microsoft.flux')),
       found: ['error KUBERNETES_VERSION_NOT_SUPPORTED'],
       reason: 'the newest version does not run on such a cluster',

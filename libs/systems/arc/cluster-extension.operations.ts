@@ -48,6 +48,7 @@ import { ADDRESS_POOL, isOutside, rangesOf } from './load-balancer-pools.js';
 import {
   clientOf,
   deletionOf,
+  ifAllowed,
   listObjects,
   lookInto,
   readObject,
@@ -234,14 +235,15 @@ async function judgeInCluster(
 ): Promise<void> {
   const { name, releaseNamespace, settings } = context.input;
   const client = clientOf(parts, cluster);
+  const isSought = isNew && releaseNamespace !== undefined;
   const look = await lookInto(async () => ({
-    records:
-      isNew && releaseNamespace !== undefined ? await findReleaseRecords(client, name, releaseNamespace, context) : [],
+    // A credential that may read no secrets still sees the rest.
+    records: isSought ? await ifAllowed(() => findReleaseRecords(client, name, releaseNamespace, context)) : undefined,
     settings: await lookAtSettings(client, settings, context),
   }));
   const seen = seenOr(look, 'info', say);
   if (seen === undefined) return;
-  if (seen.records.length > 0) {
+  if (seen.records !== undefined && seen.records.length > 0) {
     const secrets = seen.records.map(({ metadata }) => metadata.name);
     const operations = seen.records.map((record) => deletionOf(cluster.toString(), record));
     const remedy = 'Delete the records of the release that are left.';
@@ -261,7 +263,7 @@ async function lookAtSettings(
   return {
     address,
     services: address === undefined ? [] : await listObjects(client, SERVICE, undefined, call),
-    pools: address === undefined ? [] : await listObjects(client, ADDRESS_POOL, undefined, call),
+    pools: address === undefined ? [] : await ifAllowed(() => listObjects(client, ADDRESS_POOL, undefined, call)),
     storageClass,
     hasStorageClass:
       storageClass === undefined ||
@@ -283,7 +285,7 @@ function judgeSettings(
       const evidence = { address, service: `${holder.metadata.namespace ?? ''}/${holder.metadata.name}` };
       say('ADDRESS_IN_USE', 'error', evidence, 'Give an address of the load balancer that is free.');
     }
-    const ranges = rangesOf(pools);
+    const ranges = rangesOf(pools ?? []);
     if (isOutside(ranges, address)) {
       const evidence = { address, pools: ranges.map(({ pool, text }) => ({ pool, addresses: text })) };
       say('ADDRESS_OUTSIDE_POOL', 'error', evidence, 'Give a free address of one of the pools, or extend a pool.');

@@ -347,6 +347,29 @@ describe('scenario E', () => {
     expect(group?.properties).toMatchObject({ cpuCores: 1, memoryGb: 2 });
   });
 
+  it('lets a pod whose image is not accessible pull with the secret that fits', async () => {
+    const manifest = webApp('secretless', `${REGISTRY}/secretless:1`, ON_VIRTUAL_NODE);
+    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    const advice = await adviceOn('secretless', 'PROVIDER_IMAGE_INACCESSIBLE');
+    expect(advice.evidence).toMatchObject({ image: `${REGISTRY}/secretless:1`, imagePullSecrets: [] });
+    expect(JSON.stringify(advice)).not.toContain('hidden-from-everybody');
+    await mend(advice);
+    await runningGroups('secretless', 1);
+    await does('kubernetes.workload.scale', { workload: (await workload('secretless')).uid, replicas: 0 });
+  });
+
+  it('offers no loop where another pod of the template would be refused again', async () => {
+    const manifest = webApp('hooked', 'example.com/hooked:1', ON_VIRTUAL_NODE).replace(
+      'resources: {',
+      'lifecycle: { preStop: { exec: { command: [sleep] } } }, resources: {',
+    );
+    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    const advice = await adviceOn('hooked', 'PROVIDER_POD_UNSUPPORTED');
+    expect(advice.evidence).toMatchObject({ azureCode: null, message: 'ACI does not support lifecycle hooks' });
+    expect(advice.remedies.flatMap(({ operations }: Answer['body']) => operations)).toEqual([]);
+    await does('kubernetes.workload.scale', { workload: (await workload('hooked')).uid, replicas: 0 });
+  });
+
   it('tells a pod whose container group was deleted from one that crashes', async () => {
     const [group] = await runningGroups('limited', 1);
     const route = `${group?.id}?api-version=2023-05-01`;

@@ -1,8 +1,8 @@
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { Advice, AdviceRemedy } from '../../contract/advice.js';
 import { rawObjects, rawText } from '../../contract/raw-reader.js';
-import { containersStanding, type ContainerStanding } from './container-failure.js';
 import { templateRemedy } from '../../contract/template-patch.js';
+import { containersStanding, type ContainerStanding } from './container-failure.js';
 
 export const IMAGE_PULL_CODES = {
   IMAGE_PULL_UNAUTHORIZED: 'The registry does not give the image to the node without a secret that it accepts.',

@@ -1,8 +1,8 @@
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { Advice, AdviceRemedy, KnownObject } from '../../contract/advice.js';
 import { rawTextRecord } from '../../contract/raw-reader.js';
-import { MOST_NODES, byNearness, labelMisses, unschedulableMessage, type LabelMiss } from './scheduling.rules.js';
 import { templateRemedy } from '../../contract/template-patch.js';
+import { MOST_NODES, byNearness, labelMisses, unschedulableMessage, type LabelMiss } from './scheduling.rules.js';
 
 export const NODE_SELECTOR_CODES = {
   NODE_SELECTOR_MATCHES_NO_NODE: 'The node selector or affinity of the pod asks for labels that no node has.',

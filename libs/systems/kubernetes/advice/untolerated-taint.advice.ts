@@ -2,6 +2,7 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import type { Advice, AdviceRemedy, KnownObject } from '../../contract/advice.js';
 import { rawObjects, rawText } from '../../contract/raw-reader.js';
 import { virtualNatureOf } from '../../contract/virtual-nature.js';
+import { templateRemedy } from '../../contract/template-patch.js';
 import type { PlacementSituation } from './node-selector.advice.js';
 import {
   MOST_NODES,
@@ -11,7 +12,6 @@ import {
   unschedulableMessage,
   untoleratedTaints,
 } from './scheduling.rules.js';
-import { templateRemedy } from '../../contract/template-patch.js';
 import { hasOutdatedToleration } from './virtual-node-taint.advice.js';
 
 export const UNTOLERATED_TAINT_CODES = {

@@ -1,9 +1,9 @@
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { Advice } from '../../contract/advice.js';
 import { rawObjects, rawText } from '../../contract/raw-reader.js';
+import { templateRemedy } from '../../contract/template-patch.js';
 import type { PlacementSituation } from './node-selector.advice.js';
 import { labelMisses, ownTolerations, unschedulableMessage, untoleratedTaints } from './scheduling.rules.js';
-import { templateRemedy } from '../../contract/template-patch.js';
 
 export const VIRTUAL_NODE_TAINT_CODES = {
   VIRTUAL_NODE_TAINT_RENAMED:

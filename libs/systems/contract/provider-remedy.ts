@@ -129,11 +129,16 @@ function limitsRemedy({ podSpec, workload }: RefusalScene): AdviceRemedy {
     'Let the container request as much as its limit in the pod template, or lower the limit to what it requests.';
   const beyond = limitsBeyond(podSpec);
   if (workload === undefined || beyond.length === 0) return people(description);
+  return { description, operations: [raisedRequests(workload, beyond)] };
+}
+
+/** Lets containers request as much as their limits. */
+export function raisedRequests(workload: string, beyond: readonly LimitBeyond[]): RemedyOperation {
   const containers = [...new Set(beyond.map(({ container }) => container))].map((name) => ({
     name,
     resources: { requests: requestsOf(beyond.filter(({ container }) => container === name)) },
   }));
-  return { description, operations: [patchOfContainers(workload, containers)] };
+  return patchOfContainers(workload, containers);
 }
 
 function requestsOf(beyond: readonly LimitBeyond[]): JsonObject {

@@ -323,6 +323,22 @@ describe('what is checked before a workload bursts', () => {
     expect(JSON.stringify(findings)).not.toMatch(/puller|hidden/);
   });
 
+  it('offers requests as high as the limits', async () => {
+    const resources = { requests: { cpu: '1', memory: '1G' }, limits: { cpu: '2', memory: '1G' } };
+    const containers = [{ name: 'web', resources: { requests: { cpu: '2' } } }];
+    expect(await switchedOn(container({ resources })).burst().findings()).toMatchObject([
+      {
+        code: 'LIMITS_EXCEED_REQUESTS',
+        operations: [
+          {
+            type: 'kubernetes.workload.patch',
+            input: { patch: JSON.stringify({ spec: { template: { spec: { containers } } } }), mergeContainers: true },
+          },
+        ],
+      },
+    ]);
+  });
+
   it('takes a share of Azure Files by its driver', async () => {
     const csi = { driver: 'file.csi.azure.com', volumeAttributes: { shareName: 's', secretName: 'a' } };
     expect(

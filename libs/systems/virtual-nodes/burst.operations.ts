@@ -24,7 +24,7 @@ import { TILLER, TILLER_REMEDY, isTillerWithoutRights, tillerCodes } from '../co
 import { virtualNatureOf } from '../contract/virtual-nature.js';
 import { capacityFindings, judgeCapacity } from './capacity.preflight.js';
 import { listObjects, mergeInto, podsOn, pullSecretsIn, readObject, virtualNodesOf } from './cluster.reading.js';
-import { covers, judgePodSpec, judgePodSpecOfChart, podFindings, softened } from './pod.limits.js';
+import { covers, judgeLimits, judgePodSpec, judgePodSpecOfChart, podFindings, softened } from './pod.limits.js';
 import { judgePullSecrets, pullSecretFindings } from './pull-secret.preflight.js';
 import { isReady, taintsOf, virtualNodeIdOf } from './virtual-node.kind.js';
 import type { VirtualNodesParts } from './virtual-nodes.parts.js';
@@ -174,6 +174,7 @@ async function preflightBurst(parts: VirtualNodesParts, context: OperationContex
     await judgePullSecrets(client, id, spec, context, softened(say));
   } else {
     judgePodSpec(spec, say);
+    judgeLimits(id.canonical, spec, say);
     await judgePullSecrets(client, id, spec, context, say);
   }
   await judgeServiceNames(located, spec, context, say);

@@ -1,6 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from '#libs/kernel/json.js';
 import { DEFAULT_SIZE, limitsBeyond, requestOf } from '../contract/container-group-size.js';
 import type { FindingReporter } from '../contract/finding-reporter.js';
+import { raisedRequests } from '../contract/provider-remedy.js';
 import { rawFlag, rawMember, rawObjects, rawText, rawTextRecord, rawTexts } from '../contract/raw-reader.js';
 
 export const podFindings = {
@@ -69,11 +70,6 @@ export function judgePodSpec(spec: JsonObject, say: FindingReporter<Code>): void
   if (bare.length > 0) say('ARGUMENTS_WITHOUT_COMMAND', 'error', { containers: bare }, 'Write the command as well.');
   const probed = names(containers.filter((container) => PROBES.some((probe) => isOtherProbe(container[probe]))));
   if (probed.length > 0) say('PROBES_UNSUPPORTED', 'error', { containers: probed }, 'Probe with httpGet or exec.');
-  const limits = limitsBeyond(spec);
-  if (limits.length > 0) {
-    const remedy = 'Let the requests be as high as the limits (kubernetes.workload.patch).';
-    say('LIMITS_EXCEED_REQUESTS', 'error', { limits: limits.map((each) => ({ ...each })) }, remedy);
-  }
   const unsized = names(
     containers.filter((container) => SIZES.some((each) => requestOf(container, each) === undefined)),
   );
@@ -83,16 +79,24 @@ export function judgePodSpec(spec: JsonObject, say: FindingReporter<Code>): void
 /**
  * What the newer virtual nodes, those of the Helm chart and of the AKS extension, run after all. What else keeps a pod off
  * the others is documented neither way for them.
- * Source: README of microsoft/virtualnodesOnAzureContainerInstances; its own examples have limits above the requests.
+ * They take limits above the requests as well. Source: README of microsoft/virtualnodesOnAzureContainerInstances.
  */
 const LIFTED: ReadonlySet<Code> = new Set([
   'INIT_CONTAINERS_UNSUPPORTED',
   'HOST_ALIASES_UNSUPPORTED',
   'LIFECYCLE_HOOKS_UNSUPPORTED',
-  'LIMITS_EXCEED_REQUESTS',
 ]);
 
-/** The same for the pods of the newer virtual nodes. Pure. */
+/** Whether the limits of the workload's containers would be refused. Pure. */
+export function judgeLimits(workload: string, spec: JsonObject, say: FindingReporter<'LIMITS_EXCEED_REQUESTS'>): void {
+  const limits = limitsBeyond(spec);
+  if (limits.length === 0) return;
+  const remedy = 'Let the requests be as high as the limits, or lower the limits to what is requested.';
+  const evidence = { limits: limits.map((each) => ({ ...each })) };
+  say('LIMITS_EXCEED_REQUESTS', 'error', evidence, remedy, [raisedRequests(workload, limits)]);
+}
+
+/** What of the pods of a template the newer virtual nodes cannot run, or may not. Pure. */
 export function judgePodSpecOfChart(spec: JsonObject, say: FindingReporter<Code>): void {
   const volumes = rawObjects(spec, 'volumes').filter((volume) => !isJsonObject(volume.persistentVolumeClaim));
   const softly = softened(say);

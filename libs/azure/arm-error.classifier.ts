@@ -5,6 +5,7 @@ import {
   type Retry,
 } from '#libs/kernel/control-error.js';
 import { isJsonObject } from '#libs/kernel/json.js';
+import { governanceDiagnosis } from './governance.diagnosis.js';
 import { redacted } from './redaction.js';
 import { retryAfterSeconds, type ReadableHeaders } from './retry-after.js';
 
@@ -306,7 +307,7 @@ export function classifyArmError(refusal: ArmRefusal): ControlError {
       ? `HTTP ${refusal.status}`
       : [error.code, error.message].filter((part) => part !== '').join(': ');
   return new ControlError(known.code, redacted(`${refusal.action}: ${said}`), {
-    ...fieldsOf(known, error),
+    ...fieldsOf(known, error, refusal.body),
     retry,
   });
 }
@@ -343,7 +344,7 @@ export function failedOperationError(action: string, body: unknown): ControlErro
     error === undefined
       ? 'Azure gives no reason.'
       : [error.code, error.message].filter((part) => part !== '').join(': ');
-  return new ControlError('AZURE_OPERATION_FAILED', redacted(`${action}: ${said}`), fieldsOf(known ?? {}, error));
+  return new ControlError('AZURE_OPERATION_FAILED', redacted(`${action}: ${said}`), fieldsOf(known ?? {}, error, body));
 }
 
 /** The end of a long-running operation that Azure calls canceled: somebody has ended it, or a newer one has taken over. */
@@ -370,9 +371,11 @@ function headerError(headers: ReadableHeaders): ArmError | undefined {
   return code === undefined || code === '' ? undefined : { code, message: '' };
 }
 
-function fieldsOf(known: { remedy?: string }, error: ArmError | undefined): ControlErrorFields {
+function fieldsOf(known: { remedy?: string }, error: ArmError | undefined, body: unknown): ControlErrorFields {
+  const diagnosis = error === undefined ? undefined : governanceDiagnosis(error, body);
   return {
     ...(known.remedy === undefined ? {} : { remedy: known.remedy }),
     ...(error === undefined ? {} : { externalCode: error.code }),
+    ...(diagnosis === undefined ? {} : { diagnosis }),
   };
 }

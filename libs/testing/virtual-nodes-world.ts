@@ -114,6 +114,17 @@ export function assignmentBody(): JsonObject {
   };
 }
 
+/** What AKS gives the identity of the add-on. */
+function groupAssignmentBody(): JsonObject {
+  return {
+    id: `${NODE_GROUP}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-000000000002`,
+    properties: {
+      roleDefinitionId: `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c`,
+      principalId: CONNECTOR_PRINCIPAL,
+    },
+  };
+}
+
 export function virtualNode(
   name = VIRTUAL_NODE,
   change: { taints?: JsonObject[]; ready?: string; readySince?: string } = {},
@@ -121,7 +132,15 @@ export function virtualNode(
   return {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name, uid: `uid-of-${name}`, labels: { type: 'virtual-kubelet', 'kubernetes.io/os': 'linux' } },
+    metadata: {
+      name,
+      uid: `uid-of-${name}`,
+      labels: {
+        type: 'virtual-kubelet',
+        'kubernetes.io/os': 'linux',
+        'node.kubernetes.io/exclude-from-external-load-balancers': 'true',
+      },
+    },
     spec: { taints: change.taints ?? [{ key: 'virtual-kubelet.io/provider', value: 'azure', effect: 'NoSchedule' }] },
     status: {
       capacity: { cpu: '10k', memory: '4Ti', pods: '5k' },
@@ -199,6 +218,9 @@ export class VirtualNodesWorld {
 
   /** What the house takes the cluster for. */
   clusterKind = watchedCluster().kind;
+  /** Whether the connector may use its subnet, and have container groups, once it is switched on. */
+  hasSubnetRole = true;
+  hasGroupRole = true;
 
   /** Whether the identity of Pilothouse may assign roles. */
   mayAssign: boolean | 'unknown' = true;
@@ -248,7 +270,11 @@ export class VirtualNodesWorld {
     this.arm.add(assignmentBody());
     this.arm.answer('GET', /\/subnets\/aci\/providers\/Microsoft.Authorization\/roleAssignments$/i, () => ({
       status: 200,
-      body: { value: [assignmentBody()] },
+      body: { value: this.hasSubnetRole ? [assignmentBody()] : [] },
+    }));
+    this.arm.answer('GET', /\/MC_[^/]+\/providers\/Microsoft.Authorization\/roleAssignments$/i, () => ({
+      status: 200,
+      body: { value: this.hasGroupRole ? [groupAssignmentBody()] : [] },
     }));
     this.cluster.add(virtualNode());
   }

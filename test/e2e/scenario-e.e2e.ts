@@ -443,12 +443,23 @@ describe('scenario E', () => {
         : undefined;
     });
     const { items } = (await stack.api('/v1/role-assignments?limit=50&maxAge=1')).body;
-    const role = items.find(({ properties }: Answer['body']) => properties.principalId === result.principalId);
-    await does('azure.roleAssignment.delete', { assignment: role.uid });
-    await stack.until('the connector to be seen dead', async () => {
-      const { body } = await stack.api('/v1/virtual-nodes?maxAge=1');
-      return body.items.some(({ properties }: Answer['body']) => !properties.ready);
-    });
+    const role = items.find(
+      ({ properties: { principalId, scope } }: Answer['body']) =>
+        principalId === result.principalId && scope.endsWith('/aksvirtualsubnet'),
+    );
+    const died = async (): Promise<Answer['body']> => {
+      await does('azure.roleAssignment.delete', { assignment: role.id });
+      return stack.until('the connector to be seen dead', async () => {
+        const { body } = await stack.api('/v1/virtual-nodes?maxAge=1');
+        return body.items.find(({ properties }: Answer['body']) => !properties.ready);
+      });
+    };
+    const dead = await died();
+    const { items: advice } = (await stack.api(`/v1/virtual-nodes/${dead.uid}/advice`)).body;
+    expect(advice).toMatchObject([{ code: 'CONNECTOR_LACKS_ROLE', remedies: [{ operations: [{ input: {} }] }, {}] }]);
+    const [{ operations: mending }] = advice[0].remedies;
+    for (const { type, input } of mending) await does(type, input);
+    await died();
     const refused = await ended('virtualNodes.disable', { cluster: CLUSTER });
     expect(codes(refused, 'error')).toEqual(['VIRTUAL_NODE_NOT_READY']);
     const [{ operations }] = refused.findings.filter(({ code }: Answer['body']) => code === 'VIRTUAL_NODE_NOT_READY');

@@ -11,6 +11,7 @@ import { ACI_DELEGATION, delegationsOf } from '../types/subnet.delegation.js';
 import type { VirtualNodePlan } from './virtual-node.objects.js';
 
 const SUBNET_ACTION = 'Microsoft.Network/virtualNetworks/subnets/join/action';
+const GROUP_ACTION = 'Microsoft.ContainerInstance/containerGroups/read';
 
 /** What an estate says of a cluster with a connector of before the add-on: where its container groups run. */
 const simulationSchema = z.object({ earlyConnector: z.object({ region: z.string() }).optional() });
@@ -34,10 +35,21 @@ export function virtualNodePlan(cluster: StoredResource, world: ResourceWorld): 
     return { connector: 'failing', why: `subnet '${name}' is not found in vnet '${network?.name ?? ''}'` };
   }
   const principal = connectorPrincipal(cluster.body);
-  if (principal === undefined || !mayJoin(principal, subnet.id, world)) {
+  if (principal === undefined || !mayDo(principal, SUBNET_ACTION, subnet.id, world)) {
     return {
       connector: 'failing',
       why: `AuthorizationFailed: The client '${principal ?? ''}' does not have authorization to perform action 'Microsoft.Network/virtualNetworks/subnets/read' over scope '${subnet.id}'.`,
+    };
+  }
+  const group = ArmId.resourceGroup(
+    ArmId.parse(cluster.id).subscriptionId ?? '',
+    textAt(objectAt(cluster.body, 'properties'), 'nodeResourceGroup') ?? '',
+  ).toString();
+  // The service principal of a cluster has made the group: it owns it.
+  if (textAt(addon.identity, 'objectId') !== undefined && !mayDo(principal, GROUP_ACTION, group, world)) {
+    return {
+      connector: 'failing',
+      why: `AuthorizationFailed: The client '${principal}' does not have authorization to perform action '${GROUP_ACTION}' over scope '${group}'.`,
     };
   }
   if (!world.offersContainerInstances(region)) {
@@ -66,7 +78,7 @@ function isUsedByNodes(subnet: StoredResource, world: ResourceWorld): boolean {
   return world.referring(AGENT_POOL_TYPE, subnet.key).length > 0;
 }
 
-function mayJoin(principal: string, scope: string, world: ResourceWorld): boolean {
+function mayDo(principal: string, wanted: string, scope: string, world: ResourceWorld): boolean {
   const subscription = ArmId.parse(scope).subscriptionId ?? '';
   return world.ofSubscription(ROLE_ASSIGNMENT_TYPE, subscription).some((assignment) => {
     const properties = objectAt(assignment.body, 'properties');
@@ -74,7 +86,7 @@ function mayJoin(principal: string, scope: string, world: ResourceWorld): boolea
     return (
       textAt(properties, 'principalId')?.toLowerCase() === principal.toLowerCase() &&
       reaches(scopeOf(assignment), scope) &&
-      role?.actions.some((action) => covers(action, SUBNET_ACTION)) === true
+      role?.actions.some((action) => covers(action, wanted)) === true
     );
   });
 }

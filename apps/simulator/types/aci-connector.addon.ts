@@ -1,12 +1,14 @@
-import type { ArmId } from '#libs/kernel/arm-id.js';
+import { ArmId } from '#libs/kernel/arm-id.js';
 import { isJsonObject } from '#libs/kernel/json.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { deterministicUuid } from '../deterministic-id.js';
 import { objectAt, omit, textAt } from '../json-merge.js';
+import type { PlannedWrite } from '../resource-type.descriptor.js';
 import { aksError, invalidParameter } from './aks.errors.js';
 
 /** Clients write its name in several casings. */
 const ADDON = 'aciConnectorLinux';
+const CONTRIBUTOR = 'b24988ac-6180-42a0-ab88-20f7382dd24c';
 
 /** The virtual nodes add-on of a cluster's body: what the cluster is asked to run; undefined while it is off. */
 export function aciConnectorOf(body: JsonObject): { subnetName: string | undefined; identity: JsonObject } | undefined {
@@ -72,4 +74,19 @@ function addonIdentity(id: ArmId, nodeGroup: string): JsonObject {
     clientId: deterministicUuid(`aci-connector-client|${id.canonical}`),
     objectId: deterministicUuid(`aci-connector-object|${id.canonical}`),
   };
+}
+
+/** What AKS lets the new identity of the add-on do in the node resource group. */
+export function addonRights(id: ArmId, after: JsonObject, before: JsonObject | undefined): PlannedWrite[] {
+  const principalId = textAt(aciConnectorOf(after)?.identity ?? {}, 'objectId');
+  if (principalId === undefined || (before !== undefined && aciConnectorOf(before) !== undefined)) return [];
+  const subscriptionId = id.subscriptionId ?? '';
+  const group = ArmId.resourceGroup(subscriptionId, textAt(objectAt(after, 'properties'), 'nodeResourceGroup') ?? '');
+  const name = deterministicUuid(`aci-connector-rights|${id.canonical}`);
+  const properties = {
+    roleDefinitionId: `/subscriptions/${subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${CONTRIBUTOR}`,
+    principalId,
+    principalType: 'ServicePrincipal',
+  };
+  return [{ id: group.resource('Microsoft.Authorization/roleAssignments', name), body: { properties }, state: '' }];
 }

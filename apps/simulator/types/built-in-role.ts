@@ -31,6 +31,11 @@ export const BUILT_IN_ROLES: readonly BuiltInRole[] = [
     ],
   },
   {
+    id: '5d977122-f97e-4b4d-a52f-6b43003ddb4d',
+    name: 'Azure Container Instances Contributor Role',
+    actions: ['Microsoft.ContainerInstance/containerGroups/*', 'Microsoft.Resources/subscriptions/resourceGroups/read'],
+  },
+  {
     id: '7f951dda-4ed3-4680-a7ca-43fe172d538d',
     name: 'AcrPull',
     actions: ['Microsoft.ContainerRegistry/registries/pull/read'],

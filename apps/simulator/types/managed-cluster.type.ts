@@ -24,6 +24,7 @@ import { AGENT_POOL_TYPE } from './core-usage.js';
 import { aksEtag, surroundingsOf } from './agent-pool.type.js';
 import { AKS_API_VERSIONS } from './aks.api-versions.js';
 import { aksError, etagMismatch, invalidParameter, missingParameter, operationInProgress } from './aks.errors.js';
+import { addonRights } from './aci-connector.addon.js';
 import { ABORTED, AKS_ACTION_PROTOCOL, AKS_PROTOCOLS, AKS_RUNNING_NOTICE, DELETED } from './aks.protocol.js';
 import { clusterToken, isManagedByEntra } from './cluster.credentials.js';
 import { kubeconfigAnswer, kubernetesUrl } from './kubeconfig.js';
@@ -114,6 +115,7 @@ function planPut(request: WriteRequest): WritePlan {
     writes: [
       { id, body, state: existing === undefined ? 'Creating' : updateState(existing, properties) },
       ...pools.writes,
+      ...addonRights(id, body, existing?.body),
     ],
     removes: pools.removes,
     groups: existing === undefined ? [{ name: group, location, managedBy: id.toString() }] : [],

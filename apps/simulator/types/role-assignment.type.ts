@@ -65,7 +65,7 @@ export const roleAssignmentType: ResourceTypeDescriptor = {
   conflict: () => undefined,
   present: (assignment) => ({
     properties: {
-      ...objectAt(assignment.body, 'properties'),
+      ...omit(objectAt(assignment.body, 'properties'), ['provisioningState']),
       scope: scopeOf(assignment),
       createdOn: assignment.createdAt,
       createdBy: assignment.createdBy,

@@ -6,6 +6,7 @@ import {
   ASSIGNMENT_ID,
   CONNECTOR_PRINCIPAL,
   NETWORK_ID,
+  NODE_GROUP,
   VirtualNodesWorld,
   assignmentBody,
   networkBody,
@@ -14,6 +15,7 @@ import {
 import { targetOf } from '../contract/system.contract-suite.js';
 
 const network = targetOf(NETWORK_ID, 'VirtualNetwork');
+const GRANT = { role: 'ContainerInstancesContributor', principalId: CONNECTOR_PRINCIPAL };
 const DELEGATION = 'Microsoft.ContainerInstance/containerGroups';
 
 describe('azure.subnet.create', () => {
@@ -127,6 +129,28 @@ describe('azure.roleAssignment.create', () => {
     await play(world).step('assign');
     expect(world.arm.writes()).toHaveLength(1);
     expect(await play(world).verify()).toMatchObject({ verdict: 'reached' });
+  });
+
+  it('gives a role in a resource group too, by its id alone', async () => {
+    const world = new VirtualNodesWorld();
+    const inGroup = world.play('azure.roleAssignment.create', { ...GRANT, resourceGroup: NODE_GROUP }, {});
+    expect(inGroup.target().id).toContain(`${NODE_GROUP}/providers/Microsoft.Authorization/roleAssignments/`);
+    expect(await inGroup.codes()).toEqual([]);
+    expect((await inGroup.step('assign')).outcome).toBe('done');
+    expect(world.arm.writes()).toEqual([expect.stringContaining(`PUT ${NODE_GROUP}/providers/`)]);
+  });
+
+  it.each([
+    {
+      reason: 'both are given',
+      input: { scope: NETWORK_ID, resourceGroup: NODE_GROUP },
+      references: { scope: network },
+    },
+    { reason: 'neither is given', input: {}, references: {} },
+  ])('wants one scope: $reason', ({ input, references }) => {
+    const play = () =>
+      new VirtualNodesWorld().play('azure.roleAssignment.create', { ...GRANT, ...input }, references).target();
+    expect(play).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }));
   });
 
   it('takes one that exists for success, and waits for a principal that is new', async () => {

@@ -31,7 +31,16 @@ const BROAD_ROLES: readonly string[] = ['Owner', 'Contributor'];
 const ROLE_NAMES = Object.keys(BUILT_IN_ROLES) as (keyof typeof BUILT_IN_ROLES)[];
 
 const createInput = z.strictObject({
-  scope: resourceReference('What the role is to hold on'),
+  scope: resourceReference('What the role is to hold on; or resourceGroup').optional(),
+  resourceGroup: z
+    .string()
+    .max(300)
+    .regex(
+      /^\/subscriptions\/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\/resource[gG]roups\/[-\w.()]*[-\w()]$/,
+      'must be the ARM id of a resource group',
+    )
+    .optional()
+    .describe('The resource group that the role is to hold in, by its ARM id; in the place of scope.'),
   role: z.enum(ROLE_NAMES).describe('The role: one that Azure has built in.'),
   principalId: z
     .string()
@@ -79,20 +88,23 @@ export function createRoleAssignment(client: AzureClient): OperationDefinition<t
 }
 
 /** @throws ControlError INVALID_REQUEST */
-function wantedOf(
-  { role, principalId, principalType }: CreateInput,
-  references: Readonly<Record<string, ResourceTarget>>,
-) {
+function wantedOf(input: CreateInput, references: Readonly<Record<string, ResourceTarget>>) {
+  const { role, principalId, principalType } = input;
   return {
-    scope: scopeOf(references),
+    scope: scopeOf(input, references),
     roleId: BUILT_IN_ROLES[role],
     principalId,
     ...(principalType === undefined ? {} : { principalType }),
   };
 }
 
-function scopeOf(references: Readonly<Record<string, ResourceTarget>>): ArmId {
+function scopeOf(input: CreateInput, references: Readonly<Record<string, ResourceTarget>>): ArmId {
   const { scope } = references;
+  if (input.resourceGroup !== undefined && scope === undefined) return ArmId.parse(input.resourceGroup);
+  if (input.resourceGroup !== undefined) {
+    const message = 'Only one of scope and resourceGroup can be given.';
+    throw new ControlError('INVALID_REQUEST', message, { violations: [{ path: 'resourceGroup', message }] });
+  }
   const id = scope !== undefined && SCOPE_KINDS.includes(scope.kind) ? ArmId.tryParse(scope.id) : undefined;
   if (id !== undefined) return id;
   throw new ControlError('INVALID_REQUEST', 'scope does not name a resource of Azure.', {

@@ -2,24 +2,18 @@ import { ArmId } from '#libs/kernel/arm-id.js';
 import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { Kube } from '#libs/kube/kube.js';
-import { freePrefix } from '#libs/azure/subnet-space.js';
 import type { Advice, AdviceContext, Advisor, KnownObject } from '../contract/advice.js';
 import { workloadOf } from '../contract/pod-workload.js';
-import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
+import { rawObject, rawText } from '../contract/raw-reader.js';
 import { connectorOf } from './aci-connector.js';
 import { CONTAINER_GROUP_CODES, containerGroupAdvice, isPublic } from './container-group.advice.js';
 import { containerGroupKind } from './container-group.kind.js';
-import { describeSubnet, prefixesOf } from './network.kinds.js';
+import { roomForSubnet } from './network.kinds.js';
 import { ServedPodsReader } from './served-pods.reader.js';
 import { virtualNodeKind } from './virtual-node.kind.js';
 import type { VirtualNodesClient } from './virtual-nodes.client.js';
-import { ACI_DELEGATION } from './virtual-nodes.types.js';
 
 const POD_KIND = 'Pod';
-/** What a subnet is called that nobody has given a name to. */
-const NEW_SUBNET = 'virtual-nodes';
-/** Room for 251 pods. */
-const NEW_SUBNET_BITS = 24;
 
 /** Gathers what the rules about container groups have to know: from the cache, and of the network from Azure. */
 export class ContainerGroupAdvisor implements Advisor {
@@ -60,7 +54,7 @@ export class ContainerGroupAdvisor implements Advisor {
     const { network } = connectorOf(reading.body);
     if (network === undefined || !carriesVirtualNodes(reading.body)) return undefined;
     const look = await this.client.get(network, context);
-    const subnet = look.state === 'missing' ? undefined : subnetFor(look.body);
+    const subnet = look.state === 'missing' ? undefined : roomForSubnet(look.body);
     if (subnet === undefined) return undefined;
     return { type: 'virtualNodes.enable', input: { cluster: cluster.toString(), ...subnet } };
   }
@@ -72,23 +66,4 @@ function carriesVirtualNodes(cluster: JsonObject): boolean {
     rawText(profile, 'networkPlugin')?.toLowerCase() === 'azure' &&
     rawText(profile, 'networkPluginMode')?.toLowerCase() !== 'overlay'
   );
-}
-
-function subnetFor(network: JsonObject): { subnetName: string; subnetPrefix?: string } | undefined {
-  const subnets = rawObjects(network, 'properties', 'subnets').map((subnet) => ({
-    name: rawText(subnet, 'name') ?? '',
-    properties: rawObject(subnet, 'properties') ?? {},
-  }));
-  const delegated = subnets.find(({ properties }) =>
-    describeSubnet(properties).delegations.some((service) => service.toLowerCase() === ACI_DELEGATION.toLowerCase()),
-  );
-  if (delegated !== undefined) return { subnetName: delegated.name };
-  const space = rawTexts(network, 'properties', 'addressSpace', 'addressPrefixes');
-  const taken = subnets.map(({ properties }) => ({ prefixes: prefixesOf(properties) }));
-  const subnetPrefix = freePrefix(NEW_SUBNET_BITS, space, taken);
-  if (subnetPrefix === undefined) return undefined;
-  const names = new Set(subnets.map(({ name }) => name.toLowerCase()));
-  let subnetName = NEW_SUBNET;
-  for (let number = 2; names.has(subnetName); number++) subnetName = `${NEW_SUBNET}-${number}`;
-  return { subnetName, subnetPrefix };
 }

@@ -1,12 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
+import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import { CLUSTER_ID, SUBSCRIPTION } from '#libs/testing/aks-samples.js';
 import { fakeRefusal } from '#libs/testing/fake-kube.js';
 import { tokenOf } from '#libs/testing/operation-play.js';
 import {
   ACI_SUBNET_ID,
   CONNECTOR_PRINCIPAL,
+  VIRTUAL_NODE,
   VirtualNodesWorld,
   subnetBody,
   virtualNode,
@@ -16,6 +18,18 @@ import {
 const NETWORK_PROFILE = { networkPlugin: 'azure', serviceCidr: '10.0.0.0/16' };
 const TOLERANT: JsonObject = { tolerations: [{ operator: 'Exists' }] };
 const CONTAINER = { name: 'web', image: 'example.com/web:1' };
+
+const NODE = { group: '', kind: 'Node' };
+
+function connectorPod(name: string, reason?: string): KubernetesObject {
+  const state = reason === undefined ? { running: {} } : { waiting: { reason } };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'kube-system', uid: name, labels: { app: 'aci-connector-linux' } },
+    status: { containerStatuses: [{ name: 'aci-connector-linux', state }] },
+  };
+}
 
 interface Row {
   code: string;
@@ -106,6 +120,25 @@ const ROWS: Row[] = [
   },
   { code: 'error SUBNET_ROUTE_TABLE', reason: 'a firewall', arrange: inSubnet({ routeTable: { id: 'table' } }) },
   { code: 'info SUBNET_NOT_DELEGATED', reason: 'it is free', arrange: inSubnet({}) },
+  {
+    code: 'warning CONNECTOR_LACKS_ROLE',
+    reason: 'the add-on is on, and its node is not there',
+    arrange(world) {
+      world.switchOn();
+      world.cluster.remove(NODE, undefined, VIRTUAL_NODE);
+      world.hasGroupRole = false;
+    },
+    input: { subnetPrefix: null },
+  },
+  {
+    code: 'warning CONNECTOR_SUBNET_WRONG',
+    reason: 'the add-on is on, and its subnet was deleted',
+    arrange(world) {
+      world.switchOn();
+      world.cluster.add(virtualNode(VIRTUAL_NODE, { ready: 'Unknown' }));
+      world.setNetwork();
+    },
+  },
   {
     code: 'error PROVIDER_NOT_REGISTERED',
     reason: 'never used before',
@@ -389,6 +422,23 @@ describe('the steps of switching virtual nodes on', () => {
     await expect(unknown.enable().step('assign-role', tokenOf(tried))).rejects.toMatchObject({
       externalCode: 'PrincipalNotFound',
     });
+  });
+
+  it('starts a connector anew that fails again and again, and no other', async () => {
+    const world = new VirtualNodesWorld();
+    world.switchOn();
+    world.cluster.add(connectorPod('aci-connector-linux-a', 'CrashLoopBackOff'), connectorPod('aci-connector-linux-b'));
+    expect((await world.enable().step('restart-connector')).outcome).toBe('done');
+    expect((await world.enable().step('restart-connector')).outcome).toBe('done');
+    expect(world.kube.writes()).toEqual(['delete Pod kube-system/aci-connector-linux-a']);
+  });
+
+  it('leaves a connector to itself that it may not touch', async () => {
+    const world = new VirtualNodesWorld();
+    world.switchOn();
+    world.cluster.add(connectorPod('aci-connector-linux-a', 'CrashLoopBackOff'));
+    world.cluster.refuse({ verb: 'delete' }, fakeRefusal('KUBERNETES_FORBIDDEN', 'Forbidden', 'no'));
+    expect((await world.enable().step('restart-connector')).outcome).toBe('done');
   });
 
   it('ends when the node is ready, and says so only then', async () => {

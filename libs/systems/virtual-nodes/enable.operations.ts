@@ -1,6 +1,8 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
+import type { ClusterClient } from '#libs/kube/cluster-client.js';
+import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
 import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
@@ -16,8 +18,9 @@ import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawObjects, rawText } from '../contract/raw-reader.js';
 import { ADDON_NODE, connectorOf, setConnector, type AciConnector } from './aci-connector.js';
 import { changeUnderWay, kubernetesOf, listObjects, NODE, POD, readObject } from './cluster.reading.js';
+import { SUBNET_ROLES } from './connector.reading.js';
 import { clusterIdOf, enableInput, type EnableInput } from './enable.input.js';
-import { SUFFICIENT_ROLES, enableFindings, preflightEnable, principalOf } from './enable.preflight.js';
+import { enableFindings, preflightEnable, principalOf } from './enable.preflight.js';
 import { describeSubnet } from './network.kinds.js';
 import { isReady, virtualNodeIdOf } from './virtual-node.kind.js';
 import type { VirtualNodesParts } from './virtual-nodes.parts.js';
@@ -25,6 +28,7 @@ import { ACI_DELEGATION } from './virtual-nodes.types.js';
 
 const CONNECTOR_NAMESPACE = 'kube-system';
 const CONNECTOR_LABEL = 'app=aci-connector-linux';
+const CRASHING = 'CrashLoopBackOff';
 
 export function enableVirtualNodes(parts: VirtualNodesParts): OperationDefinition<typeof enableInput> {
   return {
@@ -58,6 +62,11 @@ export function enableVirtualNodes(parts: VirtualNodesParts): OperationDefinitio
         description:
           'Gives whoever the connector acts as the role Network Contributor on the subnet, unless it has it.',
         run: (context) => runRole(parts, context),
+      },
+      {
+        name: 'restart-connector',
+        description: 'Starts the connector anew where it is failing for what it lacked before.',
+        run: (context) => runRestart(parts, context),
       },
       {
         name: 'await-node',
@@ -217,7 +226,7 @@ async function runRole(parts: VirtualNodesParts, context: StepContext<EnableInpu
     throw new ControlError('INVALID_REQUEST', 'The object id of the service principal of the cluster is not known.');
   }
   const scope = subnetOf(connector, context.input.subnetName);
-  const existing = await findAssignment(arm, { scope, principalId }, SUFFICIENT_ROLES, context);
+  const existing = await findAssignment(arm, { scope, principalId }, SUBNET_ROLES, context);
   if (existing !== undefined) {
     return {
       outcome: 'done',
@@ -245,19 +254,41 @@ async function runRole(parts: VirtualNodesParts, context: StepContext<EnableInpu
   }
 }
 
+/** A connector that fails again and again waits longer each time: one that has got its role need not. */
+async function runRestart(parts: VirtualNodesParts, context: StepContext<EnableInput>): Promise<StepOutcome> {
+  const client = kubernetesOf(parts, clusterIdOf(context.references));
+  const failing = (await connectorPods(client, context)).filter((pod) => waitingReason(pod) === CRASHING);
+  const resource = await client.findResource(POD, context);
+  if (failing.length === 0 || resource === undefined) {
+    return { outcome: 'done', message: 'The connector need not be started anew.' };
+  }
+  try {
+    for (const { metadata } of failing) {
+      const precondition = metadata.uid === undefined ? {} : { uid: metadata.uid };
+      await client.delete(resource, metadata.namespace, metadata.name, precondition, context);
+    }
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'KUBERNETES_FORBIDDEN') throw error;
+    return { outcome: 'done', message: 'The connector starts anew by itself: Pilothouse may not delete its pod.' };
+  }
+  return { outcome: 'done', message: 'The connector is started anew.' };
+}
+
+function connectorPods(client: ClusterClient, context: OperationContext<unknown>): Promise<KubernetesObject[]> {
+  return listObjects(client, POD, { namespace: CONNECTOR_NAMESPACE, labelSelector: CONNECTOR_LABEL }, context);
+}
+
+function waitingReason(pod: KubernetesObject): string | undefined {
+  const statuses = rawObjects(pod, 'status', 'containerStatuses');
+  return statuses.flatMap((status) => rawText(status, 'state', 'waiting', 'reason') ?? [])[0];
+}
+
 async function runNode(parts: VirtualNodesParts, context: StepContext<EnableInput>): Promise<StepOutcome> {
   const client = kubernetesOf(parts, clusterIdOf(context.references));
   const retryAfterSeconds = parts.client.arm.pollIntervalSeconds;
   const node = await readObject(client, NODE, undefined, ADDON_NODE, context);
   if (node !== undefined && isReady(node)) return { outcome: 'done', message: `The node ${ADDON_NODE} is ready.` };
-  const pods = await listObjects(
-    client,
-    POD,
-    { namespace: CONNECTOR_NAMESPACE, labelSelector: CONNECTOR_LABEL },
-    context,
-  );
-  const waiting = pods.flatMap((pod) => rawObjects(pod, 'status', 'containerStatuses'));
-  const reason = waiting.map((status) => rawText(status, 'state', 'waiting', 'reason')).find((each) => each !== null);
+  const reason = (await connectorPods(client, context)).map(waitingReason).find((each) => each !== undefined);
   const why = reason === undefined ? '' : ` Its connector says ${reason}; a new role takes some minutes to count.`;
   return { outcome: 'wait', message: `The node ${ADDON_NODE} is not ready yet.${why}`, retryAfterSeconds };
 }

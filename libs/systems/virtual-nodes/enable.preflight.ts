@@ -1,7 +1,7 @@
 import { type ArmId, canonicalLocation } from '#libs/kernel/arm-id.js';
 import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import { BUILT_IN_ROLES, findAssignment, mayAssignRoles } from '#libs/azure/role-assignments.js';
+import { findAssignment, mayAssignRoles } from '#libs/azure/role-assignments.js';
 import { freePrefix, parseAddressRange, prefixFault, usableAddresses } from '#libs/azure/subnet-space.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
@@ -15,13 +15,18 @@ import {
   judgeCluster,
   kubernetesOf,
   listObjects,
+  NODE,
   outOfReach,
+  readObject,
   virtualNodesOf,
 } from './cluster.reading.js';
+import { SUBNET_ROLES, lookAtConnector } from './connector.reading.js';
 import type { EnableInput } from './enable.input.js';
 import { clusterIdOf } from './enable.input.js';
 import { describeSubnet, prefixesOf } from './network.kinds.js';
 import { avoidsVirtualNodes, judgePodSpec, podFindings, toleratesAll } from './pod.limits.js';
+import { roleOperations } from './virtual-node.advice.js';
+import { isReady } from './virtual-node.kind.js';
 import type { VirtualNodesParts } from './virtual-nodes.parts.js';
 import { ACI_DELEGATION, CONTAINER_GROUP_TYPE } from './virtual-nodes.types.js';
 
@@ -30,8 +35,6 @@ const PROVIDER = 'Microsoft.ContainerInstance';
 const LEAST_ADDRESSES = 8;
 /** Room for 251 pods. */
 const SUGGESTED_BITS = 24;
-/** Any of them lets the connector use the subnet. */
-export const SUFFICIENT_ROLES = [BUILT_IN_ROLES.NetworkContributor, BUILT_IN_ROLES.Contributor, BUILT_IN_ROLES.Owner];
 /** The taint that the node of the add-on will have. */
 const ADDON_TAINT = { key: 'virtual-kubelet.io/provider', value: 'azure', effect: 'NoSchedule' };
 
@@ -68,6 +71,9 @@ export const enableFindings = {
   CLUSTER_UNREACHABLE: 'The Kubernetes API of the cluster could not be asked what its workloads need.',
   EARLY_CONNECTOR_PRESENT:
     'The cluster has a virtual node of the early connector, whose pods have public addresses; the add-on does not replace it.',
+  CONNECTOR_LACKS_ROLE:
+    'The add-on is on and its connector does not run: its identity has no role in the node resource group.',
+  CONNECTOR_SUBNET_WRONG: 'The add-on is on and its connector does not run: the network has no such subnet.',
   ADDON_ENABLED: 'The add-on is on with this subnet already.',
   ADDON_ON_OTHER_SUBNET: 'The add-on is on with another subnet.',
 } as const satisfies Record<string, string>;
@@ -96,6 +102,7 @@ export async function preflightEnable(
     await judgeSubnet(parts, connector.network, context, say);
     await judgeIdentity(parts, connector, connector.network, context, say);
   }
+  if (connector.enabled) await judgeConnector(parts, cluster, reading.body, context, say);
   await judgeRegion(parts, cluster, rawText(reading.body, 'location'), context, say);
   await judgeWorkloads(parts, cluster, context, say);
   return findings;
@@ -217,7 +224,7 @@ async function judgeIdentity(
   const subnet = network.child('subnets', context.input.subnetName);
   if (principalId !== undefined) {
     const { arm } = parts.client;
-    const found = await findAssignment(arm, { scope: subnet, principalId }, SUFFICIENT_ROLES, context);
+    const found = await findAssignment(arm, { scope: subnet, principalId }, SUBNET_ROLES, context);
     if (found !== undefined) return;
   }
   say('IDENTITY_LACKS_ROLE', 'info', {
@@ -233,6 +240,33 @@ async function judgeIdentity(
     const remedy =
       'Have an owner of the network give the connector the role Network Contributor on the subnet, or let Pilothouse do so.';
     say('ASSIGNMENT_NOT_ALLOWED', 'error', { network: network.toString() }, remedy);
+  }
+}
+
+/** Why a connector that is switched on has no node; what this operation mends by itself is not said again. */
+async function judgeConnector(
+  parts: VirtualNodesParts,
+  cluster: ArmId,
+  body: JsonObject,
+  context: OperationContext<EnableInput>,
+  say: Say,
+): Promise<void> {
+  try {
+    const node = await readObject(kubernetesOf(parts, cluster), NODE, undefined, ADDON_NODE, context);
+    if (node !== undefined && isReady(node)) return;
+  } catch (error) {
+    // That the cluster is out of reach is said where its workloads are looked at.
+    outOfReach(error);
+    return;
+  }
+  const lacks = await lookAtConnector(parts.client, cluster, body, context.input.principalId, context);
+  const { subnetName, subnetFault, principalId } = lacks;
+  if (subnetFault === 'missing') say('CONNECTOR_SUBNET_WRONG', 'warning', { subnetName });
+  const rolesMissing = lacks.rolesMissing.filter(({ of }) => of === 'group');
+  if (rolesMissing.length > 0) {
+    const evidence = { principalId: principalId ?? null, roles: rolesMissing.map(({ role }) => role) };
+    const remedy = 'Give the identity the role in the node resource group.';
+    say('CONNECTOR_LACKS_ROLE', 'warning', evidence, remedy, roleOperations({ ...lacks, rolesMissing }));
   }
 }
 

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { type ArmId } from '#libs/kernel/arm-id.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import { parseAddressRange, usableAddresses } from '#libs/azure/subnet-space.js';
+import { freePrefix, parseAddressRange, usableAddresses } from '#libs/azure/subnet-space.js';
 import { armIdOf, armObservation, type Reading } from '../contract/arm-observation.js';
 import type { KindDefinition } from '../contract/kind-definition.js';
 import type { Observation } from '../contract/observation.js';
 import { provisioningHealth } from '../contract/provisioning-state.js';
 import { boundedSum, rawFlag, rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
-import { SUBNET_TYPE, VIRTUAL_NETWORK_TYPE } from './virtual-nodes.types.js';
+import { ACI_DELEGATION, SUBNET_TYPE, VIRTUAL_NETWORK_TYPE } from './virtual-nodes.types.js';
 
 const networkPeering = z
   .object({
@@ -151,4 +151,29 @@ function observeSubnet(
       tags: {},
     },
   );
+}
+
+/** What a subnet is called that nobody has given a name to. */
+const NEW_SUBNET = 'virtual-nodes';
+/** Room for 251 pods. */
+const NEW_SUBNET_BITS = 24;
+
+/** A subnet of a network that container groups can be in: one that is delegated to them, or a new one where there is room. */
+export function roomForSubnet(network: JsonObject): { subnetName: string; subnetPrefix?: string } | undefined {
+  const subnets = rawObjects(network, 'properties', 'subnets').map((subnet) => ({
+    name: rawText(subnet, 'name') ?? '',
+    properties: rawObject(subnet, 'properties') ?? {},
+  }));
+  const delegated = subnets.find(({ properties }) =>
+    describeSubnet(properties).delegations.some((service) => service.toLowerCase() === ACI_DELEGATION.toLowerCase()),
+  );
+  if (delegated !== undefined) return { subnetName: delegated.name };
+  const space = rawTexts(network, 'properties', 'addressSpace', 'addressPrefixes');
+  const taken = subnets.map(({ properties }) => ({ prefixes: prefixesOf(properties) }));
+  const subnetPrefix = freePrefix(NEW_SUBNET_BITS, space, taken);
+  if (subnetPrefix === undefined) return undefined;
+  const names = new Set(subnets.map(({ name }) => name.toLowerCase()));
+  let subnetName = NEW_SUBNET;
+  for (let number = 2; names.has(subnetName); number++) subnetName = `${NEW_SUBNET}-${number}`;
+  return { subnetName, subnetPrefix };
 }

@@ -4,8 +4,9 @@ import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
 import type { KindDefinition } from '../contract/kind-definition.js';
 import { kubernetesObservation, type KubernetesReading } from '../contract/kubernetes-observation.js';
 import type { Health, Observation, RelationClaim } from '../contract/observation.js';
-import { rawFlag, rawInteger, rawObject, rawObjects, rawText } from '../contract/raw-reader.js';
+import { rawFlag, rawInteger, rawObject, rawObjects, rawText, rawTextRecord } from '../contract/raw-reader.js';
 import { VIRTUAL_NODE_NATURES, virtualNatureOf } from '../contract/virtual-nature.js';
+import { OUT_OF_LOAD_BALANCERS } from './virtual-node.advice.js';
 import { VIRTUAL_NODE_TYPE } from './virtual-nodes.types.js';
 
 export const CLUSTER_KINDS = ['ManagedCluster', 'ConnectedCluster', 'AttachedCluster'] as const;
@@ -181,7 +182,11 @@ function healthOf(node: JsonObject): Health {
     return { state: 'Progressing', reason: 'It is being deleted.' };
   const ready = readyCondition(node);
   if (ready === undefined) return { state: 'Unknown', reason: 'The node has not said yet whether it is ready.' };
-  if (isReady(node)) return { state: 'Healthy', reason: null };
+  if (isReady(node)) {
+    const isLeftOut = rawTextRecord(node, 'metadata', 'labels')[OUT_OF_LOAD_BALANCERS] !== undefined;
+    const reason = 'It does not say that load balancers leave it out: they count it among the machines.';
+    return { state: 'Healthy', reason: isLeftOut ? null : reason };
+  }
   return { state: 'Degraded', reason: rawText(ready, 'message') ?? 'The node is not ready.' };
 }
 

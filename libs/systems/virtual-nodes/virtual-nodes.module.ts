@@ -6,6 +6,7 @@ import { KUBE } from '#libs/kube/kube.module.js';
 import { CLUSTER_DIRECTORY, type ClusterDirectory } from '../contract/cluster-directory.js';
 import type { System } from '../contract/system.js';
 import { ContainerGroupAdvisor } from './container-group.advisor.js';
+import { VirtualNodeAdvisor } from './virtual-node.advisor.js';
 import { VirtualNodeWatcher } from './virtual-node.watcher.js';
 import { VirtualNodesClient } from './virtual-nodes.client.js';
 import { VirtualNodesCollector } from './virtual-nodes.collector.js';
@@ -25,7 +26,7 @@ export function createVirtualNodesSystem(
     collectors: [new VirtualNodesCollector(client, kube)],
     watchers: [new VirtualNodeWatcher({ client, kube, clusters })],
     operations: createVirtualNodesOperations({ client, kube, clusters }),
-    advisors: [new ContainerGroupAdvisor(client, kube)],
+    advisors: [new ContainerGroupAdvisor(client, kube), new VirtualNodeAdvisor(client, clusters)],
   };
 }
 

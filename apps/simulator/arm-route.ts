@@ -22,6 +22,8 @@ export type ArmRoute =
   | { kind: 'group-operation'; subscriptionId: string; token: string }
   | { kind: 'usages'; subscriptionId: string; namespace: UsageProvider; location: string }
   | { kind: 'capabilities'; subscriptionId: string; location: string }
+  /** The sizes of machines, and what of them a subscription may not have. */
+  | { kind: 'machine-sizes'; subscriptionId: string }
   | { kind: 'kubernetes-versions'; subscriptionId: string; location: string }
   | { kind: 'extension-versions'; subscriptionId: string; location: string; extensionType: string }
   | { kind: 'graph' }
@@ -145,6 +147,9 @@ function providerRoute(
     lower[8] === 'versions'
   ) {
     return { kind: 'extension-versions', subscriptionId, location, extensionType };
+  }
+  if (tail.length === 1 && lower[3] === 'microsoft.compute' && lower[4] === 'skus') {
+    return { kind: 'machine-sizes', subscriptionId };
   }
   return resourceRoute(subscriptionId, undefined, segments, lower, method);
 }

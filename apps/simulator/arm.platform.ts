@@ -35,6 +35,8 @@ const COMPUTE_VERSIONS = [
   '2025-04-01',
 ];
 const CONTAINER_INSTANCE_VERSIONS = ['2021-09-01', '2022-09-01', '2023-05-01'];
+/** Of the list of machine sizes, which has versions of its own. */
+const SKU_VERSIONS = ['2017-03-30', '2017-09-01', '2019-04-01', '2021-07-01'];
 /** Of Microsoft.Compute and of Microsoft.ContainerInstance. */
 const USAGE_VERSIONS = [...COMPUTE_VERSIONS, ...CONTAINER_INSTANCE_VERSIONS];
 /** Of the links of Container Instances on subnets. */
@@ -58,6 +60,7 @@ export const PLATFORM_VERSIONS = {
   feature: FEATURE_VERSIONS,
   usages: USAGE_VERSIONS,
   capabilities: CONTAINER_INSTANCE_VERSIONS,
+  'machine-sizes': SKU_VERSIONS,
   'kubernetes-versions': AKS_API_VERSIONS,
   'extension-versions': EXTENSION_CATALOG_VERSIONS,
   permissions: PERMISSION_VERSIONS,

@@ -15,6 +15,7 @@ import { ServiceAssociationLinkHandler } from './handlers/service-association-li
 import { SubscriptionHandler } from './handlers/subscription.handler.js';
 import { extensionVersions } from './handlers/extension-versions.handler.js';
 import { kubernetesVersions } from './handlers/kubernetes-versions.handler.js';
+import { machineSizes } from './handlers/machine-size.handler.js';
 import { UsageHandler } from './handlers/usage.handler.js';
 import type { ResourceEngine } from './resource.engine.js';
 import type { StoredResource } from './resource.store.js';
@@ -118,6 +119,9 @@ export class AzureResourceManager {
       case 'capabilities':
         this.#registered(route.subscriptionId, 'Microsoft.ContainerInstance');
         return this.usages.capabilities(route);
+      case 'machine-sizes':
+        this.#registered(route.subscriptionId, 'Microsoft.Compute');
+        return machineSizes(request, this.state.settings.restrictedMachineSizes);
       case 'kubernetes-versions':
         this.#registered(route.subscriptionId, 'Microsoft.ContainerService');
         return kubernetesVersions(route.location);

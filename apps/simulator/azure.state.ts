@@ -147,6 +147,8 @@ export class AzureState {
       cluster: (key) => (this.#loading ? undefined : this.clusters?.reach(key.toLowerCase())),
       containerGroupLimit: () => this.settings.containerGroupLimit,
       containerCoreLimit: () => this.settings.containerCoreLimit,
+      offersMachines: (vmSize) =>
+        !this.settings.restrictedMachineSizes.some((name) => name.toLowerCase() === vmSize.toLowerCase()),
       offersContainerInstances: (location) =>
         !this.settings.regionsWithoutContainerInstances.some((region) => canonicalLocation(region) === location),
       retiredExtensionTypes: () => this.settings.retiredExtensionTypes,

@@ -28,6 +28,8 @@ export interface ResourceWorld {
   containerGroupLimit(): number;
   /** How many cores these may have together (a setting). */
   containerCoreLimit(): number;
+  /** Whether subscriptions may have machines of a size. */
+  offersMachines(vmSize: string): boolean;
   /** Whether Container Instances are offered in the region, named in lower case without spaces (a setting). */
   offersContainerInstances(location: string): boolean;
   /** Extension types that cannot be installed any more (a setting). */

@@ -55,6 +55,9 @@ export const settingsSchema = z.strictObject({
   regionsWithoutContainerInstances: z
     .array(z.string())
     .describe('Regions in which Azure Container Instances are not offered.'),
+  restrictedMachineSizes: z
+    .array(z.string())
+    .describe('Machine sizes that no subscription may have: they are listed as restricted, and AKS refuses them.'),
   throttleScale: z.number().min(0).describe("Multiplies Azure's documented rate limits; 0 takes all of them away."),
 });
 
@@ -77,5 +80,6 @@ export const DEFAULT_SETTINGS: SimulatorSettings = {
   containerGroupLimit: 1000,
   containerCoreLimit: 1_000_000,
   regionsWithoutContainerInstances: [],
+  restrictedMachineSizes: [],
   throttleScale: 1,
 };

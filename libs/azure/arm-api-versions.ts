@@ -20,6 +20,7 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
   'microsoft.resources/subscriptions': '2022-12-01',
   'microsoft.resources/resourcegroups': '2021-04-01',
   'microsoft.resources/providers': '2021-04-01',
+  'microsoft.compute/skus': '2021-07-01',
   'microsoft.compute/locations/usages': '2024-07-01',
   'microsoft.network/virtualnetworks': '2025-05-01',
   'microsoft.network/virtualnetworks/subnets': '2025-05-01',

@@ -9,6 +9,30 @@ export const PROVIDER_ID = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.C
 const VERSIONS_ID = `${PROVIDER_ID}/locations/eastus/kubernetesVersions`;
 export const NETWORK_ID = `${GROUP_ID}/providers/Microsoft.Network/virtualNetworks/demo-vnet`;
 
+const machineSize = (name: string, cores: number, memoryGb: number, restrictions: JsonObject[] = []): JsonObject => ({
+  resourceType: 'virtualMachines',
+  name,
+  locations: ['eastus'],
+  locationInfo: [{ location: 'eastus', zones: ['1', '2', '3'] }],
+  capabilities: [
+    { name: 'vCPUs', value: String(cores) },
+    { name: 'MemoryGB', value: String(memoryGb) },
+  ],
+  restrictions,
+});
+const NOT_FOR_US = { reasonCode: 'NotAvailableForSubscription', values: ['eastus'] };
+const MACHINE_SIZES = [
+  machineSize('Standard_D2s_v5', 2, 8),
+  machineSize('Standard_DS2_v2', 2, 7),
+  machineSize('Standard_B1s', 1, 1),
+  machineSize('Standard_D2s_v3', 2, 8, [
+    { type: 'Location', restrictionInfo: { locations: ['eastus'] }, ...NOT_FOR_US },
+  ]),
+  machineSize('Standard_D2s_v4', 2, 8, [
+    { type: 'Zone', restrictionInfo: { locations: ['eastus'], zones: ['3'] }, ...NOT_FOR_US },
+  ]),
+];
+
 export interface GivenAks {
   cluster?: JsonObject;
   /** Of the one pool. */
@@ -21,9 +45,8 @@ export interface GivenAks {
   missing?: string[];
 }
 
-/** An AKS in memory with one cluster of one pool, room in its region, and all that new clusters need. */
-export function aksWorld(given: GivenAks = {}): FakeArm {
-  const arm = new FakeArm();
+/** An AKS in memory with one cluster of one pool, room in its region, and all that new clusters need. @param arm that answers otherwise */
+export function aksWorld(given: GivenAks = {}, arm = new FakeArm()): FakeArm {
   const { cluster, pool, pools = [{ name: 'nodepool1', ...poolProperties(pool) }] } = given;
   arm.set(CLUSTER_ID, clusterBody({ addonProfiles: {}, ...cluster }, pools));
   for (const { name = '', ...properties } of pools) {
@@ -72,6 +95,7 @@ export function aksWorld(given: GivenAks = {}): FakeArm {
     status: 200,
     body: { value: [{ name: { value: 'cores' }, currentValue: 0, limit: 100 }] },
   });
+  arm.answer('GET', /\/providers\/Microsoft\.Compute\/skus$/, () => ({ status: 200, body: { value: MACHINE_SIZES } }));
   for (const [path, body] of Object.entries(given.objects ?? {})) arm.set(path, body);
   for (const path of given.missing ?? []) arm.remove(path);
   return arm;

@@ -91,6 +91,8 @@ describe('virtual nodes on the simulator', () => {
     expect(result).toMatchObject({ subnet: `${NETWORK}/subnets/aksvirtualsubnet` });
     const seen = await collected();
     expect(seen.map(({ kind }) => kind).sort()).toEqual([
+      // That on the subnet, and that of AKS in the node resource group.
+      'RoleAssignment',
       'RoleAssignment',
       'Subnet',
       'Subnet',

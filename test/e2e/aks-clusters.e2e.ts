@@ -74,6 +74,9 @@ describe('AKS clusters and node pools', () => {
 
   it('adds a pool, upgrades the cluster and then the pools with it, and deletes the pool', async () => {
     const pool = { cluster: NEW, name: 'extra', vmSize: 'Standard_D2s_v5', nodeLabels: { team: 'web' } };
+    await stack.simulator('/settings', { method: 'POST', body: { restrictedMachineSizes: [pool.vmSize] } });
+    expect(await refused('aks.nodePool.create', pool)).toEqual(['VM_SIZE_RESTRICTED']);
+    await stack.simulator('/settings', { method: 'POST', body: { restrictedMachineSizes: [] } });
     const { result } = await does('aks.nodePool.create', pool);
     expect((await stack.api(`/v1/agent-pools/${result.uid}`)).body).toMatchObject({
       properties: { nodeLabels: { team: 'web' }, currentKubernetesVersion: '1.33.5' },

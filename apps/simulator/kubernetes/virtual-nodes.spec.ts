@@ -132,6 +132,25 @@ describe('the virtual nodes add-on', () => {
     await running(1);
   });
 
+  it('has no node without the role that AKS gives its identity in the node resource group', async () => {
+    await start('scenario-e');
+    const addon = await enable();
+    const list = `${NODE_GROUP}/providers/Microsoft.Authorization/roleAssignments`;
+    const [given] = itemsOf(await azure.get(list, '2022-04-01')).filter(
+      (assignment) => propertiesOf(assignment).principalId === objectAt(addon, 'identity').objectId,
+    );
+    const type = 'Microsoft.Authorization/roleAssignments';
+    if (SCHEMAS_ARE_HERE) expect(schemaFaults(type, '2022-04-01', 'response', given!)).toEqual([]);
+    await azure.send('DELETE', textOf(given!.id), { version: '2022-04-01' });
+    await grant(addon);
+    await change('put', workload('core3webapp', 1, onVirtualNode()));
+    expect(await groups()).toEqual([]);
+    const { roleDefinitionId, principalId, principalType } = propertiesOf(given!);
+    const properties = { roleDefinitionId, principalId, principalType } as JsonObject;
+    expect((await azure.put(textOf(given!.id), '2022-04-01', { properties })).status).toBe(201);
+    await running(1);
+  });
+
   it('leaves a link on its subnet, which keeps it until the link is deleted', async () => {
     await start('scenario-e');
     await grant(await enable());

@@ -169,6 +169,14 @@ export function poolChangeState(
   return countOnly ? 'Scaling' : 'Updating';
 }
 
+/** @throws ArmError where the subscription may not have machines of the size of a new pool. */
+export function requireMachineSize(world: ResourceWorld, properties: JsonObject, location: string): void {
+  const vmSize = textAt(properties, 'vmSize') ?? '';
+  if (world.offersMachines(vmSize)) return;
+  const message = `The VM size of ${vmSize} is not allowed in your subscription in location '${location}'.`;
+  throw aksError(400, 'BadRequest', message);
+}
+
 /** @throws ArmError QuotaExceeded when the region has not that many cores left. */
 export function checkCoreQuota(
   world: ResourceWorld,

@@ -75,6 +75,21 @@ describe('a node pool', () => {
     expect(codeOf(await setPower(POOL_1, 'Stopped'))).toBe('OperationNotAllowed');
   });
 
+  it('is refused machines that the list of sizes calls restricted', async () => {
+    await azure.control('POST', '/settings', { restrictedMachineSizes: ['standard_d4s_v5'] });
+    const refused = await azure.put(POOL_2, AKS_VERSION, { properties: { count: 1, vmSize: 'Standard_D4s_v5' } });
+    expect([refused.status, refused.body.message]).toEqual([
+      400,
+      expect.stringContaining('The VM size of Standard_D4s_v5 is not allowed in your subscription in location'),
+    ]);
+    const sizes = itemsOf(
+      await azure.get(`/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Compute/skus`, '2021-07-01'),
+    );
+    const restricted = sizes.filter(({ restrictions }) => (restrictions as JsonObject[]).length > 0);
+    expect([...new Set(restricted.map(({ name }) => name))]).toEqual(['Standard_D4s_v5']);
+    expect((await azure.put(POOL_2, AKS_VERSION, { properties: { vmSize: 'Standard_D2s_v5' } })).status).toBe(201);
+  });
+
   it('keeps properties that nobody here knows, and loses them when they are not sent again', async () => {
     const pool = await poolAsRead();
     const future = { ...propertiesOf(pool), futureProfile: { enabled: true, deep: [{ x: 1 }] } };

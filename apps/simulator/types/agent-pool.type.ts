@@ -18,6 +18,7 @@ import {
   poolCores,
   poolProperties,
   poolUpgrade,
+  requireMachineSize,
   validatePoolName,
 } from './agent-pool.body.js';
 import { AGENT_POOL_TYPE } from './core-usage.js';
@@ -86,10 +87,12 @@ function planPut({ id, requested, existing, world }: WriteRequest): WritePlan {
   const after = poolProperties(id.name, objectAt(requested, 'properties'), before, surroundingsOf(cluster.body));
   if (before !== undefined) refuseStop(before, after);
   if (before?.mode === 'System' && after.mode !== 'System') refuseLastSystemPool(id, cluster, world);
+  const location = textAt(cluster.body, 'location') ?? '';
+  if (before === undefined) requireMachineSize(world, after, location);
   checkCoreQuota(
     world,
     id.subscriptionId ?? '',
-    textAt(cluster.body, 'location') ?? '',
+    location,
     poolCores(after) - (before === undefined ? 0 : poolCores(before)),
   );
   const state = before === undefined ? 'Creating' : poolChangeState(before, after);

@@ -19,6 +19,7 @@ import {
   poolProperties,
   poolUpgrade,
   validatePoolName,
+  requireMachineSize,
 } from './agent-pool.body.js';
 import { AGENT_POOL_TYPE } from './core-usage.js';
 import { aksEtag, surroundingsOf } from './agent-pool.type.js';
@@ -162,6 +163,7 @@ function planPools({ id, requested, existing, world }: WriteRequest, cluster: Js
     const pool = present.get(name);
     const before = pool === undefined ? undefined : objectAt(pool.body, 'properties');
     const after = poolProperties(name, omit(profile, ['name']), before, surroundings);
+    if (before === undefined) requireMachineSize(world, after, textAt(cluster, 'location') ?? '');
     if (after.mode === 'System') systemPools++;
     result.additionalCores += poolCores(after) - (before === undefined ? 0 : poolCores(before));
     if (before !== undefined && !poolDiffers(before, after)) continue;

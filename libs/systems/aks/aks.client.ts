@@ -14,6 +14,7 @@ import { AGENT_POOL_TYPE, MANAGED_CLUSTER_TYPE } from './aks.kinds.js';
 const CLUSTER_QUERY =
   "resources | where type =~ 'microsoft.containerservice/managedclusters' | project id, name, type, location, resourceGroup, subscriptionId, kind, sku, identity, extendedLocation, tags, properties";
 
+const SKU_TYPE = 'Microsoft.Compute/skus';
 /** What Azure tells of the pools inside a cluster and does not take back. */
 const READ_ONLY_OF_PROFILES = ['provisioningState', 'currentOrchestratorVersion', 'eTag', 'status'];
 
@@ -147,6 +148,16 @@ export class AksClient {
   /** A virtual network with its subnets. */
   getNetwork(id: ArmId, context: AzureCallContext): Promise<ArmReading> {
     return this.arm.get(id, armApiVersion('Microsoft.Network/virtualNetworks'), context);
+  }
+
+  /** The sizes of machines in a location, and what of them the subscription may not have. */
+  listMachineSizes(
+    subscriptionId: string,
+    location: string,
+    context: AzureCallContext,
+  ): AsyncGenerator<ArmPage, undefined, void> {
+    const path = `${ArmId.subscription(subscriptionId).toString()}/providers/${SKU_TYPE}`;
+    return this.arm.list(path, armApiVersion(SKU_TYPE), context, { $filter: `location eq '${location}'` });
   }
 
   /** The members of fleets that a cluster is said to be, in its own subscription. */

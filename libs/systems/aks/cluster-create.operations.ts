@@ -30,6 +30,7 @@ import { presentCluster } from './cluster.reading.js';
 import { coreFindings, judgeCores } from './cores.preflight.js';
 import { kubernetesVersion, meantVersion, versionsOfRegion } from './kubernetes-version.js';
 import { commonPoolFields, commonPoolProperties, isWithinLimits, subnetReference } from './node-pool.input.js';
+import { judgeMachineSize, sizeFindings } from './machine-size.preflight.js';
 import { addressesNeeded, judgeSubnet, subnetFindings } from './subnet.preflight.js';
 
 const LONGEST_DNS_PREFIX = 54;
@@ -140,6 +141,7 @@ const createFindings = {
   SUBNET_NEEDS_ROLE:
     'The identity of the cluster needs the role Network Contributor on the subnet, or load balancers cannot be made in it.',
   ...subnetFindings,
+  ...sizeFindings,
   ...coreFindings,
 } as const satisfies Record<string, string>;
 
@@ -212,6 +214,9 @@ async function preflightCreate(client: AksClient, context: OperationContext<Crea
     const remedy = 'Give the identity that role on the subnet; a user-assigned identity can have it beforehand.';
     say('SUBNET_NEEDS_ROLE', 'warning', { identity: input.userAssignedIdentity ?? 'SystemAssigned' }, remedy);
   }
+  const { vmSize, zones } = input.systemPool;
+  const machines = { subscriptionId: input.subscriptionId, location, vmSize, zones, isSystem: true };
+  await judgeMachineSize(client, context, machines, say);
   await judgeCores(client, context, { id, location, nodes: input.systemPool.count }, say);
   return findings;
 }

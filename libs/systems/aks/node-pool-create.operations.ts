@@ -34,6 +34,7 @@ import { clusterId, findPool, otherChangeOf, poolsOf } from './cluster.reading.j
 import { coreFindings, judgeCores } from './cores.preflight.js';
 import { compareVersions, isOfVersion, kubernetesVersion, minorsBehind } from './kubernetes-version.js';
 import { commonPoolProperties, isWithinLimits, poolFields, subnetReference } from './node-pool.input.js';
+import { judgeMachineSize, sizeFindings } from './machine-size.preflight.js';
 import { addressesNeeded, judgeSubnet, subnetFindings } from './subnet.preflight.js';
 
 /** Windows gives its machines longer names. */
@@ -67,6 +68,7 @@ const createFindings = {
   VERSION_TOO_OLD: 'The nodes would be more minor versions behind the control plane than Kubernetes allows.',
   SUBNET_IN_OTHER_NETWORK: 'All node pools of a cluster have to be in one virtual network.',
   ...subnetFindings,
+  ...sizeFindings,
   ...coreFindings,
 } as const satisfies Record<string, string>;
 
@@ -134,6 +136,12 @@ async function preflightCreate(client: AksClient, context: OperationContext<Crea
     await judgeSubnet(client, context, { subnet, addresses }, say);
   }
   const location = rawText(reading.body, 'location');
+  if (location !== null) {
+    const { vmSize, zones } = input;
+    const subscriptionId = cluster.subscriptionId ?? '';
+    const isSystem = input.mode === 'System';
+    await judgeMachineSize(client, context, { subscriptionId, location, vmSize, zones, isSystem }, say);
+  }
   await judgeCores(client, context, { id: cluster, location, nodes: input.count }, say);
   return findings;
 }

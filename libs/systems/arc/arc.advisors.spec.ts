@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ControlError } from '#libs/kernel/control-error.js';
-import { CONNECTED_ID, agentConfiguration, agentDeployment } from '#libs/testing/arc-samples.js';
+import type { JsonObject } from '#libs/kernel/json.js';
+import { CONNECTED_ID, agentConfiguration, agentDeployment, connectedBody } from '#libs/testing/arc-samples.js';
 import { FakeArm } from '#libs/testing/fake-arm.js';
 import { FakeKube, type FakeCluster } from '#libs/testing/fake-kube.js';
 import type { KnownObject } from '../contract/advice.js';
@@ -10,8 +11,15 @@ import { createArcSystem } from './arc.module.js';
 const ATTACHED_ID = '/providers/Pilothouse.Clusters/attachedClusters/edge';
 
 /** The codes that the advisors of the kind give. */
-async function advised(kind: string, id: string, arrange: (cluster: FakeCluster) => void): Promise<string[]> {
+async function advised(
+  kind: string,
+  id: string,
+  arrange: (cluster: FakeCluster) => void,
+  azure: { cached?: JsonObject; body?: JsonObject } = {},
+): Promise<string[]> {
   const kube = new FakeKube();
+  const arm = new FakeArm();
+  if (azure.body !== undefined) arm.add(azure.body);
   const target = targetOf(id, kind);
   arrange(kube.cluster(target.uid));
   const object: KnownObject = {
@@ -19,16 +27,14 @@ async function advised(kind: string, id: string, arrange: (cluster: FakeCluster)
     name: 'edge',
     clusterUid: null,
     namespace: null,
-    properties: { server: 'edge.example.com:6443' },
+    properties: azure.cached ?? { server: 'edge.example.com:6443' },
   };
   const context = {
     correlationId: 'advice',
     signal: new AbortController().signal,
     inCluster: () => Promise.resolve([]),
   };
-  const advisors = (createArcSystem(new FakeArm().azure(), kube).advisors ?? []).filter(
-    (advisor) => advisor.kind === kind,
-  );
+  const advisors = (createArcSystem(arm.azure(), kube).advisors ?? []).filter((advisor) => advisor.kind === kind);
   const advice = await Promise.all(advisors.map((advisor) => advisor.advise(object, context)));
   expect(advisors).toHaveLength(1);
   return advice.flat().map(({ code, severity }) => `${severity} ${code}`);
@@ -78,5 +84,32 @@ describe('advice on a connected cluster', () => {
     { arrange: noAccess, found: [], reason: 'nobody can look into it' },
   ])('is $found when $reason', async ({ arrange, found }) => {
     expect(await advised('ConnectedCluster', CONNECTED_ID, arrange)).toEqual(found);
+  });
+
+  const connecting = { connectivityStatus: 'Connecting', lastConnectivityTime: null };
+  it.each<{ createdAt: string | null; change?: JsonObject; found: string[]; reason: string }>([
+    {
+      createdAt: '2020-01-01T00:00:00Z',
+      found: ['error AGENTS_NEVER_REPORTED'],
+      reason: 'it has been silent for long',
+    },
+    { createdAt: '2999-01-01T00:00:00.0000000Z', found: [], reason: 'agents may still come' },
+    { createdAt: null, found: [], reason: 'nobody knows for how long' },
+    { createdAt: 'then', found: [], reason: 'a time is no time' },
+    {
+      createdAt: '2020-01-01T00:00:00Z',
+      change: { lastConnectivityTime: '2026-10-31T22:00:00Z' },
+      found: [],
+      reason: 'its agents have reported before',
+    },
+    {
+      createdAt: '2020-01-01T00:00:00Z',
+      change: { connectivityStatus: 'Connected' },
+      found: [],
+      reason: 'it has come in since it was last seen',
+    },
+  ])('is $found when it connects and $reason', async ({ createdAt, change, found }) => {
+    const body = { ...connectedBody({ ...connecting, ...change }), systemData: { createdAt } };
+    expect(await advised('ConnectedCluster', CONNECTED_ID, noAccess, { cached: connecting, body })).toEqual(found);
   });
 });

@@ -17,8 +17,7 @@ import {
 /** The parts of Azure that Arc needs. */
 export type ArcAzure = Pick<Azure, 'arm' | 'resourceGraph'>;
 
-const COLUMNS =
-  'project id, name, type, location, resourceGroup, subscriptionId, kind, identity, tags, systemData, properties';
+const COLUMNS = 'project id, name, type, location, resourceGroup, subscriptionId, kind, identity, tags, properties';
 const TRACKED_QUERY = `resources | where type in~ ('microsoft.kubernetes/connectedclusters', 'microsoft.extendedlocation/customlocations') | ${COLUMNS}`;
 const CHILDREN_QUERY = `kubernetesconfigurationresources | where type in~ ('microsoft.kubernetesconfiguration/extensions', 'microsoft.kubernetesconfiguration/fluxconfigurations') | project id, name, type, resourceGroup, subscriptionId, identity, properties`;
 /** What stands on a custom location, whatever it is. */

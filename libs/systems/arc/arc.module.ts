@@ -19,7 +19,7 @@ export function createArcSystem(azure: ArcAzure, kube: Kube, clock: Clock = syst
     kinds: arcKinds,
     collectors: [new ArcCollector(client)],
     watchers: [],
-    advisors: [new ConnectedClusterAdvisor(kube), new AttachedClusterAdvisor(kube)],
+    advisors: [new ConnectedClusterAdvisor(client, kube), new AttachedClusterAdvisor(kube)],
     operations: createArcOperations({ client, kube, clock }),
   };
 }

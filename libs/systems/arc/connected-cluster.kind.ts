@@ -9,7 +9,6 @@ import { CONNECTED_CLUSTER_TYPE } from './arc.types.js';
 
 /** The agents renew their certificate well before this: one that has less left could not be renewed. */
 const RENEWAL_MS = 45 * 86_400_000;
-const AGENTS_REPORT_WITHIN_MS = 10 * 60_000;
 
 const agentError = z
   .object({
@@ -145,20 +144,13 @@ export function observeConnectedCluster(body: JsonObject, reading: Reading): Obs
   return armObservation(body, {
     ...reading,
     kind: connectedClusterKind.name,
-    health: connectivityHealth(
-      rawObject(body, 'properties') ?? {},
-      reading.observedAt,
-      rawText(body, 'systemData', 'createdAt'),
-    ),
+    health: connectivityHealth(rawObject(body, 'properties') ?? {}, reading.observedAt),
     relations: [],
   });
 }
 
-/**
- * A cluster that Azure is done with is as well as its agents are.
- * @param createdAt when the record was made in Azure; null where that is not told
- */
-export function connectivityHealth(raw: JsonObject, at: Date, createdAt: string | null): Health {
+/** A cluster that Azure is done with is as well as its agents are. */
+export function connectivityHealth(raw: JsonObject, at: Date): Health {
   const state = rawText(raw, 'provisioningState');
   const phase = provisioningPhase(state);
   if (phase !== 'succeeded' && phase !== 'unknown') return provisioningHealth(state, null, null);
@@ -167,7 +159,7 @@ export function connectivityHealth(raw: JsonObject, at: Date, createdAt: string 
     case 'connected':
       return certificateHealth(rawText(raw, 'managedIdentityCertificateExpirationTime'), at);
     case 'connecting':
-      return connectingHealth(rawText(raw, 'lastConnectivityTime'), at, createdAt);
+      return { state: 'Progressing', reason: 'Azure waits for the agents in the cluster.' };
     case 'agentnotinstalled':
       return { state: 'Progressing', reason: 'No agents have been installed in the cluster.' };
     case 'offline':
@@ -183,18 +175,6 @@ export function connectivityHealth(raw: JsonObject, at: Date, createdAt: string 
     default:
       return { state: 'Unknown', reason: 'Azure does not say whether the cluster is connected.' };
   }
-}
-
-/** Agents that are installed report within minutes. */
-function connectingHealth(lastConnectivityTime: string | null, at: Date, createdAt: string | null): Health {
-  const since = createdAt === null ? Number.NaN : Date.parse(createdAt);
-  if (lastConnectivityTime !== null || !(at.getTime() - since > AGENTS_REPORT_WITHIN_MS)) {
-    return { state: 'Progressing', reason: 'Azure waits for the agents in the cluster.' };
-  }
-  return {
-    state: 'Degraded',
-    reason: `The cluster has been registered since ${createdAt}, and no agents have ever reported: they are not installed, or do not reach Azure.`,
-  };
 }
 
 function certificateHealth(expiresAt: string | null, at: Date): Health {

@@ -16,6 +16,7 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
+import { registerProvider, registrationRemedy } from '../contract/provider-registration.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawText } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
@@ -278,8 +279,9 @@ async function judgeSubscription(
     const provider = await client.getProvider(subscriptionId, namespace, context);
     const registrationState = provider.state === 'missing' ? null : rawText(provider.body, 'registrationState');
     if (registrationState?.toLowerCase() === 'registered') continue;
-    const remedy = `Register it: \`az provider register --namespace ${namespace}\`; it takes some minutes.`;
-    say('PROVIDER_NOT_REGISTERED', 'error', { namespace, registrationState }, remedy);
+    const operations = [registerProvider(subscriptionId, namespace)];
+    const evidence = { namespace, registrationState };
+    say('PROVIDER_NOT_REGISTERED', 'error', evidence, registrationRemedy(namespace), operations);
   }
   const group = await client.getResourceGroup(subscriptionId, resourceGroup, context);
   if (group.state === 'missing') {

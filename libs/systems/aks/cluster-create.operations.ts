@@ -17,6 +17,7 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
+import { registerProvider, registrationRemedy } from '../contract/provider-registration.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import type { AksClient } from './aks.client.js';
@@ -258,13 +259,10 @@ function judgeProvider(provider: ArmReading, { subscriptionId, location }: Creat
   const manifest = provider.state === 'found' ? provider.body : {};
   const registration = rawText(manifest, 'registrationState');
   if (registration?.toLowerCase() !== 'registered') {
-    say(
-      'PROVIDER_NOT_REGISTERED',
-      'error',
-      { registrationState: registration },
-      'Register it; it takes some minutes.',
-      [{ type: 'azure.provider.register', input: { subscriptionId, namespace: 'Microsoft.ContainerService' } }],
-    );
+    const namespace = 'Microsoft.ContainerService';
+    const operations = [registerProvider(subscriptionId, namespace)];
+    const evidence = { registrationState: registration };
+    say('PROVIDER_NOT_REGISTERED', 'error', evidence, registrationRemedy(namespace), operations);
     return;
   }
   const clusters = rawObjects(manifest, 'resourceTypes').find(

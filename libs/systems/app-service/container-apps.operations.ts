@@ -14,6 +14,7 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
+import { registerProvider, registrationRemedy } from '../contract/provider-registration.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawInteger, rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
@@ -117,11 +118,12 @@ async function preflightEnvironment(
     say('CUSTOM_LOCATION_NOT_FOUND', 'error', { customLocation: placeId.toString() });
     return findings;
   }
-  const provider = await client.getProvider(placeId.subscriptionId ?? '', 'Microsoft.App', context);
+  const subscriptionId = placeId.subscriptionId ?? '';
+  const provider = await client.getProvider(subscriptionId, 'Microsoft.App', context);
   const registrationState = provider.state === 'found' ? rawText(provider.body, 'registrationState') : null;
   if (registrationState?.toLowerCase() !== 'registered') {
-    const remedy = 'Register it: `az provider register --namespace Microsoft.App`; it takes some minutes.';
-    say('PROVIDER_NOT_REGISTERED', 'error', { registrationState }, remedy);
+    const operations = [registerProvider(subscriptionId, 'Microsoft.App')];
+    say('PROVIDER_NOT_REGISTERED', 'error', { registrationState }, registrationRemedy('Microsoft.App'), operations);
   }
   const served = await readServedPlace(client, placeId, containerAppsExtension, context);
   if (served?.installed?.isBehind !== true) {

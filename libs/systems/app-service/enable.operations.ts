@@ -15,6 +15,7 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
+import { registerProvider, registrationRemedy } from '../contract/provider-registration.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
@@ -214,11 +215,13 @@ async function judgeProviders(
   say: FindingReporter<EnableFinding>,
 ): Promise<void> {
   for (const namespace of ['Microsoft.KubernetesConfiguration', 'Microsoft.ExtendedLocation', 'Microsoft.Web']) {
-    const provider = await client.getProvider(cluster.subscriptionId ?? '', namespace, context);
+    const subscriptionId = cluster.subscriptionId ?? '';
+    const provider = await client.getProvider(subscriptionId, namespace, context);
     const registrationState = provider.state === 'found' ? rawText(provider.body, 'registrationState') : null;
     if (registrationState?.toLowerCase() === 'registered') continue;
-    const remedy = `Register it: \`az provider register --namespace ${namespace}\`; it takes some minutes.`;
-    say('PROVIDER_NOT_REGISTERED', 'error', { namespace, registrationState }, remedy);
+    const operations = [registerProvider(subscriptionId, namespace)];
+    const evidence = { namespace, registrationState };
+    say('PROVIDER_NOT_REGISTERED', 'error', evidence, registrationRemedy(namespace), operations);
   }
 }
 

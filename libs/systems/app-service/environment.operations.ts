@@ -14,6 +14,7 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
+import { registerProvider, registrationRemedy } from '../contract/provider-registration.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
@@ -188,11 +189,12 @@ async function judgeProvider(
 ): Promise<void> {
   const location = canonicalLocation(rawText(body, 'location') ?? '');
   if (!REGIONS.includes(location)) say('REGION_NOT_SUPPORTED', 'error', { location, supported: REGIONS });
-  const provider = await client.getProvider(customLocation.subscriptionId ?? '', 'Microsoft.Web', context);
+  const subscriptionId = customLocation.subscriptionId ?? '';
+  const provider = await client.getProvider(subscriptionId, 'Microsoft.Web', context);
   const registrationState = provider.state === 'found' ? rawText(provider.body, 'registrationState') : null;
   if (registrationState?.toLowerCase() !== 'registered') {
-    const remedy = 'Register it: `az provider register --namespace Microsoft.Web`; it takes some minutes.';
-    say('PROVIDER_NOT_REGISTERED', 'error', { registrationState }, remedy);
+    const operations = [registerProvider(subscriptionId, 'Microsoft.Web')];
+    say('PROVIDER_NOT_REGISTERED', 'error', { registrationState }, registrationRemedy('Microsoft.Web'), operations);
   }
 }
 

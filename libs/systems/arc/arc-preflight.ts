@@ -6,6 +6,7 @@ import type { ArmReading } from '#libs/azure/arm.client.js';
 import { referencedArmId } from '../contract/arm-reference.js';
 import type { FindingReporter } from '../contract/finding-reporter.js';
 import type { OperationContext } from '../contract/operation-definition.js';
+import { registerProvider, registrationRemedy } from '../contract/provider-registration.js';
 import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import type { ArcParts } from './arc-parts.js';
 import { CONNECTED_CLUSTER_TYPE } from './arc.types.js';
@@ -106,8 +107,9 @@ export async function judgeProvider(
   const manifest = provider.state === 'found' ? provider.body : {};
   const registrationState = rawText(manifest, 'registrationState');
   if (registrationState?.toLowerCase() !== 'registered') {
-    const remedy = `Register it: \`az provider register --namespace ${namespace}\`; it takes some minutes.`;
-    say('PROVIDER_NOT_REGISTERED', 'error', { namespace, registrationState }, remedy);
+    const operations = [registerProvider(subscriptionId, namespace)];
+    const evidence = { namespace, registrationState };
+    say('PROVIDER_NOT_REGISTERED', 'error', evidence, registrationRemedy(namespace), operations);
     return false;
   }
   const offered = rawObjects(manifest, 'resourceTypes').find(

@@ -19,6 +19,7 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
+import { registerProvider, registrationRemedy } from '../contract/provider-registration.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
@@ -142,7 +143,7 @@ async function preflightCreate(client: FleetClient, context: OperationContext<Cr
     say('SUBSCRIPTION_NOT_FOUND', 'error', { subscriptionId: input.subscriptionId }, error.remedy);
     return findings;
   }
-  judgeProvider(provider, location, say);
+  judgeProvider(provider, input.subscriptionId, location, say);
 
   const group = await client.getResourceGroup(input.subscriptionId, input.resourceGroup, context);
   if (group.state === 'missing') {
@@ -173,12 +174,19 @@ async function preflightCreate(client: FleetClient, context: OperationContext<Cr
 
 type ProviderFinding = 'PROVIDER_NOT_REGISTERED' | 'LOCATION_NOT_SUPPORTED' | 'API_VERSION_RETIRED';
 
-function judgeProvider(provider: ArmReading, location: string, say: FindingReporter<ProviderFinding>): void {
+function judgeProvider(
+  provider: ArmReading,
+  subscriptionId: string,
+  location: string,
+  say: FindingReporter<ProviderFinding>,
+): void {
   const manifest = provider.state === 'found' ? provider.body : {};
   const registration = rawText(manifest, 'registrationState');
   if (registration?.toLowerCase() !== 'registered') {
-    const remedy = 'Register it: `az provider register --namespace Microsoft.ContainerService`; it takes some minutes.';
-    say('PROVIDER_NOT_REGISTERED', 'error', { registrationState: registration }, remedy);
+    const namespace = 'Microsoft.ContainerService';
+    const operations = [registerProvider(subscriptionId, namespace)];
+    const evidence = { registrationState: registration };
+    say('PROVIDER_NOT_REGISTERED', 'error', evidence, registrationRemedy(namespace), operations);
     return;
   }
   const fleets = rawObjects(manifest, 'resourceTypes').find(

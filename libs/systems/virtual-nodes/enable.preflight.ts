@@ -6,6 +6,7 @@ import { freePrefix, parseAddressRange, prefixFault, usableAddresses } from '#li
 import type { Finding } from '../contract/finding.js';
 import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
 import type { OperationContext } from '../contract/operation-definition.js';
+import { registerProvider, registrationRemedy } from '../contract/provider-registration.js';
 import { rawObject, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { virtualNatureOf } from '../contract/virtual-nature.js';
 import { ADDON_NODE, connectorOf, type AciConnector } from './aci-connector.js';
@@ -287,13 +288,8 @@ async function judgeRegion(
   const provider = await parts.client.getProvider(subscriptionId, PROVIDER, context);
   const state = provider.state === 'missing' ? null : rawText(provider.body, 'registrationState');
   if (state?.toLowerCase() !== 'registered') {
-    say(
-      'PROVIDER_NOT_REGISTERED',
-      'error',
-      { provider: PROVIDER, state },
-      `Register ${PROVIDER} in the subscription.`,
-      [{ type: 'azure.provider.register', input: { subscriptionId, namespace: PROVIDER } }],
-    );
+    const operations = [registerProvider(subscriptionId, PROVIDER)];
+    say('PROVIDER_NOT_REGISTERED', 'error', { provider: PROVIDER, state }, registrationRemedy(PROVIDER), operations);
     return;
   }
   const types = provider.state === 'missing' ? [] : rawObjects(provider.body, 'resourceTypes');

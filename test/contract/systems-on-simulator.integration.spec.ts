@@ -46,6 +46,14 @@ describeSystem('aks, on the simulator', {
       input: { nodePool: POOL_1 },
       references: { nodePool: targetOf(POOL_1, 'AgentPool') },
     },
+    'aks.nodePool.start': {
+      input: { nodePool: POOL_1 },
+      references: { nodePool: targetOf(POOL_1, 'AgentPool') },
+    },
+    'aks.nodePool.stop': {
+      input: { nodePool: GONE_POOL },
+      references: { nodePool: targetOf(GONE_POOL, 'AgentPool') },
+    },
     'aks.nodePool.delete': {
       input: { nodePool: GONE_POOL },
       references: { nodePool: targetOf(GONE_POOL, 'AgentPool') },

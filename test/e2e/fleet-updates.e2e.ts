@@ -23,9 +23,9 @@ describe('updates of a fleet', () => {
 
   beforeAll(async () => {
     stack = await Stack.start();
-    await does('fleet.member.join', { fleet: FLEET, cluster: clusterId('demo-aks01'), group: 'canary' });
-    await does('fleet.member.join', { fleet: FLEET, cluster: clusterId('demo-aks02'), group: 'prod' });
-    await does('fleet.updateStrategy.apply', { fleet: FLEET, name: 'canary-first', stages: STAGES });
+    await stack.does('fleet.member.join', { fleet: FLEET, cluster: clusterId('demo-aks01'), group: 'canary' });
+    await stack.does('fleet.member.join', { fleet: FLEET, cluster: clusterId('demo-aks02'), group: 'prod' });
+    await stack.does('fleet.updateStrategy.apply', { fleet: FLEET, name: 'canary-first', stages: STAGES });
   }, 180_000);
 
   afterAll(() => stack.stop(), 60_000);
@@ -38,12 +38,6 @@ describe('updates of a fleet', () => {
 
   async function ended(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
     return stack.endOf(await begins(type, input));
-  }
-
-  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const operation = await ended(type, input);
-    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
-    return operation;
   }
 
   const create = (name: string, input: Record<string, unknown>): Record<string, unknown> => ({
@@ -165,7 +159,7 @@ describe('updates of a fleet', () => {
       health: 'Degraded',
       properties: { state: 'Failed', failedCount: 1, notStartedCount: 1 },
     });
-    const again = await does('fleet.updateRun.start', { run: runId('failing'), waitFor: 'completed' });
+    const again = await stack.does('fleet.updateRun.start', { run: runId('failing'), waitFor: 'completed' });
     expect(again.result).toMatchObject({ state: 'Completed', completedCount: 2 });
     const { body } = await stack.azure(`${clusterId('demo-aks01')}?api-version=2026-04-01`);
     expect(body.properties.currentKubernetesVersion).toBe('1.34.2');
@@ -173,12 +167,12 @@ describe('updates of a fleet', () => {
 
   it('is stopped, left out of, and started again', async () => {
     await setUpgradeSeconds(4);
-    await does('fleet.updateRun.create', create('stopped', { upgrade: to('1.35.0') }));
-    const stopped = await does('fleet.updateRun.stop', { run: runId('stopped') });
+    await stack.does('fleet.updateRun.create', create('stopped', { upgrade: to('1.35.0') }));
+    const stopped = await stack.does('fleet.updateRun.stop', { run: runId('stopped') });
     expect(stopped.result).toMatchObject({ state: 'Stopped', completedCount: 1 });
     await setUpgradeSeconds(1);
-    await does('fleet.updateRun.skip', { run: runId('stopped'), targets: [{ type: 'Member', name: SECOND }] });
-    const resumed = await does('fleet.updateRun.start', { run: runId('stopped'), waitFor: 'completed' });
+    await stack.does('fleet.updateRun.skip', { run: runId('stopped'), targets: [{ type: 'Member', name: SECOND }] });
+    const resumed = await stack.does('fleet.updateRun.start', { run: runId('stopped'), waitFor: 'completed' });
     expect(resumed.result).toMatchObject({ state: 'Completed', completedCount: 1, skippedCount: 1 });
     const { body } = await stack.azure(`${clusterId('demo-aks02')}?api-version=2026-04-01`);
     expect(body.properties.currentKubernetesVersion).toBe('1.34.2');
@@ -201,16 +195,21 @@ describe('updates of a fleet', () => {
     const { body: run } = await stack.azure(`${runId('called-off')}?api-version=2025-03-01`);
     expect(run.properties.status.status.state).toBe('Stopped');
     await setUpgradeSeconds(1);
-    const followed = await does('fleet.updateRun.start', { run: runId('called-off'), waitFor: 'completed' });
+    const followed = await stack.does('fleet.updateRun.start', { run: runId('called-off'), waitFor: 'completed' });
     expect(followed.result).toMatchObject({ state: 'Completed' });
   });
 
   it('makes a run from an auto-upgrade profile, and the same one again', async () => {
-    await does('fleet.autoUpgradeProfile.apply', { fleet: FLEET, name: 'rapid', channel: 'Rapid', strategy: STRATEGY });
+    await stack.does('fleet.autoUpgradeProfile.apply', {
+      fleet: FLEET,
+      name: 'rapid',
+      channel: 'Rapid',
+      strategy: STRATEGY,
+    });
     const profile = `${FLEET}/autoUpgradeProfiles/rapid`;
-    const made = await does('fleet.autoUpgradeProfile.generateUpdateRun', { profile });
+    const made = await stack.does('fleet.autoUpgradeProfile.generateUpdateRun', { profile });
     expect(made.result).toMatchObject({ name: 'rapid-1-35-0', state: 'NotStarted' });
-    const again = await does('fleet.autoUpgradeProfile.generateUpdateRun', { profile });
+    const again = await stack.does('fleet.autoUpgradeProfile.generateUpdateRun', { profile });
     expect(again.result.uid).toBe(made.result.uid);
     const { body } = await stack.graphql(`{
       fleetAutoUpgradeProfiles { nodes { name channel updateStrategy { name } updateRuns { name health } } }
@@ -316,9 +315,9 @@ describe('updates of a fleet', () => {
   });
 
   it('deletes runs, profile and strategy, and the fleet forgets them', async () => {
-    await does('fleet.updateRun.delete', { run: runId('rapid-1-35-0') });
-    await does('fleet.autoUpgradeProfile.delete', { profile: `${FLEET}/autoUpgradeProfiles/rapid` });
-    await does('fleet.updateStrategy.delete', { strategy: STRATEGY });
+    await stack.does('fleet.updateRun.delete', { run: runId('rapid-1-35-0') });
+    await stack.does('fleet.autoUpgradeProfile.delete', { profile: `${FLEET}/autoUpgradeProfiles/rapid` });
+    await stack.does('fleet.updateStrategy.delete', { strategy: STRATEGY });
     const { body } = await stack.api('/v1/fleet-update-strategies');
     expect(body.items).toEqual([]);
     const runs = await stack.api('/v1/fleet-update-runs?sort=name');

@@ -29,11 +29,11 @@ describe('advice on pods', () => {
 
   beforeAll(async () => {
     stack = await Stack.start({ ENCRYPTION_KEYS: randomBytes(32).toString('base64') });
-    await does('kubernetes.manifest.apply', {
+    await stack.does('kubernetes.manifest.apply', {
       cluster: CLUSTER,
       manifest: JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } }),
     });
-    await does('kubernetes.storageClass.create', {
+    await stack.does('kubernetes.storageClass.create', {
       cluster: CLUSTER,
       name: 'managed-csi',
       provisioner: 'disk.csi.azure.com',
@@ -46,14 +46,6 @@ describe('advice on pods', () => {
   }, 180_000);
 
   afterAll(() => stack.stop(), 60_000);
-
-  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const accepted = await stack.startOperation(type, input);
-    expect(accepted).toMatchObject({ status: 202 });
-    const operation = await stack.endOf(accepted.body.id);
-    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
-    return operation;
-  }
 
   async function nodes(): Promise<Answer['body'][]> {
     const { body } = await stack.api('/v1/managed-clusters?name=demo-aks01');
@@ -91,7 +83,7 @@ describe('advice on pods', () => {
 
   async function mended(app: string, remedy: { operations: { type: string; input: Record<string, unknown> }[] }) {
     expect(remedy.operations.length).toBeGreaterThan(0);
-    for (const { type, input } of remedy.operations) await does(type, input);
+    for (const { type, input } of remedy.operations) await stack.does(type, input);
     const well = await stack.until(`${app} to run`, async () => {
       const pods = await podsOf(app);
       return pods.length === 1 && pods[0].health === 'Healthy' ? pods[0] : undefined;
@@ -116,7 +108,7 @@ describe('advice on pods', () => {
 
   it('a taint that is not tolerated: the toleration that would match', async () => {
     for (const { uid } of await nodes()) {
-      await does('kubernetes.node.taint', { node: uid, key: 'kind', effect: 'NoSchedule' });
+      await stack.does('kubernetes.node.taint', { node: uid, key: 'kind', effect: 'NoSchedule' });
     }
     await made(deployment('taint'));
     const advice = await advised('taint', 'TAINT_NOT_TOLERATED');
@@ -124,7 +116,7 @@ describe('advice on pods', () => {
     await mended('taint', advice.remedies[0]);
     await made(deployment('untainted'));
     const other = await advised('untainted', 'TAINT_NOT_TOLERATED');
-    for (const { uid } of await nodes()) await does('kubernetes.node.untaint', { node: uid, key: 'kind' });
+    for (const { uid } of await nodes()) await stack.does('kubernetes.node.untaint', { node: uid, key: 'kind' });
     expect(other.remedies[1].operations).toMatchObject([{ type: 'kubernetes.node.untaint', input: { key: 'kind' } }]);
     await stack.until('the pod to run', async () => (await podsOf('untainted'))[0]?.health === 'Healthy');
   });
@@ -132,12 +124,12 @@ describe('advice on pods', () => {
   it('the taint of another generation of virtual nodes', async () => {
     const key = 'virtual-kubelet.io/provider';
     for (const { uid } of await nodes()) {
-      await does('kubernetes.node.taint', { node: uid, key, value: 'azure', effect: 'NoSchedule' });
+      await stack.does('kubernetes.node.taint', { node: uid, key, value: 'azure', effect: 'NoSchedule' });
     }
     await made(deployment('early', { tolerations: [{ key: 'azure.com/aci', effect: 'NoSchedule' }] }));
     const advice = await advised('early', 'VIRTUAL_NODE_TAINT_RENAMED');
     await mended('early', advice.remedies[0]);
-    for (const { uid } of await nodes()) await does('kubernetes.node.untaint', { node: uid, key });
+    for (const { uid } of await nodes()) await stack.does('kubernetes.node.untaint', { node: uid, key });
   });
 
   it('a volume claim whose class does not exist', async () => {
@@ -174,7 +166,7 @@ describe('advice on pods', () => {
     await made(deployment('private'));
     const first = await advised('private', 'IMAGE_PULL_UNAUTHORIZED');
     expect(first.evidence).toMatchObject({ imagePullSecrets: [], secretsInNamespace: [] });
-    await does('kubernetes.registrySecret.create', {
+    await stack.does('kubernetes.registrySecret.create', {
       cluster: CLUSTER,
       namespace: NAMESPACE,
       name: 'regcred',
@@ -240,7 +232,7 @@ describe('advice on pods', () => {
     });
     expect(advice).toMatchObject({ code: 'PODS_OVER_QUOTA', evidence: { replicas: 2, made: 1 } });
     const [scale] = advice.remedies[1].operations;
-    await does(scale.type, scale.input);
+    await stack.does(scale.type, scale.input);
     await stack.until('the workload to be well', async () => (await seen()).health === 'Healthy');
   });
 
@@ -255,7 +247,7 @@ describe('advice on pods', () => {
     });
     const [scale] = advice.remedies[0].operations;
     expect(scale).toMatchObject({ type: 'aks.nodePool.scale', input: { count: 2 } });
-    await does(scale.type, scale.input);
+    await stack.does(scale.type, scale.input);
     await stack.until('both pods to run', async () => {
       const pods = await podsOf('half');
       return pods.length === 2 && pods.every(({ health }) => health === 'Healthy');
@@ -263,10 +255,10 @@ describe('advice on pods', () => {
   });
 
   it('a workload on a hub is held by design, over GraphQL', async () => {
-    await does('fleet.roleAssignment.create', { fleet: HUB });
+    await stack.does('fleet.roleAssignment.create', { fleet: HUB });
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } };
     const manifest = [namespace, deployment('held')].map((object) => JSON.stringify(object)).join('\n---\n');
-    await does('kubernetes.manifest.apply', { cluster: HUB, manifest });
+    await stack.does('kubernetes.manifest.apply', { cluster: HUB, manifest });
     const held = await stack.until('the workload on the hub', async () => {
       const { body } = await stack.api(`/v1/workloads?namespace=${NAMESPACE}&name=held`);
       return body.items[0];

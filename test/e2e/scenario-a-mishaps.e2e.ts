@@ -62,18 +62,6 @@ describe('the mishaps of scenario A', () => {
 
   afterAll(() => stack.stop(), 60_000);
 
-  async function ended(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const accepted = await stack.startOperation(type, input);
-    expect(accepted).toMatchObject({ status: 202 });
-    return stack.endOf(accepted.body.id);
-  }
-
-  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const operation = await ended(type, input);
-    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
-    return operation;
-  }
-
   /** A cluster of Azure, made past Pilothouse. */
   async function makeCluster(name: string, networkProfile: Record<string, unknown>, subnet: string): Promise<void> {
     const id = clusterId(name);
@@ -110,20 +98,20 @@ describe('the mishaps of scenario A', () => {
       },
     });
     expect(network.status).toBeLessThan(300);
-    await does('fleet.roleAssignment.create', { fleet: FLEET });
+    await stack.does('fleet.roleAssignment.create', { fleet: FLEET });
     await makeCluster('overlay', { networkPlugin: 'azure', networkPluginMode: 'overlay' }, subnet);
     await makeCluster('island', { networkPlugin: 'azure' }, `${island}/subnets/pods`);
-    await does('fleet.create', {
+    await stack.does('fleet.create', {
       subscriptionId: SUBSCRIPTION,
       resourceGroup: 'demo_aks_fleetmng',
       name: 'hubless',
       location: 'eastus',
       hub: false,
     });
-    await does('fleet.member.join', { fleet: FLEET, cluster: clusterId('demo-aks02') });
-    await does('fleet.member.join', { fleet: FLEET, cluster: clusterId('island'), name: 'island' });
-    await does('fleet.member.join', { fleet: FLEET, cluster: clusterId('overlay'), name: 'overlay' });
-    await does('fleet.workload.deploy', {
+    await stack.does('fleet.member.join', { fleet: FLEET, cluster: clusterId('demo-aks02') });
+    await stack.does('fleet.member.join', { fleet: FLEET, cluster: clusterId('island'), name: 'island' });
+    await stack.does('fleet.member.join', { fleet: FLEET, cluster: clusterId('overlay'), name: 'overlay' });
+    await stack.does('fleet.workload.deploy', {
       fleet: FLEET,
       namespace: 'shop',
       manifest: documents(deployment('shop'), service('shop'), service('headless', ', clusterIP: None')),
@@ -133,7 +121,7 @@ describe('the mishaps of scenario A', () => {
       },
       exports: ['shop'],
     });
-    await does('kubernetes.manifest.apply', {
+    await stack.does('kubernetes.manifest.apply', {
       cluster: clusterId('demo-aks01'),
       namespace: 'shop',
       manifest: `
@@ -342,7 +330,7 @@ metadata: { name: island, labels: { env: prod } }
     if (code === 'HUB_UNREACHABLE') {
       await stack.simulator('/kubernetes/aks-fleet01/availability', { method: 'POST', body: { state: 'down' } });
     }
-    const operation = await ended(type, input);
+    const operation = await stack.ended(type, input);
     await stack.simulator('/kubernetes/aks-fleet01/availability', { method: 'POST', body: { state: 'up' } });
     expect(operation).toMatchObject({ status: 'Failed', error: { code: 'PREFLIGHT_FAILED' } });
     const found = operation.findings.filter((finding: Answer['body']) => finding.code === code);
@@ -353,14 +341,14 @@ metadata: { name: island, labels: { env: prod } }
 
   it('names the member and the object that Fleet could not apply (P-F24)', async () => {
     const taken = (app: string): string => deployment('taken').replaceAll('app: taken', `app: ${app}`);
-    await does('kubernetes.manifest.apply', {
+    await stack.does('kubernetes.manifest.apply', {
       cluster: clusterId('demo-aks01'),
       manifest: documents(
         'apiVersion: v1\nkind: Namespace\nmetadata: { name: clash }\n',
         taken('by-hand').replace('{ name: taken }', '{ name: taken, namespace: clash }'),
       ),
     });
-    const operation = await ended('fleet.workload.deploy', {
+    const operation = await stack.ended('fleet.workload.deploy', {
       fleet: FLEET,
       namespace: 'clash',
       manifest: taken('by-fleet'),
@@ -380,11 +368,11 @@ metadata: { name: island, labels: { env: prod } }
   it('says which members contradict each other about a service (P-F30)', async () => {
     for (const [index, cluster] of ['demo-aks01', 'demo-aks02'].entries()) {
       const manifest = service('odd').replace('port: 80', `port: ${80 + index}`);
-      await does('kubernetes.manifest.apply', { cluster: clusterId(cluster), namespace: 'shop', manifest });
+      await stack.does('kubernetes.manifest.apply', { cluster: clusterId(cluster), namespace: 'shop', manifest });
     }
     const odd = { namespace: 'shop', service: 'odd' };
-    await does('fleet.service.export', { cluster: clusterId('demo-aks01'), ...odd });
-    const operation = await ended('fleet.service.export', { cluster: clusterId('demo-aks02'), ...odd });
+    await stack.does('fleet.service.export', { cluster: clusterId('demo-aks01'), ...odd });
+    const operation = await stack.ended('fleet.service.export', { cluster: clusterId('demo-aks02'), ...odd });
     expect(operation).toMatchObject({ status: 'Failed', error: { code: 'VERIFICATION_FAILED' } });
     const seen = await stack.until('the contradiction', async () => {
       const { body } = await stack.api('/v1/service-exports?name=odd&maxAge=5');

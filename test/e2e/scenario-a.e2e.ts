@@ -49,23 +49,8 @@ describe('scenario A, end to end', () => {
 
   afterAll(() => stack.stop(), 60_000);
 
-  /** Starts an operation and follows it to its end, which has to be good. */
-  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const accepted = await stack.startOperation(type, input);
-    expect(accepted).toMatchObject({ status: 202 });
-    const ended = await stack.endOf(accepted.body.id);
-    expect(ended).toMatchObject({ type, status: 'Succeeded', error: null });
-    return ended;
-  }
-
-  async function asks(query: string): Promise<Answer['body']> {
-    const { body } = await stack.graphql(query);
-    expect(body.errors).toBeUndefined();
-    return body.data;
-  }
-
   it('1: reports the feature as generally available, and registers the provider anew', async () => {
-    const ended = await does('azure.feature.register', {
+    const ended = await stack.does('azure.feature.register', {
       subscriptionId: SUBSCRIPTION,
       feature: 'Microsoft.ContainerService/FleetResourcePreview',
     });
@@ -74,8 +59,8 @@ describe('scenario A, end to end', () => {
   });
 
   it('2, 3: has both clusters as members of the fleet', async () => {
-    await does('fleet.member.join', { fleet: FLEET, cluster: clusterId('demo-aks02') });
-    const { fleets } = await asks(`{ fleets(filter: { name: "aks-fleet01" }) { nodes { members { name } } } }`);
+    await stack.does('fleet.member.join', { fleet: FLEET, cluster: clusterId('demo-aks02') });
+    const { fleets } = await stack.asks(`{ fleets(filter: { name: "aks-fleet01" }) { nodes { members { name } } } }`);
     expect(fleets.nodes[0].members.map(({ name }: { name: string }) => name).sort()).toEqual(MEMBERS);
   });
 
@@ -90,7 +75,7 @@ describe('scenario A, end to end', () => {
       message: expect.stringContaining('User does not have access to the resource in Azure. Update role assignment'),
       remedy: expect.stringContaining('fleet.roleAssignment.create'),
     });
-    await does('fleet.roleAssignment.create', { fleet: FLEET });
+    await stack.does('fleet.roleAssignment.create', { fleet: FLEET });
   });
 
   it('5: sees through the hub that both members have joined, without kubelogin', async () => {
@@ -106,9 +91,9 @@ describe('scenario A, end to end', () => {
   });
 
   it('6: puts the workload onto the hub, where it is held by design and not degraded', async () => {
-    await does('kubernetes.manifest.apply', { cluster: FLEET, manifest: KUARD });
+    await stack.does('kubernetes.manifest.apply', { cluster: FLEET, manifest: KUARD });
     const { workloads, serviceExports } = await stack.until('the hub to show them', async () => {
-      const data = await asks(`{
+      const data = await stack.asks(`{
         workloads(filter: { name: "kuard" }) {
           nodes { name replicas readyReplicas heldOnHub health healthReason cluster { kind name } pods { name } }
         }
@@ -134,14 +119,14 @@ describe('scenario A, end to end', () => {
   });
 
   it('7: places it on the members in eastus; both run two pods and export the service', async () => {
-    await does('fleet.placement.apply', {
+    await stack.does('fleet.placement.apply', {
       fleet: FLEET,
       name: 'kuard-demo',
       namespaces: ['kuard-demo'],
       policy: { placementType: 'PickAll', matchLabels: { 'fleet.azure.com/location': 'eastus' } },
     });
     const data = await stack.until('four pods and two exports', async () => {
-      const seen = await asks(`{
+      const seen = await stack.asks(`{
         clusterResourcePlacements(filter: { name: "kuard-demo" }) { nodes {
           health scheduledCount appliedCount availableCount
           memberStatuses { member scheduled { status } applied { status } available { status } failed { reason } }
@@ -179,14 +164,14 @@ describe('scenario A, end to end', () => {
   });
 
   it('8: serves it under one address, whose endpoints are the four pods of both clusters', async () => {
-    const ended = await does('fleet.multiClusterService.apply', {
+    const ended = await stack.does('fleet.multiClusterService.apply', {
       cluster: clusterId('demo-aks01'),
       namespace: 'kuard-demo',
       name: 'kuard',
     });
     expect(ended.result).toMatchObject({ addresses: [expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/)] });
     const service = await stack.until('the address', async () => {
-      const data = await asks(`{
+      const data = await stack.asks(`{
         multiClusterServices(filter: { name: "kuard" }, first: 10) { nodes {
           valid health externalAddresses cluster { name } serviceImport { clusters }
           derivedService { namespace type externalIps derived health readyEndpointCount endpoints { address ready } }
@@ -224,7 +209,7 @@ describe('scenario A, end to end', () => {
   });
 
   it('9: answers who runs kuard, how many pods, and what exposes it, over all clusters in one query', async () => {
-    const { workloads } = await asks(`{
+    const { workloads } = await stack.asks(`{
       workloads(filter: { name: "kuard" }, sort: "name") { nodes {
         heldOnHub replicas readyReplicas cluster { kind name } pods { name } services { name type }
       } }
@@ -243,7 +228,7 @@ describe('scenario A, end to end', () => {
   });
 
   it('does all of it again as one operation, each step of which says what it did', async () => {
-    const ended = await does('fleet.workload.deploy', {
+    const ended = await stack.does('fleet.workload.deploy', {
       fleet: FLEET,
       namespace: 'kuard-again',
       manifest: KUARD.split('---').slice(1, 3).join('---').replaceAll('kuard-demo', 'kuard-again'),
@@ -263,7 +248,7 @@ describe('scenario A, end to end', () => {
       ['verify', 'Succeeded'],
     ]);
     const { workloads } = await stack.until('both members to be seen', async () => {
-      const data = await asks(
+      const data = await stack.asks(
         `{ workloads(filter: { namespace: "kuard-again" }) { nodes { heldOnHub pods { phase } } } }`,
       );
       return data.workloads.nodes.length === 3 ? data : undefined;

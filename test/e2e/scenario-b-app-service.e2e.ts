@@ -46,18 +46,6 @@ describe('scenario B, the steps on App Service', () => {
 
   afterAll(() => stack.stop(), 60_000);
 
-  async function ended(type: string, input: Record<string, unknown>): Promise<Operation> {
-    const accepted = await stack.startOperation(type, input);
-    expect(accepted).toMatchObject({ status: 202 });
-    return stack.endOf(accepted.body.id);
-  }
-
-  async function does(type: string, input: Record<string, unknown>): Promise<Operation> {
-    const operation = await ended(type, input);
-    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
-    return operation;
-  }
-
   /** The failed operation says what is behind it, and brings along what mends it. */
   async function mends(failed: Operation, code: string): Promise<Remedy> {
     expect(failed).toMatchObject({ status: 'Failed', error: { remedy: expect.any(String) } });
@@ -65,12 +53,6 @@ describe('scenario B, the steps on App Service', () => {
     expect(diagnosis).toMatchObject({ code, cause: expect.stringMatching(/\.$/) });
     expect(Object.keys(diagnosis.evidence).length).toBeGreaterThan(0);
     return diagnosis.operations[0];
-  }
-
-  async function asks(query: string): Promise<Answer['body']> {
-    const { body } = await stack.graphql(query);
-    expect(body.errors).toBeUndefined();
-    return body.data;
   }
 
   async function agents(cluster: string, features: string[], granted: boolean): Promise<void> {
@@ -133,12 +115,12 @@ describe('scenario B, the steps on App Service', () => {
       logAnalyticsCustomerId: '3c2f1a90-6b7d-4f58-9f0e-2d1c5a7b8e40',
       logAnalyticsSharedKey: LOG_KEY,
     };
-    const failed = await ended('appService.enable', { ...enable, ...logs });
+    const failed = await stack.ended('appService.enable', { ...enable, ...logs });
     expect(await mends(failed, 'AGENTS_SILENT')).toMatchObject({ type: 'kubernetes.workload.restart' });
   });
 
   it('4: cannot reach into a cluster without cluster-connect, and says which operation mends it', async () => {
-    const remedy = await mends(await ended('appService.enable', enable), 'CLUSTER_CONNECT_OFF');
+    const remedy = await mends(await stack.ended('appService.enable', enable), 'CLUSTER_CONNECT_OFF');
     expect(remedy).toEqual({ type: 'arc.feature.enable', input: { cluster: CLUSTER, features: ['cluster-connect'] } });
     await attach('my-workload-cluster');
     const accepted = await stack.startOperation(remedy.type, remedy.input);
@@ -151,13 +133,13 @@ describe('scenario B, the steps on App Service', () => {
   });
 
   it('4: has no rights in the cluster, and is given those that it needs', async () => {
-    const remedy = await mends(await ended('appService.enable', enable), 'PROVIDER_NOT_GRANTED');
+    const remedy = await mends(await stack.ended('appService.enable', enable), 'PROVIDER_NOT_GRANTED');
     expect(remedy).toMatchObject({ type: 'arc.customLocation.grant', input: { role: 'least-privilege' } });
-    await does(remedy.type, remedy.input);
+    await stack.does(remedy.type, remedy.input);
   });
 
   it('4: is enabled after that, with nothing made twice', async () => {
-    const operation = await does('appService.enable', enable);
+    const operation = await stack.does('appService.enable', enable);
     expect(operation.findings.map(({ code }: { code: string }) => code)).toEqual(['SERVICE_RETIRED']);
     expect(operation.result).toMatchObject({
       id: ENVIRONMENT,
@@ -193,7 +175,7 @@ describe('scenario B, the steps on App Service', () => {
   });
 
   it('4: tells on every object that the service has ended, and what takes its place', async () => {
-    const { kubeEnvironments } = await asks(
+    const { kubeEnvironments } = await stack.asks(
       `{ kubeEnvironments { nodes { name defaultDomain lifecycle { state retiredOn successor } customLocation { name extensions { name } } cluster { name } } } }`,
     );
     expect(kubeEnvironments.nodes).toMatchObject([
@@ -207,8 +189,8 @@ describe('scenario B, the steps on App Service', () => {
   });
 
   it('5: runs a web app as a pod in the namespace of the custom location', async () => {
-    await does('appService.plan.create', { environment: ENVIRONMENT, name: 'akshci-plan' });
-    const operation = await does('appService.webApp.create', {
+    await stack.does('appService.plan.create', { environment: ENVIRONMENT, name: 'akshci-plan' });
+    const operation = await stack.does('appService.webApp.create', {
       plan: PLAN,
       name: 'k8swebapp2',
       runtime: 'NODE|12-lts',
@@ -216,7 +198,7 @@ describe('scenario B, the steps on App Service', () => {
     expect(operation.findings.map(({ code }: { code: string }) => code)).toContain('RUNTIME_OUTDATED');
     expect(operation.result.defaultHostName).toMatch(/^k8swebapp2\.akshci-env-[0-9a-f]+\.eastus\.k4apps\.io$/);
     const webApp = await stack.until('the pod of the web app', async () => {
-      const { webApps } = await asks(`{
+      const { webApps } = await stack.asks(`{
         webApps { nodes {
           name state runtime instances defaultHostName freshness { ageSeconds source }
           plan { name skuName environment { name customLocation { name } } }
@@ -245,17 +227,17 @@ describe('scenario B, the steps on App Service', () => {
   });
 
   it('shows the whole way from the web app to the fleet that its cluster is a member of', async () => {
-    const fleet = await does('fleet.create', {
+    const fleet = await stack.does('fleet.create', {
       subscriptionId: SUBSCRIPTION,
       resourceGroup: 'akshci-eu',
       name: 'edge-fleet',
       location: 'eastus',
       hub: false,
     });
-    await does('fleet.member.join', { fleet: fleet.result.fleet, cluster: CLUSTER, name: 'edge', group: 'edge' });
+    await stack.does('fleet.member.join', { fleet: fleet.result.fleet, cluster: CLUSTER, name: 'edge', group: 'edge' });
     const seen = { ageSeconds: expect.any(Number), source: expect.any(String) };
     const webApp = await stack.until('the web app as a part of the fleet', async () => {
-      const { webApps } = await asks(`{
+      const { webApps } = await stack.asks(`{
         webApps { nodes {
           name freshness { ageSeconds source }
           pods {
@@ -298,9 +280,9 @@ describe('scenario B, the steps on App Service', () => {
   });
 
   it('6: scales out to two pods, which know their web app', async () => {
-    await does('appService.webApp.scale', { webApp: WEB_APP, instances: 2 });
+    await stack.does('appService.webApp.scale', { webApp: WEB_APP, instances: 2 });
     const pods = await stack.until('both pods', async () => {
-      const { webApps } = await asks(`{ webApps { nodes { instances pods { name webApp { name } } } } }`);
+      const { webApps } = await stack.asks(`{ webApps { nodes { instances pods { name webApp { name } } } } }`);
       return webApps.nodes[0].pods.length === 2 && webApps.nodes[0];
     });
     expect(pods).toMatchObject({
@@ -310,17 +292,17 @@ describe('scenario B, the steps on App Service', () => {
   });
 
   it('6: refuses to bind a certificate to a host name that is not there, and brings along the operation that adds it', async () => {
-    await does('appService.certificate.upload', {
+    await stack.does('appService.certificate.upload', {
       plan: PLAN,
       name: 'webapps',
       pfx: TEST_PFX,
       password: TEST_PFX_PASSWORD,
     });
     const bind = { webApp: WEB_APP, hostName: HOST, certificate: CERTIFICATE };
-    const failed = await ended('appService.certificate.bind', bind);
+    const failed = await stack.ended('appService.certificate.bind', bind);
     expect(failed.error).toMatchObject({ code: 'PREFLIGHT_FAILED', externalCode: 'HOST_NAME_NOT_BOUND' });
     const remedy = await mends(failed, 'HOST_NAME_NOT_BOUND');
-    await does(remedy.type, remedy.input);
+    await stack.does(remedy.type, remedy.input);
   });
 
   it('6: binds it with the extended location, also after ARM has taken a request for one about another app', async () => {
@@ -339,7 +321,7 @@ describe('scenario B, the steps on App Service', () => {
         fault: { type: 'error', status: 409, body: { error: { code: 'InvalidResourceLocation', message: said } } },
       },
     });
-    const failed = await ended('appService.certificate.bind', {
+    const failed = await stack.ended('appService.certificate.bind', {
       webApp: WEB_APP,
       hostName: HOST,
       certificate: CERTIFICATE,
@@ -349,9 +331,9 @@ describe('scenario B, the steps on App Service', () => {
       location: 'eastus',
       extendedLocation: { name: LOCATION, type: 'CustomLocation' },
     });
-    const bound = await does(remedy.type, remedy.input);
+    const bound = await stack.does(remedy.type, remedy.input);
     expect(bound.result).toMatchObject({ hostName: HOST, thumbprint: TEST_PFX_THUMBPRINT, sslState: 'SniEnabled' });
-    const { hostNameBindings } = await asks(
+    const { hostNameBindings } = await stack.asks(
       `{ hostNameBindings { nodes { name sslState thumbprint webApp { name } } } }`,
     );
     expect(hostNameBindings.nodes).toEqual(
@@ -362,12 +344,12 @@ describe('scenario B, the steps on App Service', () => {
   });
 
   it('6: starts anew and takes secret settings, which nobody sees again', async () => {
-    await does('appService.webApp.configure', {
+    await stack.does('appService.webApp.configure', {
       webApp: WEB_APP,
       settings: { MODE: 'production' },
       secretSettings: JSON.stringify({ API_KEY: 'correct-horse-battery' }),
     });
-    const restarted = await does('appService.webApp.restart', { webApp: WEB_APP });
+    const restarted = await stack.does('appService.webApp.restart', { webApp: WEB_APP });
     expect(stepOf(restarted, 'pods').status).toBe('Succeeded');
     const { body: cached } = await stack.api(`/v1/resources?id=${WEB_APP}`);
     const { body: operations } = await stack.api('/v1/operations?limit=100');
@@ -378,7 +360,7 @@ describe('scenario B, the steps on App Service', () => {
   });
 
   it('tells what the web app would become on Container Apps, and what would be lost', async () => {
-    const { result } = await does('appService.webApp.planMigration', { webApp: WEB_APP });
+    const { result } = await stack.does('appService.webApp.planMigration', { webApp: WEB_APP });
     expect(result.containerApp).toMatchObject({
       location: 'eastus',
       extendedLocation: { name: LOCATION, type: 'CustomLocation' },
@@ -391,9 +373,9 @@ describe('scenario B, the steps on App Service', () => {
 
   it('brings the successor to the same custom location, by the operations that the refusal names', async () => {
     const wanted = { customLocation: LOCATION, name: 'apps-env' };
-    const failed = await ended('containerApps.environment.create', wanted);
+    const failed = await stack.ended('containerApps.environment.create', wanted);
     await mends(failed, 'EXTENSION_MISSING');
-    for (const { type, input } of failed.error.diagnosis.operations as Remedy[]) await does(type, input);
+    for (const { type, input } of failed.error.diagnosis.operations as Remedy[]) await stack.does(type, input);
     await stack.simulator('/faults', {
       method: 'POST',
       body: {
@@ -411,22 +393,22 @@ describe('scenario B, the steps on App Service', () => {
         },
       },
     });
-    const unmapped = await ended('containerApps.environment.create', wanted);
+    const unmapped = await stack.ended('containerApps.environment.create', wanted);
     const again = await mends(unmapped, 'TYPE_NOT_OFFERED');
-    await does(again.type, again.input);
-    const { result } = await does('containerApps.environment.create', wanted);
-    await does('containerApps.app.create', {
+    await stack.does(again.type, again.input);
+    const { result } = await stack.does('containerApps.environment.create', wanted);
+    await stack.does('containerApps.app.create', {
       environment: result.id,
       name: 'shop',
       image: 'mcr.microsoft.com/k8se/quickstart:latest',
       targetPort: 80,
     });
-    await does('containerApps.app.scale', {
+    await stack.does('containerApps.app.scale', {
       containerApp: provider('Microsoft.App/containerApps', 'shop'),
       minReplicas: 2,
       maxReplicas: 4,
     });
-    const { containerApps } = await asks(
+    const { containerApps } = await stack.asks(
       `{ containerApps { nodes { name minReplicas maxReplicas hostName environment { name customLocation { name } } } } }`,
     );
     expect(containerApps.nodes).toMatchObject([
@@ -511,7 +493,7 @@ describe('scenario B, the steps on App Service', () => {
       staticIp: '192.168.0.105',
       artifactStorageClass: 'fast',
     };
-    const failed = await ended('appService.enable', wanted);
+    const failed = await stack.ended('appService.enable', wanted);
     expect(failed.error).toMatchObject({ code: 'PREFLIGHT_FAILED' });
     const errors = failed.findings.filter(({ severity }: { severity: string }) => severity === 'error');
     expect(errors.map(({ code }: { code: string }) => code)).toEqual([
@@ -519,9 +501,9 @@ describe('scenario B, the steps on App Service', () => {
       'APP_SERVICE_LEFTOVERS',
     ]);
     for (const { operations } of errors) {
-      for (const { type, input } of operations as Remedy[]) await does(type, input);
+      for (const { type, input } of operations as Remedy[]) await stack.does(type, input);
     }
-    await does('appService.enable', wanted);
+    await stack.does('appService.enable', wanted);
   });
 
   it('tells why the log processors end again and again where nobody has said which workspace is theirs', async () => {
@@ -557,7 +539,7 @@ describe('scenario B, the steps on App Service', () => {
       body: { retiredExtensionTypes: ['Microsoft.Web.Appservice'] },
     });
     await connect('third');
-    const failed = await ended('appService.enable', {
+    const failed = await stack.ended('appService.enable', {
       ...enable,
       cluster: clusterId('third'),
       name: 'third-env',
@@ -571,10 +553,10 @@ describe('scenario B, the steps on App Service', () => {
   });
 
   it('goes in order: host name, web app with its plan, environment', async () => {
-    await does('appService.hostName.remove', { webApp: WEB_APP, hostName: HOST });
-    const used = await ended('appService.environment.delete', { environment: ENVIRONMENT });
+    await stack.does('appService.hostName.remove', { webApp: WEB_APP, hostName: HOST });
+    const used = await stack.ended('appService.environment.delete', { environment: ENVIRONMENT });
     expect(used.error).toMatchObject({ code: 'PREFLIGHT_FAILED', externalCode: 'ENVIRONMENT_HAS_PLANS' });
-    await does('appService.webApp.delete', { webApp: WEB_APP, deleteEmptyPlan: true });
+    await stack.does('appService.webApp.delete', { webApp: WEB_APP, deleteEmptyPlan: true });
     const { body } = await stack.api(`/v1/web-apps?maxAge=0`);
     expect(body.items).toEqual([]);
     const pods = await stack.until('no pod of the web app', async () => {
@@ -583,7 +565,7 @@ describe('scenario B, the steps on App Service', () => {
       return names.some((name: string) => name.startsWith('k8swebapp2-')) ? undefined : names;
     });
     expect(pods.length).toBeGreaterThan(0);
-    await does('appService.environment.delete', { environment: ENVIRONMENT });
+    await stack.does('appService.environment.delete', { environment: ENVIRONMENT });
     expect((await stack.azure(`${ENVIRONMENT}?api-version=${WEB}`)).status).toBe(404);
   });
 });

@@ -30,24 +30,6 @@ describe('scenario B, the steps on Azure Arc', () => {
 
   afterAll(() => stack.stop(), 60_000);
 
-  async function ended(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const accepted = await stack.startOperation(type, input);
-    expect(accepted).toMatchObject({ status: 202 });
-    return stack.endOf(accepted.body.id);
-  }
-
-  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const operation = await ended(type, input);
-    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
-    return operation;
-  }
-
-  async function asks(query: string): Promise<Answer['body']> {
-    const { body } = await stack.graphql(query);
-    expect(body.errors).toBeUndefined();
-    return body.data;
-  }
-
   /** The operation shows what somebody has to run elsewhere. */
   async function commandOf(operationId: string, step: string): Promise<string> {
     return stack.until(`the command of ${step}`, async () => {
@@ -72,7 +54,7 @@ describe('scenario B, the steps on Azure Arc', () => {
   const codes = (operation: Answer['body']): string[] => operation.findings.map(({ code }: { code: string }) => code);
 
   it('1: shows the connected cluster, and how it is doing', async () => {
-    const { connectedClusters } = await asks(`{
+    const { connectedClusters } = await stack.asks(`{
       connectedClusters { nodes {
         name location health connectivityStatus distribution infrastructure agentVersion kubernetesVersion nodeCount
         lastConnectivityTime certificateExpiresAt features extensions { name } customLocations { name }
@@ -129,7 +111,7 @@ describe('scenario B, the steps on Azure Arc', () => {
   });
 
   it('2: installs the extension, and says that its type has been retired', async () => {
-    const operation = await does('arc.extension.install', {
+    const operation = await stack.does('arc.extension.install', {
       cluster: CLUSTER,
       name: 'appservice-ext',
       extensionType: 'Microsoft.Web.Appservice',
@@ -142,7 +124,7 @@ describe('scenario B, the steps on Azure Arc', () => {
     expect(operation.result).toMatchObject({ currentVersion: expect.any(String), releaseNamespace: 'akshci-apps' });
     expect(operation.input.protectedSettings).toBe('[redacted]');
     expect(stack.output).not.toContain('c2hhcmVkLWtleQ==');
-    const { clusterExtensions } = await asks(
+    const { clusterExtensions } = await stack.asks(
       `{ clusterExtensions { nodes { name extensionType releaseNamespace health protectedSettings cluster { name } } } }`,
     );
     expect(clusterExtensions.nodes).toMatchObject([
@@ -151,7 +133,7 @@ describe('scenario B, the steps on Azure Arc', () => {
   });
 
   it('3, first mishap: nobody listens in the cluster; the operation that mends it comes ready with the error', async () => {
-    const failed = await ended('arc.customLocation.create', createLocation);
+    const failed = await stack.ended('arc.customLocation.create', createLocation);
     expect(failed).toMatchObject({ status: 'Failed', error: { code: 'AZURE_OPERATION_FAILED' } });
     const { diagnosis } = failed.error;
     expect(diagnosis).toMatchObject({ code: 'CLUSTER_CONNECT_OFF', evidence: { cluster: CLUSTER } });
@@ -161,7 +143,7 @@ describe('scenario B, the steps on Azure Arc', () => {
     ]);
 
     const [remedy] = diagnosis.operations;
-    const blind = await ended(remedy.type, remedy.input);
+    const blind = await stack.ended(remedy.type, remedy.input);
     expect(blind.error).toMatchObject({ code: 'PREFLIGHT_FAILED', externalCode: 'CLUSTER_ACCESS_MISSING' });
     await attach();
     const accepted = await stack.startOperation(remedy.type, remedy.input);
@@ -180,7 +162,7 @@ describe('scenario B, the steps on Azure Arc', () => {
     const wrong = '44444444-0000-4000-8000-000000000004';
     await agents('my-workload-cluster', ['cluster-connect', 'custom-locations'], wrong);
     const { principalId } = (await stack.simulator('/custom-locations-principal')).body;
-    const failed = await ended('arc.customLocation.create', {
+    const failed = await stack.ended('arc.customLocation.create', {
       ...createLocation,
       customLocationsObjectId: principalId,
     });
@@ -191,7 +173,7 @@ describe('scenario B, the steps on Azure Arc', () => {
       operations: [{ type: 'arc.customLocation.grant', input: { cluster: CLUSTER, objectId: principalId } }],
     });
     const bindings = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding' };
-    await does('kubernetes.object.delete', {
+    await stack.does('kubernetes.object.delete', {
       cluster: CLUSTER,
       ...bindings,
       name: 'AzureArc-Microsoft.ExtendedLocation-RP-RoleBinding',
@@ -199,7 +181,7 @@ describe('scenario B, the steps on Azure Arc', () => {
   });
 
   it('3, second mishap: the provider has no rights; it is given the least, and the same request succeeds', async () => {
-    const failed = await ended('arc.customLocation.create', createLocation);
+    const failed = await stack.ended('arc.customLocation.create', createLocation);
     expect(codes(failed)).toContain('PROVIDER_NOT_GRANTED');
     const { principalId } = (await stack.simulator('/custom-locations-principal')).body;
     expect(failed.error.diagnosis).toMatchObject({
@@ -213,10 +195,10 @@ describe('scenario B, the steps on Azure Arc', () => {
       ],
     });
     const [remedy] = failed.error.diagnosis.operations;
-    const granted = await does(remedy.type, remedy.input);
+    const granted = await stack.does(remedy.type, remedy.input);
     expect(codes(granted)).not.toContain('WIDE_ROLE');
 
-    const created = await does('arc.customLocation.create', createLocation);
+    const created = await stack.does('arc.customLocation.create', createLocation);
     expect(created.result).toMatchObject({
       namespace: 'akshci-apps',
       enabledResourceTypes: expect.arrayContaining(['Microsoft.Web/kubeEnvironments', 'Microsoft.Web/sites']),
@@ -224,7 +206,7 @@ describe('scenario B, the steps on Azure Arc', () => {
   });
 
   it('3: shows the custom location with what it stands on, and what is in the cluster', async () => {
-    const { customLocations } = await asks(`{
+    const { customLocations } = await stack.asks(`{
       customLocations { nodes { name hostNamespace health cluster { name connectivityStatus } extensions { name extensionType } } }
     }`);
     expect(customLocations.nodes).toEqual([
@@ -243,14 +225,16 @@ describe('scenario B, the steps on Azure Arc', () => {
     expect(pods.map(({ name }: { name: string }) => name)).toEqual(
       expect.arrayContaining([expect.stringMatching(/^clusterconnect-agent-/)]),
     );
-    const { nodes } = await asks(`{ nodes(filter: { cluster: "${uid}" }) { nodes { name cluster { kind name } } } }`);
+    const { nodes } = await stack.asks(
+      `{ nodes(filter: { cluster: "${uid}" }) { nodes { name cluster { kind name } } } }`,
+    );
     expect(nodes.nodes).toContainEqual(
       expect.objectContaining({ cluster: { kind: 'ConnectedCluster', name: 'my-workload-cluster' } }),
     );
   });
 
   it('refuses to take away what something stands on, and names the way', async () => {
-    const refused = await ended('arc.extension.remove', { extension: EXTENSION });
+    const refused = await stack.ended('arc.extension.remove', { extension: EXTENSION });
     expect(refused.error).toMatchObject({
       code: 'PREFLIGHT_FAILED',
       externalCode: 'CUSTOM_LOCATIONS_DEPEND',
@@ -280,7 +264,7 @@ describe('scenario B, the steps on Azure Arc', () => {
       status: 'Succeeded',
       result: { connectivityStatus: 'Connected' },
     });
-    await does('arc.cluster.disconnect', { cluster: `${CLUSTERS}/edge` });
+    await stack.does('arc.cluster.disconnect', { cluster: `${CLUSTERS}/edge` });
   });
 
   it('lets whoever asked give up waiting for the agents', async () => {
@@ -302,20 +286,20 @@ describe('scenario B, the steps on Azure Arc', () => {
       location: 'eastus',
       attachedCluster: attached.body.uid,
     };
-    const failed = await ended('arc.cluster.connect', input);
+    const failed = await stack.ended('arc.cluster.connect', input);
     const finding = failed.findings.find(({ code }: { code: string }) => code === 'CONTEXT_NAMESPACE_MISSING');
     expect(finding.evidence.message).toBe('namespaces "arc" not found');
     const [remedy] = finding.operations;
-    await does(remedy.type, remedy.input);
-    const again = await ended('arc.cluster.connect', input);
+    await stack.does(remedy.type, remedy.input);
+    const again = await stack.ended('arc.cluster.connect', input);
     // It is the cluster that is connected already: that is what is left to be said.
     expect(again.error.externalCode).toBe('AGENTS_OF_OTHER_CLUSTER');
   });
 
   it('takes everything away again, in order', async () => {
-    await does('arc.customLocation.delete', { customLocation: LOCATION });
-    await does('arc.extension.remove', { extension: EXTENSION });
-    await does('arc.cluster.disconnect', { cluster: CLUSTER });
+    await stack.does('arc.customLocation.delete', { customLocation: LOCATION });
+    await stack.does('arc.extension.remove', { extension: EXTENSION });
+    await stack.does('arc.cluster.disconnect', { cluster: CLUSTER });
     await stack.until('nothing of it in the cache', async () => {
       const { body } = await stack.api(
         '/v1/resources?kind=ConnectedCluster,ClusterExtension,CustomLocation&name=my-workload-cluster',

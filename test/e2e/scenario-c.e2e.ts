@@ -79,20 +79,8 @@ describe('scenario C', () => {
 
   afterAll(() => stack.stop(), 60_000);
 
-  async function ended(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const accepted = await stack.startOperation(type, input);
-    expect(accepted).toMatchObject({ status: 202 });
-    return stack.endOf(accepted.body.id);
-  }
-
-  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const operation = await ended(type, input);
-    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
-    return operation;
-  }
-
   async function mends(operations: { type: string; input: Record<string, unknown> }[]): Promise<void> {
-    for (const { type, input } of operations) await does(type, input);
+    for (const { type, input } of operations) await stack.does(type, input);
   }
 
   const errors = ({ findings }: Answer['body']): string[] =>
@@ -111,9 +99,14 @@ describe('scenario C', () => {
   /** A claim keeps its class for ever: the agent is made anew with another claim. */
   async function remakeAgent(storageClass: string): Promise<void> {
     const agent = { cluster: CLUSTER, namespace: 'demo' };
-    await does('kubernetes.object.delete', { ...agent, apiVersion: 'apps/v1', kind: 'Deployment', name: 'agent' });
+    await stack.does('kubernetes.object.delete', {
+      ...agent,
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      name: 'agent',
+    });
     await stack.until('no pod of the agent', async () => (await podsOf('agent')).length === 0);
-    await does('kubernetes.object.delete', {
+    await stack.does('kubernetes.object.delete', {
       ...agent,
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
@@ -131,7 +124,7 @@ describe('scenario C', () => {
   }
 
   it('1: lists the versions and machines of the host, and its limits', async () => {
-    const { result } = await does('hci.host.inspect', { customLocation: HOST });
+    const { result } = await stack.does('hci.host.inspect', { customLocation: HOST });
     expect(result.kubernetesVersions.map(({ version }: Answer['body']) => version)).toContain('1.29.7');
     expect(result.vmSizes.map(({ name }: Answer['body']) => name)).toContain('Standard_A4_v2');
     expect(result).toMatchObject({ clusters: [], limits: { clusters: 32, controlPlaneCounts: [1, 3, 5] } });
@@ -154,7 +147,7 @@ describe('scenario C', () => {
       reason: 'a machine may get that address',
     },
   ])('1, 2: refuses with $code before anything is made: $reason', async ({ code, change }) => {
-    const refused = await ended('hci.cluster.create', { ...WANTED, ...change });
+    const refused = await stack.ended('hci.cluster.create', { ...WANTED, ...change });
     expect(refused).toMatchObject({ status: 'Failed', error: { code: 'PREFLIGHT_FAILED' } });
     expect(errors(refused)).toContain(code);
     expect(await stack.azureRequests('PUT', /my-workload-cluster/)).toEqual([]);
@@ -168,7 +161,7 @@ describe('scenario C', () => {
         error: { code: 'ArcAgents', message: 'Error: create: failed to create: namespaces "arc" not found' },
       },
     });
-    const failed = await ended('hci.cluster.create', WANTED);
+    const failed = await stack.ended('hci.cluster.create', WANTED);
     expect(failed).toMatchObject({
       status: 'Failed',
       error: {
@@ -181,13 +174,13 @@ describe('scenario C', () => {
       },
     });
     await mends(failed.error.diagnosis.operations);
-    const created = await does('hci.cluster.create', WANTED);
+    const created = await stack.does('hci.cluster.create', WANTED);
     expect(created.result).toMatchObject({ provisionedCluster: INSTANCE, connectedCluster: CLUSTER });
     expect(await stack.azureRequests('PUT', /connectedClusters\/my-workload-cluster$/)).toHaveLength(1);
   });
 
   it('3: lets no other cluster of the host have the same address for its control plane', async () => {
-    const refused = await ended('hci.cluster.create', { ...WANTED, name: 'second' });
+    const refused = await stack.ended('hci.cluster.create', { ...WANTED, name: 'second' });
     expect(errors(refused)).toContain('HOST_IP_IN_USE');
     expect(await stack.azureRequests('PUT', /second/)).toEqual([]);
   });
@@ -240,7 +233,7 @@ describe('scenario C', () => {
 
   it('5: explains why a pod without root cannot write to its volume', async () => {
     const namespace = 'apiVersion: v1\nkind: Namespace\nmetadata: { name: demo }\n';
-    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: namespace });
+    await stack.does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: namespace });
     const applied = await stack.startOperation('kubernetes.manifest.apply', {
       cluster: CLUSTER,
       namespace: 'demo',
@@ -280,7 +273,7 @@ describe('scenario C', () => {
     await mends(ofClass.operations);
     const { input } = ofClass.operations[0];
     expect(input).toMatchObject({ name: 'default-ext4', parameters: { fsType: 'ext4', dynamic: 'true' } });
-    const other = await ended('kubernetes.storageClass.create', { ...input, parameters: { fsType: 'xfs' } });
+    const other = await stack.ended('kubernetes.storageClass.create', { ...input, parameters: { fsType: 'xfs' } });
     expect(errors(other)).toEqual(['CLASS_DIFFERS']);
     await stack.until('the class in Pilothouse', async () => {
       const { body } = await stack.api('/v1/storage-classes?name=default-ext4');
@@ -309,7 +302,7 @@ describe('scenario C', () => {
     const huge = await podThat('huge', ({ properties }) => properties.reason === 'Unschedulable');
     const [tooSmall] = await adviceOn(huge);
     expect(tooSmall).toMatchObject({ code: 'NODES_TOO_SMALL', evidence: { requests: { cpuMillicores: 100_000 } } });
-    await does('kubernetes.object.delete', {
+    await stack.does('kubernetes.object.delete', {
       cluster: CLUSTER,
       apiVersion: 'apps/v1',
       kind: 'Deployment',
@@ -349,16 +342,18 @@ describe('scenario C', () => {
 
   it('adds and deletes a pool, and keeps the last of Linux', async () => {
     const pool = { cluster: INSTANCE, name: 'extra', count: 1, vmSize: 'Standard_A2_v2' };
-    const { result } = await does('hci.nodePool.put', pool);
-    expect(errors(await ended('hci.nodePool.put', { ...pool, vmSize: 'Standard_A4_v2' }))).toEqual(['POOL_DIFFERS']);
-    await does('hci.nodePool.delete', { nodePool: result.nodePool });
-    expect(errors(await ended('hci.nodePool.delete', { nodePool: LINUX_POOL }))).toEqual(['LINUX_NODE_MISSING']);
+    const { result } = await stack.does('hci.nodePool.put', pool);
+    expect(errors(await stack.ended('hci.nodePool.put', { ...pool, vmSize: 'Standard_A4_v2' }))).toEqual([
+      'POOL_DIFFERS',
+    ]);
+    await stack.does('hci.nodePool.delete', { nodePool: result.nodePool });
+    expect(errors(await stack.ended('hci.nodePool.delete', { nodePool: LINUX_POOL }))).toEqual(['LINUX_NODE_MISSING']);
   });
 
   it('upgrades the cluster step by step', async () => {
-    const skipped = await ended('hci.cluster.upgrade', { cluster: INSTANCE, kubernetesVersion: '1.28.14' });
+    const skipped = await stack.ended('hci.cluster.upgrade', { cluster: INSTANCE, kubernetesVersion: '1.28.14' });
     expect(errors(skipped)).toEqual(['VERSION_IS_OLDER']);
-    await does('hci.cluster.upgrade', { cluster: INSTANCE, kubernetesVersion: '1.29.9' });
+    await stack.does('hci.cluster.upgrade', { cluster: INSTANCE, kubernetesVersion: '1.29.9' });
     const { body } = await stack.api('/v1/provisioned-agent-pools');
     expect(body.items.map(({ properties }: Answer['body']) => properties.kubernetesVersion)).toEqual([
       '1.29.9',
@@ -367,7 +362,7 @@ describe('scenario C', () => {
   });
 
   it('deletes the machines first, then the connected cluster, and both are gone', async () => {
-    const refused = await ended('arc.cluster.disconnect', { cluster: CLUSTER });
+    const refused = await stack.ended('arc.cluster.disconnect', { cluster: CLUSTER });
     expect(errors(refused)).toEqual(['MACHINES_REMAIN']);
     const remedy = refused.error.diagnosis.operations;
     expect(remedy).toEqual([{ type: 'hci.cluster.delete', input: { cluster: INSTANCE } }]);

@@ -39,24 +39,6 @@ describe('scenario D', () => {
 
   afterAll(() => stack.stop(), 60_000);
 
-  async function ended(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const accepted = await stack.startOperation(type, input);
-    expect(accepted).toMatchObject({ status: 202 });
-    return stack.endOf(accepted.body.id);
-  }
-
-  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const operation = await ended(type, input);
-    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
-    return operation;
-  }
-
-  async function asks(query: string): Promise<Answer['body']> {
-    const { body } = await stack.graphql(query);
-    expect(body.errors).toBeUndefined();
-    return body.data;
-  }
-
   it('1: sees three machines and the virtual node with its old taint', async () => {
     const nodes = await stack.until('four nodes', async () => {
       const { body } = await stack.api('/v1/nodes?limit=50');
@@ -81,12 +63,12 @@ describe('scenario D', () => {
   });
 
   it('2: shows the three container groups of its pods, each with a public address that is flagged', async () => {
-    await does('kubernetes.manifest.apply', {
+    await stack.does('kubernetes.manifest.apply', {
       cluster: CLUSTER,
       manifest: `${helloworld('aci-helloworld', 3, NODE, OLD_TOLERATION)}---${SERVICE}`,
     });
     const pods = await stack.until('three pods with their container groups', async () => {
-      const data = await asks(`{
+      const data = await stack.asks(`{
         workloads(filter: { name: "aci-helloworld" }) {
           nodes { pods { name podIp containerGroup {
             name resourceGroup state exposure ipAddress cpuCores memoryGb orphan health healthReason virtualNode { name } } } }
@@ -131,7 +113,10 @@ describe('scenario D', () => {
       code: 'NODE_SELECTOR_MATCHES_NO_NODE',
     },
   ])('3: mends a pod that stays Pending by what is offered: $name', async ({ name, host, toleration, said, code }) => {
-    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: helloworld(name, 1, host, toleration) });
+    await stack.does('kubernetes.manifest.apply', {
+      cluster: CLUSTER,
+      manifest: helloworld(name, 1, host, toleration),
+    });
     const pod = await stack.until('the pod that nothing takes', async () => {
       const { body } = await stack.api(`/v1/pods?tag.app=${name}&namespace=default`);
       return body.items.find((item: Answer['body']) => item.properties.reason === 'Unschedulable');
@@ -141,7 +126,7 @@ describe('scenario D', () => {
     expect(advice).toMatchObject({ code, severity: 'error' });
     const [{ operations }] = advice.remedies;
     expect(operations.map(({ type }: Answer['body']) => type)).toEqual(['kubernetes.workload.patch']);
-    for (const { type, input } of operations) await does(type, input);
+    for (const { type, input } of operations) await stack.does(type, input);
     const running = await stack.until('the pod to run there', async () => {
       const { body } = await stack.api(`/v1/pods?tag.app=${name}&namespace=default`);
       return body.items.find((item: Answer['body']) => item.properties.ready);
@@ -152,12 +137,12 @@ describe('scenario D', () => {
   it('says which labels of a workload the virtual node has not, and which address its pods would have', async () => {
     const name = 'other-place';
     const manifest = helloworld(name, 1, 'virtual-node-aci-linux', OLD_TOLERATION);
-    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    await stack.does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
     const workload = await stack.until('its workload', async () => {
       const { body } = await stack.api(`/v1/workloads?q=${name}&namespace=default`);
       return body.items[0];
     });
-    const burst = await ended('virtualNodes.workload.burst', { workload: workload.uid });
+    const burst = await stack.ended('virtualNodes.workload.burst', { workload: workload.uid });
     expect(burst).toMatchObject({ status: 'Failed', error: { code: 'PREFLIGHT_FAILED' } });
     const finding = (code: string): Answer['body'] => burst.findings.find((each: Answer['body']) => each.code === code);
     expect(finding('SELECTOR_CONFLICT').evidence).toEqual({
@@ -180,7 +165,7 @@ describe('scenario D', () => {
   });
 
   it('does not take the add-on for a way out on a network that cannot carry it', async () => {
-    const refused = await ended('virtualNodes.enable', {
+    const refused = await stack.ended('virtualNodes.enable', {
       cluster: CLUSTER,
       subnetName: 'virtual',
       subnetPrefix: '10.1.0.0/24',

@@ -23,18 +23,6 @@ describe('scenario E: mishaps', () => {
 
   afterAll(() => stack.stop(), 60_000);
 
-  async function ended(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const accepted = await stack.startOperation(type, input);
-    expect(accepted).toMatchObject({ status: 202 });
-    return stack.endOf(accepted.body.id);
-  }
-
-  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const operation = await ended(type, input);
-    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
-    return operation;
-  }
-
   const regions = (names: string[]) =>
     stack.simulator('/settings', { method: 'POST', body: { regionsWithoutContainerInstances: names } });
 
@@ -58,7 +46,7 @@ describe('scenario E: mishaps', () => {
       reason: 'a subnet serves one service',
       input: { subnetName: 'webapps' },
       arrange: () =>
-        does('azure.subnet.create', {
+        stack.does('azure.subnet.create', {
           network: NETWORK,
           name: 'webapps',
           prefix: '10.0.6.0/24',
@@ -85,7 +73,7 @@ describe('scenario E: mishaps', () => {
       reason: 'a DaemonSet that tolerates everything is placed on the virtual node',
       input: { subnetName: 'aksvirtualsubnet' },
       arrange: () =>
-        does('kubernetes.manifest.apply', {
+        stack.does('kubernetes.manifest.apply', {
           cluster: CLUSTER,
           manifest: `
 apiVersion: apps/v1
@@ -106,7 +94,7 @@ spec:
   it.each(mishaps)('$code: $reason', async ({ code, severity, input, arrange, restore }) => {
     await arrange?.();
     try {
-      const operation = await ended('virtualNodes.enable', { cluster: CLUSTER, ...input });
+      const operation = await stack.ended('virtualNodes.enable', { cluster: CLUSTER, ...input });
       expect(operation).toMatchObject({ status: 'Failed', error: { code: 'PREFLIGHT_FAILED' } });
       expect(operation.findings).toContainEqual(expect.objectContaining({ code, severity }));
     } finally {
@@ -119,9 +107,9 @@ spec:
   it('PROVIDER_NOT_REGISTERED: comes with the registration, which mends it', async () => {
     await stack.azure(`${PROVIDER}/unregister?api-version=2021-04-01`, { method: 'POST' });
     await stack.until('the registration to be gone', async () => (await registration()) === 'NotRegistered');
-    const refused = await ended('virtualNodes.enable', { cluster: CLUSTER, ...NEW_SUBNET });
+    const refused = await stack.ended('virtualNodes.enable', { cluster: CLUSTER, ...NEW_SUBNET });
     const found = refused.findings.find(({ code }: Answer['body']) => code === 'PROVIDER_NOT_REGISTERED');
-    for (const { type, input } of found.operations) await does(type, input);
+    for (const { type, input } of found.operations) await stack.does(type, input);
     expect(await registration()).toBe('Registered');
   });
 
@@ -130,10 +118,10 @@ spec:
     const { body } = await stack.azure(`${cluster}?api-version=2026-04-01`);
     const principalId = servicePrincipalOf(body.properties.servicePrincipalProfile.clientId);
     const input = { cluster, subnetName: 'principalvirtualsubnet', principalId };
-    const refused = await ended('virtualNodes.enable', input);
+    const refused = await stack.ended('virtualNodes.enable', input);
     const [needed] = refused.findings.filter(({ severity }: Answer['body']) => severity === 'error');
     expect(needed).toMatchObject({ code: 'SUBNET_PREFIX_NEEDED', operations: [{ input: { principalId } }] });
-    const operation = await does(needed.operations[0].type, needed.operations[0].input);
+    const operation = await stack.does(needed.operations[0].type, needed.operations[0].input);
     expect(operation.result).toMatchObject({ principalId, subnet: expect.stringMatching(/principalvirtualsubnet$/) });
     const node = await stack.until('its virtual node', async () => {
       const { items } = (await stack.api('/v1/virtual-nodes?maxAge=1')).body;

@@ -41,26 +41,8 @@ describe('scenario E', () => {
 
   afterAll(() => stack.stop(), 60_000);
 
-  async function ended(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const accepted = await stack.startOperation(type, input);
-    expect(accepted).toMatchObject({ status: 202 });
-    return stack.endOf(accepted.body.id);
-  }
-
-  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const operation = await ended(type, input);
-    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
-    return operation;
-  }
-
   const codes = ({ findings }: Answer['body'], severity: string): string[] =>
     findings.filter((finding: Answer['body']) => finding.severity === severity).map(({ code }: Answer['body']) => code);
-
-  async function asks(query: string): Promise<Answer['body']> {
-    const { body } = await stack.graphql(query);
-    expect(body.errors).toBeUndefined();
-    return body.data;
-  }
 
   /** A workload by its name, once the cache has it. */
   async function workload(name: string): Promise<Answer['body']> {
@@ -86,12 +68,12 @@ describe('scenario E', () => {
   }
 
   it('refuses a cluster whose network cannot carry virtual nodes, and an early start without addresses', async () => {
-    const overlay = await ended('virtualNodes.enable', { cluster: clusterId('overlayaks'), subnetName: 's' });
+    const overlay = await stack.ended('virtualNodes.enable', { cluster: clusterId('overlayaks'), subnetName: 's' });
     expect(overlay).toMatchObject({ status: 'Failed', error: { code: 'PREFLIGHT_FAILED' } });
     expect(codes(overlay, 'error')).toEqual(['NETWORK_OVERLAY_UNSUPPORTED', 'NETWORK_NOT_OWN']);
-    const bare = await ended('virtualNodes.enable', { cluster: CLUSTER, subnetName: 'aksvirtualsubnet' });
+    const bare = await stack.ended('virtualNodes.enable', { cluster: CLUSTER, subnetName: 'aksvirtualsubnet' });
     expect(codes(bare, 'error')).toEqual(['SUBNET_PREFIX_NEEDED']);
-    const principal = await ended('virtualNodes.enable', {
+    const principal = await stack.ended('virtualNodes.enable', {
       cluster: clusterId('principalaks'),
       subnetName: 'aksvirtualsubnet',
       subnetPrefix: '10.0.2.0/24',
@@ -100,7 +82,7 @@ describe('scenario E', () => {
   });
 
   it('1: makes the subnet, the add-on, the role and the node', async () => {
-    const operation = await does('virtualNodes.enable', {
+    const operation = await stack.does('virtualNodes.enable', {
       cluster: CLUSTER,
       subnetName: 'aksvirtualsubnet',
       subnetPrefix: '10.0.2.0/24',
@@ -108,7 +90,7 @@ describe('scenario E', () => {
     expect(codes(operation, 'info')).toContain('IDENTITY_LACKS_ROLE');
     expect(operation.result).toMatchObject({ subnet: expect.stringMatching(/aksvirtualsubnet$/) });
     const node = await stack.until('the virtual node', async () => {
-      const { managedClusters } = await asks(`{
+      const { managedClusters } = await stack.asks(`{
         managedClusters(filter: { name: "netcoresampleaks" }) {
           nodes { virtualNodes { name health nature ready taints { key effect } exposesPods
             subnet { name addressPrefixes delegations freeAddresses } } }
@@ -139,21 +121,24 @@ describe('scenario E', () => {
         principalId: operation.result.principalId,
       }),
     );
-    const again = await does('virtualNodes.enable', { cluster: CLUSTER, subnetName: 'aksvirtualsubnet' });
+    const again = await stack.does('virtualNodes.enable', { cluster: CLUSTER, subnetName: 'aksvirtualsubnet' });
     expect(codes(again, 'info')).toEqual(['ADDON_ENABLED']);
   });
 
   it('2: scales the node pool to 1 and takes a taint off its node', async () => {
-    await does('aks.nodePool.scale', { nodePool: `${CLUSTER}/agentPools/nodepool1`, count: 1 });
+    await stack.does('aks.nodePool.scale', { nodePool: `${CLUSTER}/agentPools/nodepool1`, count: 1 });
     const node = await stack.until('the one node', async () => {
       const { body } = await stack.api(`/v1/nodes?cluster=${encodeURIComponent(CLUSTER)}&limit=50`);
       const machines = body.items.filter((item: Answer['body']) => item.properties.virtual.nature === 'none');
       const [first, second] = machines;
       return second === undefined ? first : undefined;
     });
-    await does('kubernetes.node.taint', { node: node.uid, key: 'kind', effect: 'NoSchedule' });
+    await stack.does('kubernetes.node.taint', { node: node.uid, key: 'kind', effect: 'NoSchedule' });
     for (const name of ['parked', 'parked-too']) {
-      await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: webApp(name, 'example.com/parked:1') });
+      await stack.does('kubernetes.manifest.apply', {
+        cluster: CLUSTER,
+        manifest: webApp(name, 'example.com/parked:1'),
+      });
     }
     // The one is let onto the node as it is, the other when the taint that somebody left is gone.
     const tolerated = await adviceOn('parked', 'TAINT_NOT_TOLERATED');
@@ -173,7 +158,7 @@ describe('scenario E', () => {
   }
 
   it('3: runs a workload with a pull secret there, and three pods of it', async () => {
-    await does('kubernetes.registrySecret.create', {
+    await stack.does('kubernetes.registrySecret.create', {
       cluster: CLUSTER,
       namespace: 'default',
       name: 'regcred',
@@ -186,9 +171,9 @@ describe('scenario E', () => {
       `${REGISTRY}/core3webapp:1`,
       `imagePullSecrets: [{ name: regcred }]\n      ${ON_VIRTUAL_NODE}`,
     );
-    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    await stack.does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
     await runningGroups('core3webapp', 1);
-    await does('virtualNodes.workload.burst', { workload: (await workload('core3webapp')).uid, replicas: 3 });
+    await stack.does('virtualNodes.workload.burst', { workload: (await workload('core3webapp')).uid, replicas: 3 });
     const groups = await runningGroups('core3webapp', 3);
     for (const { properties, clusterUid } of groups) {
       expect(properties).toMatchObject({
@@ -201,7 +186,7 @@ describe('scenario E', () => {
       expect(clusterUid).not.toBeNull();
     }
     const { workloads } = await stack.until('the workload to be seen on the virtual node', async () => {
-      const data = await asks(`{
+      const data = await stack.asks(`{
         workloads(filter: { name: "core3webapp" }) {
           nodes { virtualNodes { name podCount } pods { name containerGroup { name ipAddress virtualNode { name } subnet { name } } } }
         }
@@ -227,8 +212,8 @@ describe('scenario E', () => {
       'containers: [{ name: web',
       'initContainers: [{ name: init, image: busybox, resources: { requests: { cpu: 10m } } }]\n      containers: [{ args: [x], name: web, ports: [{ containerPort: 80, hostPort: 8080 }]',
     );
-    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
-    const refused = await ended('virtualNodes.workload.burst', { workload: (await workload('fragile')).uid });
+    await stack.does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    const refused = await stack.ended('virtualNodes.workload.burst', { workload: (await workload('fragile')).uid });
     expect(codes(refused, 'error').sort()).toEqual([
       'ARGUMENTS_WITHOUT_COMMAND',
       'HOST_PORTS_UNSUPPORTED',
@@ -246,16 +231,19 @@ describe('scenario E', () => {
   });
 
   it('counts what the region has left before it changes anything', async () => {
-    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: webApp('greedy', 'example.com/greedy:1') });
+    await stack.does('kubernetes.manifest.apply', {
+      cluster: CLUSTER,
+      manifest: webApp('greedy', 'example.com/greedy:1'),
+    });
     const input = { workload: (await workload('greedy')).uid, replicas: 2 };
     const settings = (body: Record<string, number>) => stack.simulator('/settings', { method: 'POST', body });
     await settings({ containerGroupLimit: 4, containerCoreLimit: 2 });
-    const refused = await ended('virtualNodes.workload.burst', input);
+    const refused = await stack.ended('virtualNodes.workload.burst', input);
     await settings({ containerGroupLimit: 1000, containerCoreLimit: 1_000_000 });
     expect(codes(refused, 'error').sort()).toEqual(['CORE_QUOTA_SHORT', 'GROUP_QUOTA_SHORT']);
     const cores = refused.findings.find(({ code }: Answer['body']) => code === 'CORE_QUOTA_SHORT');
     expect(cores.evidence).toMatchObject({ region: 'eastus', used: 1.5, limit: 2, needed: 1 });
-    const many = await ended('virtualNodes.workload.burst', { ...input, replicas: 300 });
+    const many = await stack.ended('virtualNodes.workload.burst', { ...input, replicas: 300 });
     expect(codes(many, 'error')).toEqual(['ADDRESSES_SHORT']);
   });
 
@@ -265,7 +253,7 @@ describe('scenario E', () => {
     const fault = { type: 'error', status: 400, code: 'ContainerGroupQuotaReached', message };
     const match = { method: 'PUT', path: 'containerGroups/default-greedy' };
     await stack.simulator('/faults', { method: 'POST', body: { match, times: 1, fault } });
-    const failed = await ended('virtualNodes.workload.burst', { workload: (await workload('greedy')).uid });
+    const failed = await stack.ended('virtualNodes.workload.burst', { workload: (await workload('greedy')).uid });
     expect(failed).toMatchObject({
       status: 'Failed',
       error: {
@@ -297,7 +285,7 @@ describe('scenario E', () => {
   async function mend(advice: Answer['body'], remedy = 0): Promise<void> {
     const { operations } = advice.remedies[remedy];
     expect(operations.length).toBeGreaterThan(0);
-    for (const { type, input } of operations) await does(type, input);
+    for (const { type, input } of operations) await stack.does(type, input);
   }
 
   const refusedBy = (code: string, status: number, message: string) => ({
@@ -328,10 +316,10 @@ describe('scenario E', () => {
     const name = `refused-${code.toLowerCase().replaceAll('_', '-')}`;
     await stack.simulator('/faults', { method: 'POST', body: fault });
     const manifest = webApp(name, 'example.com/refused:1', ON_VIRTUAL_NODE);
-    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    await stack.does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
     await mend(await adviceOn(name, code));
     await runningGroups(name, 1);
-    await does('kubernetes.workload.scale', { workload: (await workload(name)).uid, replicas: 0 });
+    await stack.does('kubernetes.workload.scale', { workload: (await workload(name)).uid, replicas: 0 });
   });
 
   it('raises requests to their limits where Azure refuses the limits', async () => {
@@ -339,7 +327,7 @@ describe('scenario E', () => {
       'resources: {',
       'resources: { limits: { cpu: 1, memory: 2G },',
     );
-    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    await stack.does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
     const advice = await adviceOn('limited', 'PROVIDER_LIMITS_EXCEED_REQUESTS');
     expect(advice.evidence).toMatchObject({ container: 'web', limit: 1, totalRequest: 0.5 });
     await mend(advice);
@@ -349,13 +337,13 @@ describe('scenario E', () => {
 
   it('lets a pod whose image is not accessible pull with the secret that fits', async () => {
     const manifest = webApp('secretless', `${REGISTRY}/secretless:1`, ON_VIRTUAL_NODE);
-    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    await stack.does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
     const advice = await adviceOn('secretless', 'PROVIDER_IMAGE_INACCESSIBLE');
     expect(advice.evidence).toMatchObject({ image: `${REGISTRY}/secretless:1`, imagePullSecrets: [] });
     expect(JSON.stringify(advice)).not.toContain('hidden-from-everybody');
     await mend(advice);
     await runningGroups('secretless', 1);
-    await does('kubernetes.workload.scale', { workload: (await workload('secretless')).uid, replicas: 0 });
+    await stack.does('kubernetes.workload.scale', { workload: (await workload('secretless')).uid, replicas: 0 });
   });
 
   it('offers no loop where another pod of the template would be refused again', async () => {
@@ -363,11 +351,11 @@ describe('scenario E', () => {
       'resources: {',
       'lifecycle: { preStop: { exec: { command: [sleep] } } }, resources: {',
     );
-    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
+    await stack.does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest });
     const advice = await adviceOn('hooked', 'PROVIDER_POD_UNSUPPORTED');
     expect(advice.evidence).toMatchObject({ azureCode: null, message: 'ACI does not support lifecycle hooks' });
     expect(advice.remedies.flatMap(({ operations }: Answer['body']) => operations)).toEqual([]);
-    await does('kubernetes.workload.scale', { workload: (await workload('hooked')).uid, replicas: 0 });
+    await stack.does('kubernetes.workload.scale', { workload: (await workload('hooked')).uid, replicas: 0 });
   });
 
   it('tells a pod whose container group was deleted from one that crashes', async () => {
@@ -377,7 +365,7 @@ describe('scenario E', () => {
     const advice = await adviceOn('limited', 'PROVIDER_POD_VANISHED');
     await mend(advice);
     await runningGroups('limited', 1);
-    await does('kubernetes.workload.scale', { workload: (await workload('limited')).uid, replicas: 0 });
+    await stack.does('kubernetes.workload.scale', { workload: (await workload('limited')).uid, replicas: 0 });
   });
 
   it('finds a container group whose pod is gone', async () => {
@@ -411,12 +399,12 @@ describe('scenario E', () => {
       { code: 'CONTAINER_GROUP_ORPHANED', remedies: [{ operations: [{ type: DELETION }] }] },
     ]);
     const [used] = (await stack.api('/v1/container-groups?q=default-core3webapp&limit=1')).body.items;
-    const refused = await ended(DELETION, { containerGroup: used.uid });
+    const refused = await stack.ended(DELETION, { containerGroup: used.uid });
     expect(codes(refused, 'error')).toEqual(['POD_PRESENT']);
   });
 
   it('stops what runs there before it takes the virtual node away, and says so', async () => {
-    const operation = await does('virtualNodes.disable', { cluster: CLUSTER });
+    const operation = await stack.does('virtualNodes.disable', { cluster: CLUSTER });
     expect(codes(operation, 'warning').sort()).toEqual([
       'CONTAINER_GROUPS_LEFT',
       'PODS_WILL_STOP',
@@ -429,13 +417,13 @@ describe('scenario E', () => {
       return items.length === 1 && nodes.items.length === 0 ? true : undefined;
     });
     const left = operation.findings.find(({ code }: Answer['body']) => code === 'CONTAINER_GROUPS_LEFT');
-    for (const { type, input } of left.operations) await does(type, input);
+    for (const { type, input } of left.operations) await stack.does(type, input);
     const { items } = (await stack.api('/v1/container-groups?limit=50&maxAge=1')).body;
     expect(items).toEqual([]);
   });
 
   it('takes a virtual node away by force whose connector is dead, and nothing of it is left', async () => {
-    const { result } = await does('virtualNodes.enable', { cluster: CLUSTER, subnetName: 'aksvirtualsubnet' });
+    const { result } = await stack.does('virtualNodes.enable', { cluster: CLUSTER, subnetName: 'aksvirtualsubnet' });
     await stack.until('the workload to run there again', async () => {
       const groups = await groupsOf('core3webapp');
       return groups.length === 3 && groups.every(({ properties }) => properties.podState === 'Present')
@@ -448,7 +436,7 @@ describe('scenario E', () => {
         principalId === result.principalId && scope.endsWith('/aksvirtualsubnet'),
     );
     const died = async (): Promise<Answer['body']> => {
-      await does('azure.roleAssignment.delete', { assignment: role.id });
+      await stack.does('azure.roleAssignment.delete', { assignment: role.id });
       return stack.until('the connector to be seen dead', async () => {
         const { body } = await stack.api('/v1/virtual-nodes?maxAge=1');
         return body.items.find(({ properties }: Answer['body']) => !properties.ready);
@@ -458,12 +446,12 @@ describe('scenario E', () => {
     const { items: advice } = (await stack.api(`/v1/virtual-nodes/${dead.uid}/advice`)).body;
     expect(advice).toMatchObject([{ code: 'CONNECTOR_LACKS_ROLE', remedies: [{ operations: [{ input: {} }] }, {}] }]);
     const [{ operations: mending }] = advice[0].remedies;
-    for (const { type, input } of mending) await does(type, input);
+    for (const { type, input } of mending) await stack.does(type, input);
     await died();
-    const refused = await ended('virtualNodes.disable', { cluster: CLUSTER });
+    const refused = await stack.ended('virtualNodes.disable', { cluster: CLUSTER });
     expect(codes(refused, 'error')).toEqual(['VIRTUAL_NODE_NOT_READY']);
     const [{ operations }] = refused.findings.filter(({ code }: Answer['body']) => code === 'VIRTUAL_NODE_NOT_READY');
-    const forced = await does(operations[0].type, operations[0].input);
+    const forced = await stack.does(operations[0].type, operations[0].input);
     expect(forced.result.containerGroupsLeft).toEqual([]);
     const { body } = await stack.azure(
       `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerInstance/containerGroups?api-version=2023-05-01`,
@@ -478,7 +466,7 @@ describe('scenario E', () => {
       code: 'InUseSubnetCannotBeDeleted',
       message: expect.stringContaining('acisal'),
     });
-    const operation = await does('azure.subnet.delete', { subnet: SUBNET });
+    const operation = await stack.does('azure.subnet.delete', { subnet: SUBNET });
     expect(codes(operation, 'info')).toEqual(['SUBNET_LINKED', 'SUBNET_DELEGATED']);
     expect((await stack.azure(route)).status).toBe(404);
   });
@@ -488,8 +476,16 @@ describe('scenario E', () => {
       const { body } = await stack.api('/v1/virtual-networks?q=netcoresampleaksvnet');
       return body.items[0];
     });
-    const made = await does('azure.subnet.create', { network: network.uid, name: 'spare', prefix: '10.0.8.0/24' });
-    const taken = await ended('azure.subnet.create', { network: network.uid, name: 'other', prefix: '10.0.8.0/25' });
+    const made = await stack.does('azure.subnet.create', {
+      network: network.uid,
+      name: 'spare',
+      prefix: '10.0.8.0/24',
+    });
+    const taken = await stack.ended('azure.subnet.create', {
+      network: network.uid,
+      name: 'other',
+      prefix: '10.0.8.0/25',
+    });
     expect(codes(taken, 'error')).toEqual(['PREFIX_OVERLAPS']);
     const principalId = '00000000-0000-4000-8000-00000000000a';
     const grant = {
@@ -498,9 +494,9 @@ describe('scenario E', () => {
       principalId,
       principalType: 'ServicePrincipal',
     };
-    const { result } = await does('azure.roleAssignment.create', grant);
-    expect(codes(await does('azure.roleAssignment.create', grant), 'info')).toEqual(['ROLE_ASSIGNED_ALREADY']);
-    await does('azure.roleAssignment.delete', { assignment: result.assignment });
+    const { result } = await stack.does('azure.roleAssignment.create', grant);
+    expect(codes(await stack.does('azure.roleAssignment.create', grant), 'info')).toEqual(['ROLE_ASSIGNED_ALREADY']);
+    await stack.does('azure.roleAssignment.delete', { assignment: result.assignment });
     const reading = await stack.azure(`${result.assignment}?api-version=2022-04-01`);
     expect(reading.status).toBe(404);
   });

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { expect } from '@jest/globals';
 import { EmbeddedPostgres } from '#libs/database/embedded-postgres.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -129,6 +130,27 @@ export class Stack {
       const { body } = await this.api(`/v1/operations/${operationId}`);
       return ['Succeeded', 'Failed', 'Canceled'].includes(body.status) ? body : undefined;
     });
+  }
+
+  /** Starts an operation, and tells what became of it. */
+  async ended(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
+    const accepted = await this.startOperation(type, input);
+    expect(accepted).toMatchObject({ status: 202 });
+    return this.endOf(accepted.body.id);
+  }
+
+  /** An operation that has to succeed. */
+  async does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
+    const operation = await this.ended(type, input);
+    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
+    return operation;
+  }
+
+  /** What a query that has to be without errors answers. */
+  async asks(query: string): Promise<Answer['body']> {
+    const { body } = await this.graphql(query);
+    expect(body.errors).toBeUndefined();
+    return body.data;
   }
 
   /** Looks again and again until there is something, and says what was waited for when it does not come. */

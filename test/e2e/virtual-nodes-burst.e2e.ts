@@ -35,18 +35,15 @@ describe('five hundred pods bursting', () => {
 
   beforeAll(async () => {
     stack = await Stack.start({ SIMULATOR_ESTATE: ESTATE, SIMULATOR_THROTTLE_SCALE: '0' });
-    await does('virtualNodes.enable', { cluster: CLUSTER, subnetName: 'burstsubnet', subnetPrefix: '10.1.0.0/22' });
-    await does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: BURST });
+    await stack.does('virtualNodes.enable', {
+      cluster: CLUSTER,
+      subnetName: 'burstsubnet',
+      subnetPrefix: '10.1.0.0/22',
+    });
+    await stack.does('kubernetes.manifest.apply', { cluster: CLUSTER, manifest: BURST });
   }, 180_000);
 
   afterAll(() => stack.stop(), 60_000);
-
-  async function does(type: string, input: Record<string, unknown>): Promise<Answer['body']> {
-    const accepted = await stack.startOperation(type, input);
-    const operation = await stack.endOf(accepted.body.id);
-    expect(operation).toMatchObject({ type, status: 'Succeeded', error: null });
-    return operation;
-  }
 
   /** All pages of a list. */
   async function all(route: string): Promise<Answer['body'][]> {
@@ -59,17 +56,11 @@ describe('five hundred pods bursting', () => {
     }
   }
 
-  async function asks(query: string): Promise<Answer['body']> {
-    const { body } = await stack.graphql(query);
-    expect(body.errors).toBeUndefined();
-    return body.data;
-  }
-
   /** The uids of all objects of a list and of what each leads to by a relation, page by page to the end. */
   async function pairsOf(list: string, relation: string, filter: string): Promise<[string, string | null][]> {
     const pairs: [string, string | null][] = [];
     for (let after = ''; ;) {
-      const { [list]: page } = await asks(
+      const { [list]: page } = await stack.asks(
         `{ ${list}(first: ${PAGE}, ${filter}${after}) { nodes { uid ${relation} { uid } } pageInfo { hasNextPage endCursor } } }`,
       );
       for (const node of page.nodes) pairs.push([node.uid, node[relation]?.uid ?? null]);
@@ -102,7 +93,7 @@ describe('five hundred pods bursting', () => {
         const { body } = await stack.api('/v1/workloads?q=burst&namespace=default');
         return body.items[0];
       });
-      const burst = await does('virtualNodes.workload.burst', { workload: workload.uid, replicas: PODS });
+      const burst = await stack.does('virtualNodes.workload.burst', { workload: workload.uid, replicas: PODS });
       expect(burst.result).toMatchObject({ replicas: PODS, readyOnVirtualNode: PODS });
 
       const [pods, groups] = await stack.until('the cache to have all of them', async () => {
@@ -121,7 +112,7 @@ describe('five hundred pods bursting', () => {
       expect(new Set(addressOf.values()).size).toBe(PODS);
 
       const seen = await stack.until('the virtual node to have all of them', async () => {
-        const { virtualNodes } = await asks('{ virtualNodes { nodes { podCount workloads { name } } } }');
+        const { virtualNodes } = await stack.asks('{ virtualNodes { nodes { podCount workloads { name } } } }');
         return virtualNodes.nodes[0]?.podCount === PODS ? virtualNodes.nodes[0] : undefined;
       });
       expect(seen.workloads.map(({ name }: Answer['body']) => name)).toContain('burst');
@@ -146,7 +137,7 @@ describe('five hundred pods bursting', () => {
       expect(ofPods.filter(([pod, group]) => podOf.get(group ?? '') !== pod)).toEqual([]);
       expect(podOf.size).toBe(PODS);
 
-      await does('kubernetes.workload.scale', { workload: workload.uid, replicas: 1 });
+      await stack.does('kubernetes.workload.scale', { workload: workload.uid, replicas: 1 });
       await stack.until('one pod and one container group to be left', async () => {
         const left = await all('/v1/container-groups?namespace=default');
         return left.length === 1 && left[0]?.properties.podState === 'Present' ? true : undefined;

@@ -29,6 +29,15 @@ async function samplesOf(system: System): Promise<Record<string, JsonObject[]>> 
 const aks = createAksSystem(world.azure);
 const ofCluster = { cluster: targetOf(CLUSTER_1, 'ManagedCluster') };
 const GONE_POOL = `${CLUSTER_1}/agentPools/gone`;
+/** A pool that may be stopped: those of the estate carry the system pods. */
+const USER_POOL = `${CLUSTER_1}/agentPools/user`;
+await world.control('resources', {
+  id: USER_POOL,
+  operation: 'upsert',
+  body: { properties: { count: 1, vmSize: 'Standard_D2s_v5', mode: 'User', osType: 'Linux' } },
+});
+// Until Resource Graph has heard of it.
+await world.pass(10);
 
 describeSystem('aks, on the simulator', {
   otherKinds: ['FleetMember'],
@@ -51,8 +60,8 @@ describeSystem('aks, on the simulator', {
       references: { nodePool: targetOf(POOL_1, 'AgentPool') },
     },
     'aks.nodePool.stop': {
-      input: { nodePool: GONE_POOL },
-      references: { nodePool: targetOf(GONE_POOL, 'AgentPool') },
+      input: { nodePool: USER_POOL },
+      references: { nodePool: targetOf(USER_POOL, 'AgentPool') },
     },
     'aks.nodePool.delete': {
       input: { nodePool: GONE_POOL },

@@ -128,11 +128,20 @@ describe('operations', () => {
     ],
   };
 
+  const choosing: OperationDefinition<typeof input> = {
+    ...withoutPlan,
+    type: 'test.thing.choose',
+    steps: [
+      { name: 'choose', description: 'Chooses a size.', run: (context) => world.step(context) },
+      { name: 'change', description: 'Changes it.', run: (context) => world.step(context) },
+    ],
+  };
+
   beforeAll(async () => {
     test = await createTestDatabase();
     const { database } = test;
     const registry = new SystemRegistry([
-      { name: 'test', kinds: [], collectors: [], watchers: [], operations: [definition, abortable] },
+      { name: 'test', kinds: [], collectors: [], watchers: [], operations: [definition, abortable, choosing] },
     ]);
     operations = new OperationRepository(database);
     acceptor = new OperationAcceptor(
@@ -381,6 +390,18 @@ describe('operations', () => {
       world.answers = [answer];
       const { result } = await rehearse();
       expect(result).toMatchObject({ changes: { steps: [{ would, ...(code === undefined ? {} : { code }) }] } });
+    });
+
+    it('are told what those before them have found out', async () => {
+      world.answers = [
+        { outcome: 'done', message: 'Chosen.', output: { size: 4 } },
+        { outcome: 'done', message: 'It has that size.' },
+      ];
+      const { id } = await accept({}, { dryRun: true, type: choosing });
+      expect(await run(id)).toBe('ended');
+      expect(world.outputsSeen).toEqual([{}, { choose: { size: 4 } }]);
+      const steps = [{ would: 'change-nothing' }, { would: 'change-nothing' }];
+      expect(await find(id)).toMatchObject({ status: 'Succeeded', result: { changes: { steps } } });
     });
 
     it('are given no secret that could come into what is shown', async () => {

@@ -612,15 +612,18 @@ async function rehearseSteps(
   const steps: JsonObject[] = [];
   // What is planned is kept and shown: no secret may come into it.
   const secrets = Object.fromEntries(Object.keys(context.secrets).map((field) => [field, new Secret('[redacted]')]));
+  // What steps that only look have found is what those after them go by.
+  const outputs: Record<string, Json> = {};
   let isOpen = false;
   for (const step of definition.steps) {
-    const rehearsed: RehearsedStep | undefined = isOpen ? undefined : await rehearseStep(step, { ...context, secrets });
-    if (rehearsed === undefined) {
+    if (isOpen) {
       steps.push({ step: step.name, would: 'follow', message: 'It is worked out when the steps before it are done.' });
       continue;
     }
-    steps.push({ step: step.name, ...rehearsed });
-    isOpen = rehearsed.would !== 'change-nothing';
+    const { shown, output } = await rehearseStep(step, { ...context, secrets, outputs: { ...outputs } });
+    steps.push({ step: step.name, ...shown });
+    if (output !== undefined) outputs[step.name] = output;
+    isOpen = shown.would !== 'change-nothing';
   }
   return { steps };
 }
@@ -630,7 +633,10 @@ function sentAgain(before: JsonObject | undefined, after: JsonObject): JsonObjec
   return Object.fromEntries(Object.entries(before ?? {}).filter(([name]) => name in after));
 }
 
-type RehearsedStep = JsonObject & { would: 'change' | 'change-nothing' | 'wait' | 'fail' };
+interface RehearsedStep {
+  shown: JsonObject & { would: 'change' | 'change-nothing' | 'wait' | 'fail' };
+  output?: Json;
+}
 
 async function rehearseStep(
   step: OperationStep<Record<string, unknown>>,
@@ -642,28 +648,32 @@ async function rehearseStep(
       const { method, target, before, after } = rehearsed.write;
       const differences = after === undefined ? [] : fieldDifferences(sentAgain(before, after), after);
       return {
-        would: 'change',
-        method,
-        target,
-        isNew: before === undefined,
-        differences: differences.map((each) => ({ ...each })),
+        shown: {
+          would: 'change',
+          method,
+          target,
+          isNew: before === undefined,
+          differences: differences.map((each) => ({ ...each })),
+        },
       };
     }
     const { result } = rehearsed;
     switch (result.outcome) {
-      case 'done':
-        return { would: 'change-nothing', message: result.message };
+      case 'done': {
+        const shown = { would: 'change-nothing', message: result.message } as const;
+        return { shown, ...(result.output === undefined ? {} : { output: result.output }) };
+      }
       case 'wait':
       case 'blocked':
-        return { would: 'wait', message: result.message };
+        return { shown: { would: 'wait', message: result.message } };
       case 'failed':
-        return { would: 'fail', message: result.error.message, code: result.error.code };
+        return { shown: { would: 'fail', message: result.error.message, code: result.error.code } };
       default:
         return assertNever(result);
     }
   } catch (error) {
     if (!(error instanceof ControlError) || error.retryable) throw error;
-    return { would: 'fail', message: error.message, code: error.code };
+    return { shown: { would: 'fail', message: error.message, code: error.code } };
   }
 }
 

@@ -297,7 +297,7 @@ function replicasOf(properties: JsonObject, config: JsonObject, settings: JsonOb
   return Number.isInteger(greatest) ? Math.min(least, greatest) : least;
 }
 
-/** `DOCKER|nginx:1` is an image, `NODE|18-lts` one of App Service's own. */
+/** `DOCKER|nginx:1` is an image, `NODE|22-lts` one of App Service's own. */
 function imageOf(linuxFxVersion: string): string {
   const [kind = '', version = ''] = linuxFxVersion.split('|');
   if (kind.toLowerCase() === 'docker') return version;

@@ -146,7 +146,7 @@ const webAppProperties = z.object({
   runtime: z
     .string()
     .nullable()
-    .describe('What runs it: a runtime such as `NODE|18-lts`, or an image such as `DOCKER|nginx:1`.'),
+    .describe('What runs it: a runtime such as `NODE|22-lts`, or an image such as `DOCKER|nginx:1`.'),
   instances: z.int().nullable().describe('The least number of instances; one pod each.'),
   alwaysOn: z.boolean().nullable().describe('Whether it is kept running without requests.'),
   httpsOnly: z.boolean().describe('Whether plain HTTP is sent on to HTTPS.'),

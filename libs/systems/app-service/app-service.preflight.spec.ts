@@ -424,6 +424,18 @@ const rows: Row[] = [
   },
   {
     type: 'appService.webApp.create',
+    input: { runtime: 'NODE|22-lts' },
+    found: [RETIRED],
+    reason: 'the version gets updates',
+  },
+  {
+    type: 'appService.webApp.create',
+    input: { runtime: 'COBOL|1' },
+    found: [RETIRED, 'warning RUNTIME_UNKNOWN'],
+    reason: 'nobody knows of such a runtime',
+  },
+  {
+    type: 'appService.webApp.create',
     arrange: gone(PLAN_ID),
     found: [RETIRED, 'error PLAN_NOT_FOUND'],
     reason: 'there is no such plan',

@@ -21,8 +21,8 @@ export const MOST_INSTANCES = 30;
 export const runtimeInput = z
   .string()
   .max(500)
-  .regex(/^[A-Za-z]+\|[^\s|]+$/, 'must be a runtime such as `NODE|18-lts` or an image such as `DOCKER|nginx:1`')
-  .describe('What runs it: a runtime such as `NODE|18-lts`, or an image such as `DOCKER|nginx:1`.');
+  .regex(/^[A-Za-z]+\|[^\s|]+$/, 'must be a runtime such as `NODE|22-lts` or an image such as `DOCKER|nginx:1`')
+  .describe('What runs it: a runtime such as `NODE|22-lts`, or an image such as `DOCKER|nginx:1`.');
 export const settingName = z
   .string()
   .min(1)
@@ -61,11 +61,14 @@ const createFindings = {
   WEB_APP_EXISTS: 'The web app is there already.',
   WEB_APP_ELSEWHERE: 'There is a web app of this name on another plan or in another place.',
   RUNTIME_OUTDATED: 'The version of the runtime gets no security updates any more.',
+  RUNTIME_UNKNOWN: 'App Service is not known to have such a runtime; Azure takes any name, and nothing would run.',
   SERVICE_RETIRED: RETIREMENT_FINDING,
 } as const satisfies Record<string, string>;
 
-/** Lower-case runtimes and versions whose support has ended. */
-const OUTDATED_RUNTIMES = /^(node\|(8|9|10|12|14|16)|python\|3\.[0-7]|php\|[5-7]|dotnetcore\|[1-3]|ruby\|2)/i;
+/** Runtimes and versions whose support by those who make them had ended by November 2026. */
+const OUTDATED_RUNTIMES =
+  /^(node\|(8|9|1[0-9]|20)\b|python\|(2|3\.([0-9]|10)\b)|php\|([5-7]|8\.[01]\b)|dotnetcore\|[1-9]\b|ruby\|(2|3\.[0-2]\b))/i;
+const KNOWN_RUNTIMES = /^(node|python|php|dotnetcore|dotnet|java|tomcat|jbosseap|ruby|go|docker|compose)\|/i;
 
 export function createWebApp(parts: AppServiceParts): OperationDefinition<typeof createInput> {
   const { client } = parts;
@@ -103,6 +106,10 @@ async function preflightCreate(parts: AppServiceParts, context: OperationContext
   say('SERVICE_RETIRED', 'warning', { retiredOn: RETIRED_ON, successor: SUCCESSOR }, RETIREMENT_REMEDY);
   if (OUTDATED_RUNTIMES.test(input.runtime)) {
     say('RUNTIME_OUTDATED', 'warning', { runtime: input.runtime }, 'Choose a newer version of the runtime.');
+  }
+  if (!KNOWN_RUNTIMES.test(input.runtime)) {
+    const remedy = 'Name a runtime such as NODE|22-lts, or an image: DOCKER|nginx:1.';
+    say('RUNTIME_UNKNOWN', 'warning', { runtime: input.runtime }, remedy);
   }
   const plan = await client.get(planId, context);
   if (plan.state === 'missing') {

@@ -284,6 +284,39 @@ const rows: Row[] = [
   },
   {
     type: 'appService.enable',
+    input: { extensionName: 'other' },
+    arrange: ({ cluster }) => cluster.add(definition('apps', 'appservice-ext')),
+    found: ['error EXTENSION_ELSEWHERE', RETIRED],
+    reason: 'it serves the extension that runs by another name',
+  },
+  ...['Updating', 'Failed'].map((provisioningState): Row => ({
+    type: 'appService.enable',
+    arrange: (world) => {
+      world.change(EXTENSION_ID, { provisioningState });
+      world.cluster.add(definition('apps', 'old'));
+    },
+    found: [RETIRED],
+    reason: `the extension may still use it while it is ${provisioningState}`,
+  })),
+  {
+    type: 'appService.enable',
+    input: { customLocationName: 'other', namespace: 'elsewhere' },
+    arrange: ({ cluster }) => cluster.add(definition('apps', 'appservice-ext')),
+    found: [RETIRED],
+    reason: 'the extension that is there serves another namespace than was asked for',
+  },
+  {
+    type: 'appService.enable',
+    arrange: (world) => {
+      world.change(EXTENSION_ID, { extensionType: 'microsoft.app.environment' });
+      world.cluster.add(definition('apps', 'appservice-ext'), definition('approutes', 'old'));
+    },
+    input: { extensionName: 'other' },
+    found: [RETIRED, 'error APP_SERVICE_LEFTOVERS'],
+    reason: 'one of another type brings such types as well; what is of no extension is left over',
+  },
+  {
+    type: 'appService.enable',
     arrange: ({ cluster }) =>
       cluster.add(definition('apps', 'appservice-ext', { deletionTimestamp: '2026-11-01T09:00:00Z' })),
     found: [RETIRED, 'error APP_SERVICE_LEFTOVERS'],
@@ -798,6 +831,34 @@ describe('the checks before operations of App Service', () => {
   });
 
   it.each<{ type: string; input?: JsonObject; arrange?: Row['arrange']; code: string; operations: JsonObject[] }>([
+    {
+      type: 'appService.enable',
+      input: { extensionName: 'other' },
+      arrange: (world) => {
+        world.change(EXTENSION_ID, { extensionType: 'microsoft.app.environment' });
+        world.cluster.add(definition('apps', 'appservice-ext'), definition('approutes', 'old'));
+      },
+      code: 'APP_SERVICE_LEFTOVERS',
+      // The other belongs to an extension that is there.
+      operations: [
+        {
+          type: 'kubernetes.object.delete',
+          input: {
+            cluster: CONNECTED_CLUSTER_ID,
+            apiVersion: 'apiextensions.k8s.io/v1',
+            kind: 'CustomResourceDefinition',
+            name: 'approutes.k8se.microsoft.com',
+          },
+        },
+      ],
+    },
+    {
+      type: 'appService.enable',
+      input: { extensionName: 'other', logAnalyticsSharedKey: 'aHVzaA==', logAnalyticsCustomerId: WORKSPACE },
+      code: 'EXTENSION_ELSEWHERE',
+      // The key cannot be told again, and its workspace is refused without it.
+      operations: [],
+    },
     {
       type: 'appService.enable',
       input: { staticIp: '192.168.0.9' },

@@ -32,8 +32,10 @@ export interface ClusterWish {
   isBalanced: boolean;
   storageClass: string;
   extension: ArmId;
-  /** Whether the extension is there and runs. */
-  isInstalled: boolean;
+  /** The names of all extensions of the cluster, of whatever type: they are the names of their releases. */
+  releases: readonly string[];
+  /** Whether an extension of App Service is among them, by whatever name and in whatever state. */
+  hasAppService: boolean;
   /** The storage class of the extension that is there, where it names one. */
   storageClassInUse: string | undefined;
 }
@@ -164,10 +166,13 @@ function classRemedy(cluster: ArmId, name: string, classes: readonly JsonObject[
   ];
 }
 
-/** Helm takes over what bears the name and the namespace of its release, and stumbles over all else. */
+/**
+ * Helm takes over what bears the name and the namespace of its release, and stumbles over all else. What serves an extension
+ * that is there is no leftover: with a definition all its objects would go.
+ */
 async function judgeLeftovers(
   parts: AppServiceParts,
-  { cluster, extension, isInstalled, namespace }: ClusterWish,
+  { cluster, extension, releases, hasAppService, namespace }: ClusterWish,
   context: Call,
   say: FindingReporter<ClusterFinding>,
 ): Promise<void> {
@@ -175,10 +180,11 @@ async function judgeLeftovers(
     .filter((definition) => isOfAppService(rawText(definition, 'spec', 'group')))
     .filter((definition) => {
       const annotations = rawTextRecord(definition, 'metadata', 'annotations');
-      const isOurs = annotations[RELEASE_NAME] === extension.name && annotations[RELEASE_NAMESPACE] === namespace;
+      const release = annotations[RELEASE_NAME];
+      const isOurs = release === extension.name && annotations[RELEASE_NAMESPACE] === namespace;
+      const isInUse = hasAppService || (release !== undefined && releases.includes(release));
       const isGoing = rawText(definition, 'metadata', 'deletionTimestamp') !== null;
-      // What serves an extension that runs is no leftover, whatever it bears.
-      return isGoing || (!isOurs && !isInstalled);
+      return isGoing || (!isOurs && !isInUse);
     });
   if (left.length === 0) return;
   const definitions = left.map((definition) => ({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ArmId } from '#libs/kernel/arm-id.js';
-import { ControlError } from '#libs/kernel/control-error.js';
+import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { Secret } from '#libs/kernel/secret.js';
 import { CUSTOM_LOCATION_TYPE } from '#libs/azure/custom-location.js';
@@ -16,7 +16,6 @@ import type {
   Verification,
 } from '../contract/operation-definition.js';
 import { registerProvider, registrationRemedy } from '../contract/provider-registration.js';
-import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawMember, rawObjects, rawText, rawTexts } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
 import type { FailureScene } from './app-service.failures.js';
@@ -191,18 +190,19 @@ async function preflightEnable(parts: AppServiceParts, context: OperationContext
     const remedy = 'Take the private link away, or use another cluster.';
     say('PRIVATE_LINK_CLUSTER', 'error', { privateLinkState: 'Enabled' }, remedy);
   }
-  const extension = await judgeExtensions(parts, ids, context, say);
+  const { own, releases, hasAppService } = await judgeExtensions(parts, ids, context, say);
   await judgeNamespace(parts, ids, context, say);
   const wish: ClusterWish = {
     cluster: ids.cluster,
     extension: ids.extension,
-    isInstalled: provisioningPhase(rawText(extension, 'properties', 'provisioningState')) === 'succeeded',
+    releases,
+    hasAppService,
     namespace: input.namespace,
     staticIp: input.staticIp,
     isBalanced: input.frontEnd === 'LoadBalancer',
     storageClass: input.artifactStorageClass,
     storageClassInUse:
-      rawText(extension, 'properties', 'configurationSettings', 'buildService.storageClassName') ?? undefined,
+      rawText(own, 'properties', 'configurationSettings', 'buildService.storageClassName') ?? undefined,
   };
   await judgeCluster(parts, wish, context, say);
   return findings;
@@ -225,36 +225,51 @@ async function judgeProviders(
   }
 }
 
-/** @returns the extension that is there by the name that was given. */
+interface PresentExtensions {
+  /** The one of App Service by the name that was given. */
+  own: JsonObject | undefined;
+  /** The names of all, of whatever type. */
+  releases: readonly string[];
+  hasAppService: boolean;
+}
+
 async function judgeExtensions(
   { client }: AppServiceParts,
   ids: EnabledIds,
   context: OperationContext<EnableInput>,
   say: FindingReporter<EnableFinding>,
-): Promise<JsonObject | undefined> {
-  let installed = false;
+): Promise<PresentExtensions> {
+  const releases: string[] = [];
+  let hasAppService = false;
   let own: JsonObject | undefined;
   for await (const page of client.listIn(ids.cluster, EXTENSION_TYPE, context)) {
     for (const body of page.items) {
-      if (!isOfType(body, APP_SERVICE_EXTENSION)) continue;
       const id = armIdOf(body);
-      installed = true;
+      releases.push(id.name);
+      if (!isOfType(body, APP_SERVICE_EXTENSION)) continue;
+      hasAppService = true;
       if (id.canonical === ids.extension.canonical) {
         own = body;
         judgeAddress(id, body, context.input.staticIp, say);
         continue;
       }
-      const { logAnalyticsSharedKey: _secret, ...shown } = context.input;
-      const input = asJson({ ...shown, extensionName: id.name });
-      say('EXTENSION_ELSEWHERE', 'error', { extension: id.toString() }, `Name the extension ${id.name}.`, [
-        { type: 'appService.enable', input },
-      ]);
+      const operations = sentAgain(context, { extensionName: id.name });
+      say('EXTENSION_ELSEWHERE', 'error', { extension: id.toString() }, `Name the extension ${id.name}.`, operations);
     }
   }
   const evidence = { retiredOn: RETIRED_ON, successor: SUCCESSOR };
-  if (installed || client.isSimulated) say('SERVICE_RETIRED', 'warning', evidence, RETIREMENT_REMEDY);
+  if (hasAppService || client.isSimulated) say('SERVICE_RETIRED', 'warning', evidence, RETIREMENT_REMEDY);
   else say('INSTALLATION_CLOSED', 'error', evidence, RETIREMENT_REMEDY);
-  return own;
+  return { own, releases, hasAppService };
+}
+
+/** The same once more with another member. None where a key was given: it is not told again, and its workspace needs it. */
+function sentAgain(
+  { input, secrets }: OperationContext<EnableInput>,
+  change: Pick<Partial<EnableInput>, 'extensionName' | 'customLocationName' | 'resourceGroup'>,
+): RemedyOperation[] {
+  const isWhole = secrets.logAnalyticsSharedKey === undefined && input.logAnalyticsSharedKey === undefined;
+  return isWhole ? [{ type: 'appService.enable', input: asJson({ ...input, ...change }) }] : [];
 }
 
 async function judgeNamespace(
@@ -263,7 +278,7 @@ async function judgeNamespace(
   context: OperationContext<EnableInput>,
   say: FindingReporter<EnableFinding>,
 ): Promise<void> {
-  const { input, secrets } = context;
+  const { input } = context;
   const subscription = ArmId.subscription(ids.cluster.subscriptionId ?? '');
   for await (const page of client.listIn(subscription, CUSTOM_LOCATION_TYPE, context)) {
     for (const body of page.items) {
@@ -274,10 +289,7 @@ async function judgeNamespace(
       if (other.equals(ids.customLocation) || !isSamePlace) continue;
       const evidence = { customLocation: other.toString(), namespace: input.namespace };
       const remedy = `Name the custom location ${other.name} in the resource group ${other.resourceGroup ?? ''}, or choose another namespace.`;
-      const again = { ...input, customLocationName: other.name, resourceGroup: other.resourceGroup };
-      // A key that was given is not told again, and without it the logs would be left out in silence.
-      const isWhole = secrets.logAnalyticsSharedKey === undefined && input.logAnalyticsSharedKey === undefined;
-      const operations = isWhole ? [{ type: 'appService.enable', input: asJson(again) }] : [];
+      const operations = sentAgain(context, { customLocationName: other.name, resourceGroup: other.resourceGroup });
       say('NAMESPACE_TAKEN', 'error', evidence, remedy, operations);
     }
   }

@@ -1,20 +1,22 @@
-import type { ArmId } from '#libs/kernel/arm-id.js';
-import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
+import { ControlError } from '#libs/kernel/control-error.js';
 import {
   CLUSTER_WORK_FAILURES,
   CLUSTER_WORK_RECOGNITIONS,
   enable,
+  holderOf,
   type ClusterWorkScene,
 } from '../contract/cluster-work.failures.js';
+import { freeingOf } from '../contract/left-release.js';
 import { diagnosed, recognitionOf, saidBy, type Recognition } from '../contract/recognition.js';
+import { seenIfAny, type InstallationScene } from './installation.scene.js';
 import { forgetDefinition, isOfAppService } from './leftover-definition.js';
 import { RETIRED_ON, RETIREMENT_FINDING, RETIREMENT_REMEDY, SUCCESSOR } from './lifecycle.js';
 import { bringExtension, type ServedPlace } from './serving-extension.js';
 
 /** What an operation that failed was about. */
 export interface FailureScene extends ClusterWorkScene {
-  /** The extension, where it was about one, and the namespace of its release. */
-  extension?: { name: string; releaseNamespace: string | undefined } | undefined;
+  /** Where it was about the extension. */
+  installation?: InstallationScene;
   /** The custom location that something was to be placed on. */
   place?: ServedPlace;
 }
@@ -38,11 +40,10 @@ const RECOGNITIONS: readonly Recognition<FailureCode, FailureScene>[] = [
   {
     code: 'RELEASE_NAME_IN_USE',
     words: /cannot re-use a name that is still in use/i,
-    remedy: 'Delete the record of the release that is left, then start this operation again.',
-    operations: ({ cluster, extension }) =>
-      extension?.releaseNamespace === undefined
-        ? []
-        : [forgetRelease(cluster, extension.name, extension.releaseNamespace)],
+    remedy:
+      'Where records of the release are offered for deletion, delete them; else uninstall the release (`helm uninstall`) where nothing needs it any more. Then start this operation again.',
+    operations: ({ cluster, installation }) =>
+      installation?.release === undefined ? [] : freeingOf(cluster, installation.release).operations,
   },
   {
     code: 'EXTENSION_RETIRED',
@@ -72,14 +73,17 @@ const RECOGNITIONS: readonly Recognition<FailureCode, FailureScene>[] = [
   },
   {
     code: 'APP_SERVICE_LEFTOVERS',
-    words: /(?:customresourcedefinition \\*"([^"\\]{1,253})\\*"[^]*?)?invalid ownership metadata/i,
-    evidence: (match) => ({ definition: match[1] ?? null }),
+    words: /(?:customresourcedefinition \\*"([^"\\]{1,253})\\*"[^]*?)?invalid ownership metadata([^]*)/i,
+    evidence: (match) => ({ definition: match[1] ?? null, release: holderOf(match[2] ?? '') }),
     remedy:
-      'Delete what is left (kubernetes.object.delete), then start this operation again: its checks name all of it.',
-    // What is not of App Service may be somebody else's.
-    operations: ({ cluster }, match) => {
+      'Delete what is left (kubernetes.object.delete) where nothing needs it any more, then start this operation again.',
+    // What is not of App Service may be somebody else's, and what is may serve another extension.
+    operations: ({ cluster, installation }, match) => {
       const name = match[1] ?? null;
-      return name !== null && isOfAppService(name) ? [forgetDefinition(cluster, name)] : [];
+      const others = installation?.others;
+      if (name === null || !isOfAppService(name) || others === undefined || others.hasAppService) return [];
+      const holder = holderOf(match[2] ?? '');
+      return holder !== null && others.releases.includes(holder) ? [] : [forgetDefinition(cluster, name)];
     },
   },
   ...CLUSTER_WORK_RECOGNITIONS,
@@ -107,7 +111,7 @@ async function recognised(
 ): Promise<ControlError> {
   const found = error.diagnosis === undefined ? recognitionOf(error, RECOGNITIONS) : undefined;
   if (found === undefined) return error;
-  const scene = await sceneIfSeen(sceneOf);
+  const scene = await seenIfAny(sceneOf);
   if (scene === undefined) return error;
   const { known, match } = found;
   const diagnosis = {
@@ -119,32 +123,8 @@ async function recognised(
   return diagnosed(error, diagnosis, known.remedy);
 }
 
-/** Where what is around a failure cannot be read, the failure itself is what there is to tell. */
-async function sceneIfSeen(sceneOf: () => Promise<FailureScene | undefined>): Promise<FailureScene | undefined> {
-  try {
-    return await sceneOf();
-  } catch (error) {
-    if (error instanceof ControlError) return undefined;
-    throw error;
-  }
-}
-
 /** The scene of what is placed on a custom location. */
 export function sceneOn(place: ServedPlace | undefined): FailureScene | undefined {
   if (place === undefined) return undefined;
-  const { cluster, installed } = place;
-  const extension =
-    installed === undefined
-      ? undefined
-      : { name: installed.id.name, releaseNamespace: installed.releaseNamespace ?? undefined };
-  return { cluster, extension, place };
-}
-
-/** Helm keeps a release as a secret; where the one of its first revision is gone, the name of a failed release is free. */
-function forgetRelease(cluster: ArmId, extension: string, namespace: string): RemedyOperation {
-  const name = `sh.helm.release.v1.${extension}.v1`;
-  return {
-    type: 'kubernetes.object.delete',
-    input: { cluster: cluster.toString(), apiVersion: 'v1', kind: 'Secret', name, namespace },
-  };
+  return { cluster: place.cluster, place };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { ControlError } from '#libs/kernel/control-error.js';
+import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import {
   CERTIFICATE_ID,
   CONNECTED_CLUSTER_ID,
@@ -29,6 +30,24 @@ import { tokenOf } from '#libs/testing/operation-play.js';
 const PLACE = { location: 'eastus', extendedLocation: { name: CUSTOM_LOCATION_ID, type: 'CustomLocation' } };
 const enable = { cluster: CONNECTED_CLUSTER_ID, name: 'akshci-env', namespace: NAMESPACE, staticIp: STATIC_IP };
 const OTHER_PLACE = `The resource 'k8swebapp2' already exists in extended location 'CustomLocation': '${CUSTOM_LOCATION_ID}' of location 'eastus'. A resource with the same name cannot be created in location 'East US'.`;
+
+/** What Helm says of a type of App Service that another release holds. */
+function leftDefinition(release: string): string {
+  return `Error: {failed to install chart from path [] for release [appservice-ext]: err [rendered manifests contain a resource that already exists. Unable to continue with install: CustomResourceDefinition "apps.k8se.microsoft.com" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata; annotation validation error: key "meta.helm.sh/release-name" must equal "appservice-ext": current value is "${release}"]}`;
+}
+
+/** What Helm writes down of a revision of the release of the extension. */
+function releaseRecord(revision: number, status: string): KubernetesObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: `sh.helm.release.v1.appservice-ext.v${revision}`,
+      namespace: NAMESPACE,
+      labels: { owner: 'helm', name: 'appservice-ext', status, version: String(revision) },
+    },
+  };
+}
 
 /** The body of the last request of that method to a path. */
 function sent(world: AppServiceWorld, method: string, path: RegExp): JsonObject | undefined {
@@ -425,15 +444,45 @@ describe('appService.enable', () => {
       message:
         'Error: {failed to install chart from path [] for release [appservice-ext]: err [cannot re-use a name that is still in use]}',
       code: 'RELEASE_NAME_IN_USE',
+      arrange: (world: AppServiceWorld) => world.cluster.add(releaseRecord(3, 'failed')),
       operation: {
         type: 'kubernetes.object.delete',
-        input: { name: 'sh.helm.release.v1.appservice-ext.v1', namespace: NAMESPACE },
+        input: { name: 'sh.helm.release.v1.appservice-ext.v3', namespace: NAMESPACE },
       },
-      reason: 'the release of an earlier one is left (P-E02)',
+      reason: 'the release of an earlier one is left, whatever its revision (P-E02)',
     },
     {
-      message:
-        'Error: {failed to install chart from path [] for release [appservice-ext]: err [rendered manifests contain a resource that already exists. Unable to continue with install: CustomResourceDefinition "apps.k8se.microsoft.com" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata; annotation validation error: key "meta.helm.sh/release-name" must equal "appservice-ext": current value is "old"]}',
+      message: 'err [cannot re-use a name that is still in use]',
+      code: 'RELEASE_NAME_IN_USE',
+      arrange: (world: AppServiceWorld) => world.cluster.add(releaseRecord(1, 'deployed'), releaseRecord(2, 'failed')),
+      operation: undefined,
+      reason: 'what is deployed would be nobody’s without its records',
+    },
+    {
+      message: 'err [cannot re-use a name that is still in use]',
+      code: 'RELEASE_NAME_IN_USE',
+      arrange: (world: AppServiceWorld) => {
+        world.cluster.add(releaseRecord(1, 'failed'));
+        world.cluster.refuse({ kind: 'Secret' }, new ControlError('KUBERNETES_FORBIDDEN', 'You cannot list it.'));
+      },
+      operation: undefined,
+      reason: 'which records there are cannot be seen',
+    },
+    ...[
+      { type: 'Microsoft.Web.Appservice', name: 'my-ext', reason: 'another App Service is there' },
+      { type: 'microsoft.app.environment', name: 'old', reason: 'the type serves another extension' },
+    ].map(({ type, name, reason }) => ({
+      message: leftDefinition('old'),
+      code: 'APP_SERVICE_LEFTOVERS',
+      arrange: (world: AppServiceWorld) => {
+        const id = `${CONNECTED_CLUSTER_ID}/providers/Microsoft.KubernetesConfiguration/extensions/${name}`;
+        world.arm.set(id, { ...extensionBody({ extensionType: type }), id, name });
+      },
+      operation: undefined,
+      reason,
+    })),
+    {
+      message: leftDefinition('old'),
       code: 'APP_SERVICE_LEFTOVERS',
       operation: {
         type: 'kubernetes.object.delete',
@@ -454,9 +503,10 @@ describe('appService.enable', () => {
       operation: undefined,
       reason: 'its pods ail (P-E04)',
     },
-  ])('recognises an extension that cannot be installed: $reason', async ({ message, code, operation }) => {
+  ])('recognises an extension that cannot be installed: $reason', async ({ message, code, arrange, operation }) => {
     const world = new AppServiceWorld();
     world.arm.remove(EXTENSION_ID);
+    arrange?.(world);
     const play = world.play('appService.enable', enable);
     const token = tokenOf(await play.step('extension'));
     world.arm.fail('ExtensionCreationFailed', message);

@@ -39,6 +39,7 @@ import {
   verifyEnvironment,
   wantedEnvironment,
 } from './environment.operations.js';
+import { readInstallation } from './installation.scene.js';
 import { RETIRED_ON, RETIREMENT_FINDING, RETIREMENT_REMEDY, SUCCESSOR } from './lifecycle.js';
 import { CONNECTED_CLUSTER_KIND } from './placement.js';
 import { APP_SERVICE_EXTENSION, EXTENSION_TYPE, appServiceSettings, isOfType } from './serving-extension.js';
@@ -134,7 +135,7 @@ export function enableAppService(parts: AppServiceParts): OperationDefinition<ty
       {
         name: 'extension',
         description: 'Installs the extension of App Service and waits until it runs.',
-        run: (context) => runWanted(parts.client, extensionOf(context), context),
+        run: (context) => runWanted(parts.client, extensionOf(parts, context), context),
       },
       {
         name: 'custom-location',
@@ -323,9 +324,9 @@ async function runFeature(parts: AppServiceParts, context: StepContext<EnableInp
   }
 }
 
-function extensionOf(context: OperationContext<EnableInput>): WantedObject {
+function extensionOf(parts: AppServiceParts, context: OperationContext<EnableInput>): WantedObject {
   const { input, secrets } = context;
-  const { extension } = idsOf(context);
+  const { cluster, extension } = idsOf(context);
   const sharedKey = secrets.logAnalyticsSharedKey ?? secretOf(input.logAnalyticsSharedKey);
   // What is left out of it stays as it is in Azure: secrets above all, which are never told.
   const settings: JsonObject = {
@@ -366,7 +367,10 @@ function extensionOf(context: OperationContext<EnableInput>): WantedObject {
       const appsNamespace = rawText(settings, 'appsNamespace');
       return appsNamespace === input.namespace ? undefined : { appsNamespace };
     },
-    scene: async () => sceneOf(context),
+    scene: async (): Promise<FailureScene> => {
+      const installation = await readInstallation(parts, extension, input.namespace, context);
+      return { cluster, installation };
+    },
     // It may have failed in the cluster while its operation says that it succeeded.
     fault(body) {
       const status = rawObjects(body, 'properties', 'statuses').find((each) => rawText(each, 'level') === 'Error');
@@ -430,13 +434,8 @@ function customLocationOf({ client }: AppServiceParts, context: OperationContext
             });
           }
         : undefined,
-    scene: async () => sceneOf(context),
+    scene: async () => ({ cluster }),
   };
-}
-
-function sceneOf(context: OperationContext<EnableInput>): FailureScene {
-  const { cluster, extension } = idsOf(context);
-  return { cluster, extension: { name: extension.name, releaseNamespace: context.input.namespace } };
 }
 
 function environmentOf(parts: AppServiceParts, context: OperationContext<EnableInput>): WantedObject {

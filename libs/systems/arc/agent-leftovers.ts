@@ -1,9 +1,9 @@
 import type { KubeCall } from '#libs/kube/cluster-access.js';
 import type { ClusterClient } from '#libs/kube/cluster-client.js';
 import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
+import { findReleaseRecords } from '#libs/kube/release-records.js';
 import { CLUSTER_ROLE_BINDING } from './arc-agents.js';
 import { ifAllowed, listObjects, readObject } from './reached-cluster.js';
-import { findReleaseRecords } from './release-records.js';
 
 const DEFINITION = { group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' };
 const OF_AGENTS = /\.(arc|clusterconfig)\.azure\.com$/;

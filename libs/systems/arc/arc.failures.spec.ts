@@ -8,11 +8,21 @@ import { FAILURES, recognised, recognising } from './arc.failures.js';
 
 const cluster = ArmId.parse(CONNECTED_ID);
 const scene = { cluster };
+/** What Helm says of an object that no release owns. */
+const UNOWNED =
+  'invalid ownership metadata; label validation error: missing key "app.kubernetes.io/managed-by": must be set to "Helm"; annotation validation error: missing key "meta.helm.sh/release-name": must be set to "x"';
 const said = (message: string, externalCode?: string): ControlError =>
   new ControlError('AZURE_OPERATION_FAILED', message, externalCode === undefined ? {} : { externalCode });
 
 describe('recognised', () => {
-  it.each<{ message: string; externalCode?: string; code: string; operations: unknown[]; reason: string }>([
+  it.each<{
+    message: string;
+    externalCode?: string;
+    code: string;
+    evidence?: object;
+    operations: unknown[];
+    reason: string;
+  }>([
     {
       message:
         'The operation to Create a Namespace: "apps", failed with the following error: "an error on the server ("404 There are no listeners connected for the endpoint. TrackingId:0',
@@ -73,40 +83,52 @@ describe('recognised', () => {
       message:
         'Error: {failed to install chart from path [] for release [x]: err [rendered manifests contain a resource that already exists. Unable to continue with install: CustomResourceDefinition "connectedclusters.arc.azure.com" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata; annotation validation error: key "meta.helm.sh/release-name" must equal "x": current value is "azure-arc"]}',
       code: 'OBJECT_OF_OTHER_RELEASE',
-      operations: [
-        {
-          type: 'kubernetes.object.delete',
-          input: {
-            cluster: CONNECTED_ID,
-            apiVersion: 'apiextensions.k8s.io/v1',
-            kind: 'CustomResourceDefinition',
-            name: 'connectedclusters.arc.azure.com',
-          },
-        },
-      ],
-      reason: 'another release has left a definition',
+      evidence: { release: 'azure-arc' },
+      operations: [],
+      reason: 'another release holds the object, and may run',
     },
+    ...['extensionconfigs.clusterconfig.azure.com', 'resourcegroups.resources.azure.com', 'works.fleet.azure.com'].map(
+      (name) => ({
+        message: `CustomResourceDefinition "${name}" in namespace "" exists and cannot be imported into the current release: ${UNOWNED}`,
+        code: 'OBJECT_OF_OTHER_RELEASE',
+        operations: [],
+        reason: `with the definition ${name} go all its objects`,
+      }),
+    ),
+    ...['Secret', 'Service', 'Deployment', 'DaemonSet'].map((kind) => ({
+      message: `${kind} "k8se" in namespace "apps" exists and cannot be imported into the current release: ${UNOWNED}`,
+      code: 'OBJECT_OF_OTHER_RELEASE',
+      operations: [],
+      reason: `a ${kind} may be in use`,
+    })),
     {
       message:
-        'ServiceAccount "k8se" in namespace "apps" exists and cannot be imported into the current release: invalid ownership metadata; label validation error',
+        'ServiceAccount "k8se" in namespace "apps" exists and cannot be imported into the current release: invalid ownership metadata; label validation error: missing key "app.kubernetes.io/managed-by": must be set to "Helm"; annotation validation error: key "meta.helm.sh/release-name" must equal "x": current value is "y"',
       code: 'OBJECT_OF_OTHER_RELEASE',
+      evidence: { kind: 'ServiceAccount', release: 'y' },
+      operations: [],
+      reason: 'it lacks a label and still belongs to a release',
+    },
+    {
+      message: `ServiceAccount "k8se" in namespace "apps" exists and cannot be imported into the current release: ${UNOWNED}`,
+      code: 'OBJECT_OF_OTHER_RELEASE',
+      evidence: { kind: 'ServiceAccount', name: 'k8se', namespace: 'apps', release: null },
       operations: [
         {
           type: 'kubernetes.object.delete',
           input: { cluster: CONNECTED_ID, apiVersion: 'v1', kind: 'ServiceAccount', namespace: 'apps', name: 'k8se' },
         },
       ],
-      reason: 'the object is in a namespace',
+      reason: 'the object belongs to no release',
     },
     {
-      message:
-        'CustomResourceDefinition "scaledobjects.keda.sh" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata',
+      message: `CustomResourceDefinition "scaledobjects.keda.sh" in namespace "" exists and cannot be imported into the current release: ${UNOWNED}`,
       code: 'OBJECT_OF_OTHER_RELEASE',
       operations: [],
       reason: 'a definition that is not of Azure may serve somebody else',
     },
     {
-      message: 'Gateway "web" in namespace "apps" exists and cannot be imported: invalid ownership metadata',
+      message: `Gateway "web" in namespace "apps" exists and cannot be imported into the current release: ${UNOWNED}`,
       code: 'OBJECT_OF_OTHER_RELEASE',
       operations: [],
       reason: 'nobody knows in which API such an object is',
@@ -144,16 +166,21 @@ describe('recognised', () => {
       operations: [],
       reason: 'the extension is not behind the location',
     },
-  ])('takes it for $code: $reason', ({ message, externalCode, code, operations }) => {
+  ])('takes it for $code: $reason', ({ message, externalCode, code, evidence, operations }) => {
     const error = recognised(said(message, externalCode), scene);
     expect(error).toMatchObject({ code: 'AZURE_OPERATION_FAILED', diagnosis: { code, operations } });
-    expect(error.diagnosis?.evidence).toMatchObject({ cluster: CONNECTED_ID, said: message });
+    expect(error.diagnosis?.evidence).toMatchObject({ cluster: CONNECTED_ID, said: message, ...evidence });
     expect(error.externalCode).toBe(externalCode);
   });
 
   it('leaves alone what nobody knows', () => {
     const error = said('Something else.');
     expect(recognised(error, scene)).toBe(error);
+  });
+
+  it('takes a service account that may not make namespaces for no provider', () => {
+    const words = 'namespaces is forbidden: User "system:serviceaccount:apps:x" cannot create resource "namespaces"';
+    expect(recognised(said(words), scene).diagnosis).toBeUndefined();
   });
 
   it('takes an object id in no other place for that of the provider', () => {

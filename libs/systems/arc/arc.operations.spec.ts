@@ -74,14 +74,14 @@ function certificate(name: string): KubernetesObject {
 }
 
 /** What Helm writes down of a revision of a release. */
-function releaseRecord(release: string, revision: number, namespace: string): KubernetesObject {
+function releaseRecord(release: string, revision: number, namespace: string, status = 'failed'): KubernetesObject {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: {
       name: `sh.helm.release.v1.${release}.v${revision}`,
       namespace,
-      labels: { owner: 'helm', name: release, status: 'failed', version: String(revision) },
+      labels: { owner: 'helm', name: release, status, version: String(revision) },
     },
   };
 }
@@ -947,6 +947,42 @@ describe('arc.extension.install', () => {
         operations: [forget('sh.helm.release.v1.new.v1'), forget('sh.helm.release.v1.new.v2')],
       },
     });
+  });
+
+  it.each([
+    {
+      isPlaced: true,
+      records: [
+        releaseRecord('new', 1, 'flux-system', 'superseded'),
+        releaseRecord('new', 2, 'flux-system', 'deployed'),
+        releaseRecord('new', 3, 'flux-system', 'failed'),
+      ],
+      secrets: [1, 2, 3].map((revision) => `flux-system/sh.helm.release.v1.new.v${revision}`),
+      reason: 'one that is deployed would be nobody\u2019s',
+    },
+    {
+      isPlaced: true,
+      records: [releaseRecord('new', 1, 'flux-system', 'pending-install')],
+      secrets: ['flux-system/sh.helm.release.v1.new.v1'],
+      reason: 'one that is being installed may still come',
+    },
+    {
+      isPlaced: false,
+      records: [releaseRecord('new', 1, 'shop')],
+      secrets: undefined,
+      reason: 'where it is to be nobody knows, and elsewhere it is in nobody\u2019s way',
+    },
+  ])('leaves the records of a release alone: $reason', async ({ isPlaced, records, secrets }) => {
+    const { releaseNamespace: _namespace, ...unplaced } = input;
+    const sent: JsonObject = isPlaced ? input : unplaced;
+    const { arm, play } = world('arc.extension.install', sent, { cluster }, ({ inCluster }) =>
+      inCluster.add(...records),
+    );
+    const started = await play.step('install');
+    arm.fail('InstallationFailed', 'err [cannot re-use a name that is still in use]');
+    const error: unknown = await play.step('install', tokenOf(started)).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ diagnosis: { code: 'RELEASE_NAME_IN_USE', operations: [] } });
+    expect((error as ControlError).diagnosis?.evidence.secrets).toEqual(secrets);
   });
 
   it.each([

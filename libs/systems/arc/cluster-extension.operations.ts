@@ -5,6 +5,7 @@ import { isJsonObject, type JsonObject } from '#libs/kernel/json.js';
 import type { Secret } from '#libs/kernel/secret.js';
 import type { KubeCall } from '#libs/kube/cluster-access.js';
 import type { ClusterClient } from '#libs/kube/cluster-client.js';
+import { findReleaseRecords } from '#libs/kube/release-records.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
 import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
@@ -18,6 +19,7 @@ import type {
   StepOutcome,
   Verification,
 } from '../contract/operation-definition.js';
+import { freeingOf } from '../contract/left-release.js';
 import { provisioningPhase } from '../contract/provisioning-state.js';
 import { rawObject, rawText } from '../contract/raw-reader.js';
 import { judgeRemoval, verifyRemoval } from '../contract/removal.js';
@@ -47,7 +49,6 @@ import { offeredExtensionVersions, runsOn } from './extension-version.rules.js';
 import { ADDRESS_POOL, isOutside, rangesOf } from './load-balancer-pools.js';
 import {
   clientOf,
-  deletionOf,
   ifAllowed,
   listObjects,
   lookInto,
@@ -56,7 +57,6 @@ import {
   seenOr,
   reachFindings,
 } from './reached-cluster.js';
-import { findReleaseRecords } from './release-records.js';
 import { withRelease } from './release.diagnosis.js';
 
 const SERVICE = { group: '', kind: 'Service' };
@@ -245,9 +245,9 @@ async function judgeInCluster(
   if (seen === undefined) return;
   if (seen.records !== undefined && seen.records.length > 0) {
     const secrets = seen.records.map(({ metadata }) => metadata.name);
-    const operations = seen.records.map((record) => deletionOf(cluster.toString(), record));
-    const remedy = 'Delete the records of the release that are left.';
-    say('RELEASE_NAME_IN_USE', 'error', { secrets, namespace: releaseNamespace ?? null }, remedy, operations);
+    const namespace = releaseNamespace ?? '';
+    const { remedy, operations } = freeingOf(cluster, { name, namespace, records: seen.records });
+    say('RELEASE_NAME_IN_USE', 'error', { secrets, namespace }, remedy, operations);
   }
   judgeSettings(seen.settings, releaseNamespace, say);
 }

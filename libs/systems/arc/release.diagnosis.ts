@@ -4,14 +4,15 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import { KubernetesId } from '#libs/kernel/kubernetes-id.js';
 import type { ClusterClient } from '#libs/kube/cluster-client.js';
 import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
+import { findReleaseRecords } from '#libs/kube/release-records.js';
+import { freeingOf } from '../contract/left-release.js';
 import type { OperationContext } from '../contract/operation-definition.js';
 import { rawObject, rawObjects, rawText } from '../contract/raw-reader.js';
 import { diagnosed } from '../contract/recognition.js';
 import { podRefusal } from './arc-agents.js';
 import type { ArcParts } from './arc-parts.js';
 import { describeClusterExtension } from './cluster-extension.kind.js';
-import { clientOf, deletionOf, listObjects, seenIfAny } from './reached-cluster.js';
-import { findReleaseRecords } from './release-records.js';
+import { clientOf, listObjects, seenIfAny } from './reached-cluster.js';
 
 const POD = { group: '', kind: 'Pod' };
 const SERVICE = { group: '', kind: 'Service' };
@@ -44,7 +45,7 @@ export async function withRelease(
       const seen = await seenIfAny(() =>
         look(clientOf(parts, cluster), diagnosis, cluster, extension.name, present ?? namespace, context),
       );
-      return seen === undefined ? error : diagnosed(error, seen);
+      return seen === undefined ? error : diagnosed(error, seen.diagnosis, seen.remedy);
     }
     default:
       return error;
@@ -61,6 +62,12 @@ async function presentNamespace(
   return describeClusterExtension(rawObject(reading.body, 'properties') ?? {}).releaseNamespace ?? undefined;
 }
 
+interface Seen {
+  diagnosis: Diagnosis;
+  /** Where it is another than that of the failure alone. */
+  remedy?: string;
+}
+
 async function look(
   client: ClusterClient,
   diagnosis: Diagnosis,
@@ -68,17 +75,16 @@ async function look(
   release: string,
   namespace: string | undefined,
   context: OperationContext<unknown>,
-): Promise<Diagnosis> {
+): Promise<Seen> {
+  // A release of the same name in another namespace is in nobody's way.
+  if (namespace === undefined) return { diagnosis };
   if (diagnosis.code === 'RELEASE_NAME_IN_USE') {
     const records = await findReleaseRecords(client, release, namespace, context);
-    const secrets = records.map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`);
-    return {
-      ...diagnosis,
-      evidence: { ...diagnosis.evidence, secrets },
-      operations: records.map((record) => deletionOf(cluster.toString(), record)),
-    };
+    if (records.length === 0) return { diagnosis };
+    const secrets = records.map(({ metadata }) => `${namespace}/${metadata.name}`);
+    const { remedy, operations } = freeingOf(cluster, { name: release, namespace, records });
+    return { diagnosis: { ...diagnosis, evidence: { ...diagnosis.evidence, secrets }, operations }, remedy };
   }
-  if (namespace === undefined) return diagnosis;
   const [pods, services, deployments] = await Promise.all([
     listObjects(client, POD, namespace, context),
     listObjects(client, SERVICE, namespace, context),
@@ -91,7 +97,7 @@ async function look(
     services: services.flatMap(withoutAddress).slice(0, MOST_NAMED),
     refused: deployments.flatMap(refusedPods).slice(0, MOST_NAMED),
   };
-  return { ...diagnosis, evidence };
+  return { diagnosis: { ...diagnosis, evidence } };
 }
 
 /** With its uid in Pilothouse: under that it is asked for advice. */

@@ -40,7 +40,8 @@ export const CLUSTER_WORK_RECOGNITIONS: readonly Recognition<keyof typeof CLUSTE
   },
   {
     code: 'PROVIDER_NOT_GRANTED',
-    words: /namespaces is forbidden: user \\*"([^"\\]+)\\*" cannot create resource/i,
+    // The provider comes as its object id; a service account of the cluster would come by a name.
+    words: /namespaces is forbidden: user \\*"([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})\\*" cannot create resource/i,
     evidence: (match) => ({ objectId: match[1] ?? null }),
     remedy: 'Give the provider its rights (arc.customLocation.grant), then try again.',
     operations: ({ cluster }, match) => [grant(cluster, match[1] ?? '')],
@@ -64,10 +65,17 @@ export const CLUSTER_WORK_RECOGNITIONS: readonly Recognition<keyof typeof CLUSTE
   {
     code: 'OBJECT_OF_OTHER_RELEASE',
     words:
-      /(?:([A-Za-z]+) "([^"]+)" in namespace "([^"]*)" exists and cannot be imported[^]*)?invalid ownership metadata/i,
-    evidence: (match) => ({ kind: match[1] ?? null, name: match[2] ?? null, namespace: match[3] ?? null }),
-    remedy: 'Delete the object where nothing needs it any more, then try again; there may be more of its kind.',
-    operations: ({ cluster }, match) => deletionOfNamed(cluster, match[1] ?? '', match[2] ?? '', match[3] ?? ''),
+      /(?:([A-Za-z]+) \\*"([^"\\]+)\\*" in namespace \\*"([^"\\]*)\\*" exists and cannot be imported[^]*?)?invalid ownership metadata([^]*)/i,
+    evidence: (match) => ({
+      kind: match[1] ?? null,
+      name: match[2] ?? null,
+      namespace: match[3] ?? null,
+      release: holderOf(match[4] ?? ''),
+    }),
+    remedy:
+      'Where a release holds the object and nothing needs that release any more, uninstall it; an object of no release delete where nothing needs it. Then try again; there may be more of its kind.',
+    operations: ({ cluster }, match) =>
+      isUnowned(match[4] ?? '') ? deletionOfNamed(cluster, match[1] ?? '', match[2] ?? '', match[3] ?? '') : [],
   },
   {
     code: 'RELEASE_BUSY',
@@ -93,26 +101,35 @@ export function grant(cluster: ArmId, objectId: string): RemedyOperation {
   };
 }
 
-/** What charts leave behind most; of other kinds people have to say where they are. */
+/** The release that holds an object, as Helm tells it of one that belongs to another; null where it tells of none. */
+export function holderOf(text: string): string | null {
+  const held = /meta\.helm\.sh\/release-name\\*" must equal \\*"[^"\\]*\\*": current value is \\*"([^"\\]+)/i.exec(
+    text,
+  );
+  return held?.[1] ?? null;
+}
+
+/** Helm words it alike for what was left behind and for what a release that runs still needs, but for these words. */
+function isUnowned(text: string): boolean {
+  return /missing key/i.test(text) && !/current value is/i.test(text);
+}
+
+/**
+ * What can be made anew by whoever needs it. Not what runs or holds data, nor definitions: with one go all objects of it, and
+ * with those of some operators what they stand for in Azure.
+ */
 const API_VERSIONS: Readonly<Record<string, string>> = {
-  CustomResourceDefinition: 'apiextensions.k8s.io/v1',
   ClusterRole: 'rbac.authorization.k8s.io/v1',
   ClusterRoleBinding: 'rbac.authorization.k8s.io/v1',
   Role: 'rbac.authorization.k8s.io/v1',
   RoleBinding: 'rbac.authorization.k8s.io/v1',
   ConfigMap: 'v1',
-  Secret: 'v1',
-  Service: 'v1',
   ServiceAccount: 'v1',
-  DaemonSet: 'apps/v1',
-  Deployment: 'apps/v1',
 };
 
 function deletionOfNamed(cluster: ArmId, kind: string, name: string, namespace: string): RemedyOperation[] {
   const apiVersion = API_VERSIONS[kind];
   if (apiVersion === undefined) return [];
-  // With a definition go all objects of it, which may be somebody else's.
-  if (kind === 'CustomResourceDefinition' && !name.endsWith('.azure.com')) return [];
   const metadata = { ...(namespace === '' ? {} : { namespace }), name };
   return [{ type: 'kubernetes.object.delete', input: { cluster: cluster.toString(), apiVersion, kind, ...metadata } }];
 }

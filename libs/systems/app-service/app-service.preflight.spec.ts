@@ -183,6 +183,24 @@ const rows: Row[] = [
   },
   {
     type: 'appService.enable',
+    arrange: ({ cluster }) =>
+      cluster.add({
+        ...balancedService('front', 'shop', { spec: { loadBalancerIP: STATIC_IP } }),
+        metadata: { name: 'front', namespace: 'shop', annotations: { 'metallb.io/allow-shared-ip': 'front' } },
+      }),
+    found: [RETIRED, 'warning ADDRESS_IN_USE'],
+    reason: 'the load balancer may give both of them the address',
+  },
+  {
+    type: 'appService.enable',
+    input: { frontEnd: 'NodePort' },
+    arrange: ({ cluster }) =>
+      cluster.add(balancedService('front', 'shop', { status: { loadBalancer: { ingress: [{ ip: STATIC_IP }] } } })),
+    found: [RETIRED],
+    reason: 'it is the address of a node, which the load balancer of k3s shows of its services',
+  },
+  {
+    type: 'appService.enable',
     arrange: ({ cluster }) => cluster.add(balancedService('envoy', NAMESPACE, { spec: { loadBalancerIP: STATIC_IP } })),
     found: [RETIRED],
     reason: 'the service that has it is that of App Service itself',

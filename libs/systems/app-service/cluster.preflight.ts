@@ -1,11 +1,11 @@
 import type { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError, type RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
+import { ADDRESS_POOL, addressPoolOf, isOutside, sharesAddress } from '../contract/address-pool.js';
 import { enable } from '../contract/cluster-work.failures.js';
 import type { FindingReporter } from '../contract/finding-reporter.js';
 import type { OperationContext } from '../contract/operation-definition.js';
 import { rawFlag, rawInteger, rawObjects, rawText, rawTextRecord, rawTexts } from '../contract/raw-reader.js';
-import { holdsAddress, type AddressPool } from './address-pool.js';
 import type { AppServiceParts } from './app-service.parts.js';
 import { forgetDefinition, isOfAppService } from './leftover-definition.js';
 import { CONNECTED_CLUSTER_KIND } from './placement.js';
@@ -46,9 +46,6 @@ const RELAY_AGENTS = ['clusterconnect-agent', 'kube-aad-proxy'];
 
 const DEPLOYMENT = { group: 'apps', kind: 'Deployment' };
 const SERVICE = { group: '', kind: 'Service' };
-/** Of MetalLB, the load balancer of clusters on Azure Stack HCI. */
-const ADDRESS_POOL = { group: 'metallb.io', kind: 'IPAddressPool' };
-
 const STORAGE_CLASS = { group: 'storage.k8s.io', kind: 'StorageClass' };
 const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
 const DEFINITION = { group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' };
@@ -96,16 +93,23 @@ async function judgeAddress(
   context: Call,
   say: FindingReporter<ClusterFinding>,
 ): Promise<void> {
+  // Node ports are on the addresses of the nodes, which other services may show as theirs.
+  if (!isBalanced) return;
   for (const service of await listObjects(parts, cluster, SERVICE, undefined, context)) {
     const own = rawText(service, 'metadata', 'namespace');
     if (own === namespace || !claims(service, staticIp)) continue;
     const name = rawText(service, 'metadata', 'name');
-    say('ADDRESS_IN_USE', 'error', { staticIp, service: `${own}/${name}` }, 'Choose an address that is free.');
+    const [severity, remedy] = sharesAddress(service)
+      ? ([
+          'warning',
+          'See that both services name the same key for sharing, or choose an address that is free.',
+        ] as const)
+      : (['error', 'Choose an address that is free.'] as const);
+    say('ADDRESS_IN_USE', severity, { staticIp, service: `${own}/${name}` }, remedy);
   }
-  if (!isBalanced) return;
-  const pools = (await listObjects(parts, cluster, ADDRESS_POOL, undefined, context)).map(poolOf);
+  const pools = (await listObjects(parts, cluster, ADDRESS_POOL, undefined, context)).map(addressPoolOf);
   // Without any the load balancer is another one, of which nothing is known.
-  if (pools.length === 0 || pools.some((pool) => holdsAddress(pool, staticIp))) return;
+  if (!isOutside(pools, staticIp)) return;
   const evidence = { staticIp, pools: pools.map(({ name, addresses }) => ({ name, addresses: [...addresses] })) };
   say('ADDRESS_OUTSIDE_POOL', 'error', evidence, 'Choose an address of a pool that no service holds.');
 }
@@ -116,10 +120,6 @@ function claims(service: JsonObject, address: string): boolean {
     rawText(service, 'spec', 'loadBalancerIP') === address ||
     rawObjects(service, 'status', 'loadBalancer', 'ingress').some((ingress) => rawText(ingress, 'ip') === address)
   );
-}
-
-function poolOf(pool: JsonObject): AddressPool {
-  return { name: rawText(pool, 'metadata', 'name') ?? '', addresses: rawTexts(pool, 'spec', 'addresses') };
 }
 
 async function judgeStorage(

@@ -170,7 +170,10 @@ function describeFindings(
   rows: readonly Row[],
 ): void {
   it.each(rows)('finds $found when $reason', async ({ prepare, change, elsewhere, found }) => {
-    const { arm, kube, play } = world(type, { ...input, ...change }, { ...references, ...elsewhere }, prepare);
+    // null takes a member of the usual input away.
+    const members = Object.entries({ ...input, ...change }).filter(([, value]) => value !== null);
+    const given = Object.fromEntries(members);
+    const { arm, kube, play } = world(type, given, { ...references, ...elsewhere }, prepare);
     expect(await play.codes()).toEqual(found);
     expect([arm.writes(), kube.writes()]).toEqual([[], []]);
   });
@@ -751,6 +754,18 @@ describe('arc.extension.install', () => {
       });
     };
 
+  const front = (namespace: string, annotations: JsonObject): KubernetesObject => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'front', namespace, annotations } as KubernetesObject['metadata'],
+    status: { loadBalancer: { ingress: [{ ip: '192.168.0.102' }] } },
+  });
+  const ownFront = ({ inCluster }: Omit<World, 'play'>): void => void inCluster.add(front('akshci-apps', {}));
+  const otherFront =
+    (annotations: JsonObject) =>
+    ({ inCluster }: Omit<World, 'play'>): void =>
+      void inCluster.add(front('shop', annotations));
+
   describeFindings('arc.extension.install', input, { cluster }, [
     { prepare: storageClass, found: [], reason: 'all is prepared' },
     {
@@ -761,8 +776,36 @@ describe('arc.extension.install', () => {
     },
     {
       prepare: and(storageClass, catalogue('microsoft.flux')),
-      found: ['error KUBERNETES_VERSION_NOT_SUPPORTED'],
-      reason: 'the newest version does not run on such a cluster',
+      found: ['warning KUBERNETES_VERSION_NOT_SUPPORTED'],
+      reason: 'the newest version does not run on such a cluster, and Azure may take another',
+    },
+    {
+      prepare: and(storageClass, catalogue('microsoft.web.appservice')),
+      change: { name: 'appservice-ext', ...retired },
+      found: ['warning EXTENSION_TYPE_RETIRED', 'info EXTENSION_EXISTS'],
+      reason: 'it is there and stays at its version',
+    },
+    {
+      prepare: and(storageClass, ownFront),
+      change: { name: 'appservice-ext', ...retired, releaseNamespace: null },
+      found: ['warning EXTENSION_TYPE_RETIRED', 'info EXTENSION_EXISTS'],
+      reason: 'the address is that of the extension itself, whose namespace Azure knows',
+    },
+    {
+      prepare: and(storageClass, ownFront, otherFront({})),
+      change: { name: 'appservice-ext', ...retired, releaseNamespace: null },
+      found: ['warning EXTENSION_TYPE_RETIRED', 'info EXTENSION_EXISTS', 'error ADDRESS_IN_USE'],
+      reason: 'a service of its own hides no other that has the address too',
+    },
+    {
+      prepare: and(storageClass, otherFront({ 'metallb.universe.tf/allow-shared-ip': 'front' })),
+      found: ['warning ADDRESS_IN_USE'],
+      reason: 'the load balancer may give both the address',
+    },
+    {
+      change: { settings: { 'buildService.storageClassName': '', 'envoy.loadBalancerIp': '' } },
+      found: [],
+      reason: 'what is left empty is left to the cluster',
     },
     {
       prepare: and(storageClass, catalogue('microsoft.flux')),
@@ -921,6 +964,14 @@ describe('arc.extension.install', () => {
     expect(arm.requests.at(-1)?.body).toEqual({
       properties: { configurationSettings: { a: 'b' }, configurationProtectedSettings: { key: 'hidden' } },
     });
+  });
+
+  it('offers no records of a release that is deployed before it is installed', async () => {
+    const { play } = world('arc.extension.install', input, { cluster }, ({ inCluster }) =>
+      inCluster.add(releaseRecord('new', 1, 'flux-system', 'deployed')),
+    );
+    const found = (await play.findings()).filter(({ code }) => code === 'RELEASE_NAME_IN_USE');
+    expect(found.map(({ operations }) => operations)).toEqual([[]]);
   });
 
   it('says what is known of a failure, with what mends it', async () => {

@@ -9,6 +9,7 @@ import { findReleaseRecords } from '#libs/kube/release-records.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
 import { failedOperationError } from '#libs/azure/arm-error.classifier.js';
 import { reachDesiredState, type DesiredStateVerdict } from '#libs/azure/desired-state.js';
+import { ADDRESS_POOL, addressPoolOf, isOutside, sharesAddress } from '../contract/address-pool.js';
 import { referencedArmId } from '../contract/arm-reference.js';
 import type { Finding } from '../contract/finding.js';
 import { findingReporter, type FindingReporter } from '../contract/finding-reporter.js';
@@ -46,7 +47,6 @@ import { connectedClusterKind } from './connected-cluster.kind.js';
 import { customLocationsOn } from './connected-cluster.operations.js';
 import { describeCustomLocation } from './custom-location.kind.js';
 import { offeredExtensionVersions, runsOn } from './extension-version.rules.js';
-import { ADDRESS_POOL, isOutside, rangesOf } from './load-balancer-pools.js';
 import {
   clientOf,
   ifAllowed,
@@ -183,9 +183,14 @@ async function preflightInstall(parts: ArcParts, context: OperationContext<Insta
         'Use another name, or remove that one first.',
       );
   }
-  const wanted = { type: input.extensionType, version: input.version, releaseTrain: input.releaseTrain };
-  await judgeKubernetesVersion(parts, cluster, known, wanted, context, say);
-  await judgeInCluster(parts, cluster, existing.state === 'missing', context, say);
+  const present =
+    existing.state === 'missing' ? undefined : describeClusterExtension(rawObject(existing.body, 'properties') ?? {});
+  // One that is there stays at its version where none is asked for.
+  if (present === undefined || input.version !== undefined) {
+    const wanted = { type: input.extensionType, version: input.version, releaseTrain: input.releaseTrain };
+    await judgeKubernetesVersion(parts, cluster, known, wanted, context, say);
+  }
+  await judgeInCluster(parts, cluster, present, context, say);
   return findings;
 }
 
@@ -208,7 +213,7 @@ async function judgeKubernetesVersion(
     for await (const page of pages) items.push(...page.items);
     return offeredExtensionVersions(items);
   });
-  // Without a version Azure takes the newest.
+  // Without a version Azure takes the newest, and may know better which of them that is for this cluster.
   const chosen = offered?.find(({ version }) => wanted.version === undefined || version === wanted.version);
   if (offered === undefined || chosen === undefined || runsOn(chosen, { kubernetesVersion, distribution })) return;
   const others = offered.filter((each) => runsOn(each, { kubernetesVersion, distribution }));
@@ -219,7 +224,7 @@ async function judgeKubernetesVersion(
       : 'Hold the extension at one of the versions that run on the cluster, or upgrade the cluster.';
   say(
     'KUBERNETES_VERSION_NOT_SUPPORTED',
-    'error',
+    wanted.version === undefined ? 'warning' : 'error',
     { kubernetesVersion, distribution, version: chosen.version, supporting },
     remedy,
   );
@@ -229,13 +234,13 @@ async function judgeKubernetesVersion(
 async function judgeInCluster(
   parts: ArcParts,
   cluster: ArmId,
-  isNew: boolean,
+  present: ClusterExtensionProperties | undefined,
   context: OperationContext<InstallInput>,
   say: FindingReporter<keyof typeof installFindings>,
 ): Promise<void> {
   const { name, releaseNamespace, settings } = context.input;
   const client = clientOf(parts, cluster);
-  const isSought = isNew && releaseNamespace !== undefined;
+  const isSought = present === undefined && releaseNamespace !== undefined;
   const look = await lookInto(async () => ({
     // A credential that may read no secrets still sees the rest.
     records: isSought ? await ifAllowed(() => findReleaseRecords(client, name, releaseNamespace, context)) : undefined,
@@ -249,7 +254,7 @@ async function judgeInCluster(
     const { remedy, operations } = freeingOf(cluster, { name, namespace, records: seen.records });
     say('RELEASE_NAME_IN_USE', 'error', { secrets, namespace }, remedy, operations);
   }
-  judgeSettings(seen.settings, releaseNamespace, say);
+  judgeSettings(seen.settings, present?.releaseNamespace ?? releaseNamespace, say);
 }
 
 /** What of the cluster the settings speak of. */
@@ -278,16 +283,20 @@ function judgeSettings(
 ): void {
   const { address, services, pools, storageClass } = seen;
   if (address !== undefined) {
-    const holder = services.find(
+    const holders = services.filter(
       (service) => rawText(service, 'spec', 'loadBalancerIP') === address || ingressOf(service).includes(address),
     );
-    if (holder !== undefined && holder.metadata.namespace !== releaseNamespace) {
+    for (const holder of holders.filter(({ metadata }) => metadata.namespace !== releaseNamespace)) {
       const evidence = { address, service: `${holder.metadata.namespace ?? ''}/${holder.metadata.name}` };
-      say('ADDRESS_IN_USE', 'error', evidence, 'Give an address of the load balancer that is free.');
+      const severity = sharesAddress(holder) ? 'warning' : 'error';
+      say('ADDRESS_IN_USE', severity, evidence, 'Give an address of the load balancer that is free.');
     }
-    const ranges = rangesOf(pools ?? []);
-    if (isOutside(ranges, address)) {
-      const evidence = { address, pools: ranges.map(({ pool, text }) => ({ pool, addresses: text })) };
+    const addressPools = (pools ?? []).map(addressPoolOf);
+    if (isOutside(addressPools, address)) {
+      const ranges = addressPools.flatMap(({ name, addresses }) =>
+        addresses.map((text) => ({ pool: name, addresses: text })),
+      );
+      const evidence = { address, pools: ranges };
       say('ADDRESS_OUTSIDE_POOL', 'error', evidence, 'Give a free address of one of the pools, or extend a pool.');
     }
   }
@@ -306,7 +315,8 @@ function settingNamed(settings: Readonly<Record<string, string>> | undefined, na
   const found = Object.entries(settings ?? {}).find(
     ([key]) => key.toLowerCase() === name.toLowerCase() || key.toLowerCase().endsWith(`.${name.toLowerCase()}`),
   );
-  return found?.[1];
+  // One without a value leaves it to the cluster.
+  return found === undefined || found[1] === '' ? undefined : found[1];
 }
 
 function runInstall(parts: ArcParts, context: StepContext<InstallInput>): Promise<StepOutcome> {

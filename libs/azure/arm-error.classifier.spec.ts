@@ -4,6 +4,8 @@ import {
   classifyArmError,
   failedOperationError,
   parseArmError,
+  saysAbsent,
+  saysLinked,
 } from './arm-error.classifier.js';
 
 const SUBNET = '/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n/subnets/aci';
@@ -286,6 +288,55 @@ describe('classifyArmError', () => {
     const { message: shown } = classify(400, { error: { code: 'X', message } });
     expect(shown).toContain('PUT fleets/f1: X');
     expect(shown).not.toMatch(/SECRET/);
+  });
+});
+
+describe('a refusal that names the link of a service', () => {
+  const link = `${SUBNET}/providers/Microsoft.ContainerInstance/serviceAssociationLinks/default`;
+  it.each([
+    {
+      status: 403,
+      errorCode: 'AuthorizationFailed',
+      message: `The client 'c' with object id 'c' does not have authorization to perform action 'Microsoft.ContainerInstance/serviceAssociationLinks/delete' over scope '${link}' or the scope is invalid.`,
+      code: 'AZURE_FORBIDDEN',
+      reason: 'a role for the link is missing',
+    },
+    {
+      status: 403,
+      errorCode: 'RequestDisallowedByPolicy',
+      message: `Resource '${link}' was disallowed by policy.`,
+      code: 'AZURE_REJECTED',
+      reason: 'a policy keeps the link',
+    },
+    {
+      status: 409,
+      errorCode: 'ScopeLocked',
+      message: `The scope '${link}' cannot perform delete operation because following scope(s) are locked: '${SUBNET}'.`,
+      code: 'AZURE_CONFLICT',
+      reason: 'a lock keeps the link',
+    },
+    {
+      status: 404,
+      errorCode: 'ResourceNotFound',
+      message: `The Resource '${link}' was not found.`,
+      code: 'AZURE_NOT_FOUND',
+      isAbsent: true,
+      reason: 'the link is gone',
+    },
+    {
+      status: 400,
+      errorCode: 'InUseSubnetCannotBeDeleted',
+      message: `Subnet aci is in use by ${SUBNET}/serviceAssociationLinks/acisal and cannot be deleted.`,
+      code: 'AZURE_CONFLICT',
+      isLinked: true,
+      reason: 'the link keeps the subnet',
+    },
+  ])('$errorCode is $code: $reason', ({ status, errorCode, message, code, isAbsent = false, isLinked = false }) => {
+    const error = classify(status, { error: { code: errorCode, message } });
+    expect(error.code).toBe(code);
+    expect(saysAbsent(error)).toBe(isAbsent);
+    expect(saysLinked(error)).toBe(isLinked);
+    expect(error.remedy?.includes('azure.subnet.delete') ?? false).toBe(isLinked);
   });
 });
 

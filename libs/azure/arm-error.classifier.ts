@@ -245,13 +245,16 @@ function knownError(error: ArmError): KnownError | undefined {
     if (/another (agentpool |\w+ )?operation|operation .* in progress/i.test(error.message)) return BUSY;
     if (/quota|exceeding approved/i.test(error.message)) return QUOTA;
   }
-  if (namesLink(error.message)) return LINKED;
+  if (blamesLink(error)) return LINKED;
   return KNOWN_ERRORS[code];
 }
 
-/** A subnet cannot go, or be taken back, while a link of a service is on it: both refusals name the link. */
-function namesLink(message: string): boolean {
-  return /\/serviceAssociationLinks\//i.test(message);
+/** The refusals of a subnet to go, and to be taken back, while a link of a service may be on it. */
+const KEPT_BY_LINK = new Set(['inusesubnetcannotbedeleted', 'subnetmissingrequireddelegation']);
+
+/** Other refusals name a link as well, where they are about a call for the link itself: it is not what stands in the way. */
+function blamesLink({ code, message }: ArmError): boolean {
+  return KEPT_BY_LINK.has(code.toLowerCase()) && /\/serviceAssociationLinks\//i.test(message);
 }
 
 function byStatus(status: number): KnownError {
@@ -314,7 +317,7 @@ export function classifyArmError(refusal: ArmRefusal): ControlError {
 
 /** Whether a link of a service is what keeps a subnet. */
 export function saysLinked(error: ControlError): boolean {
-  return error.code === 'AZURE_CONFLICT' && namesLink(error.message);
+  return blamesLink({ code: error.externalCode ?? '', message: error.message });
 }
 
 /** Nobody has ever used the resource provider in the subscription: there is nothing of its types, and nothing is missing. */

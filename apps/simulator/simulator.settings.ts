@@ -30,6 +30,11 @@ export const settingsSchema = z.strictObject({
     .min(0)
     .max(86_400)
     .describe('How much later a role assignment holds on the Kubernetes API.'),
+  linkRemovalSeconds: z
+    .number()
+    .min(0)
+    .max(86_400)
+    .describe('How much later the network hears that Container Instances have given a subnet up.'),
   unknownPrincipals: z
     .array(z.string())
     .describe('Object ids that the directory does not know (yet): a role assignment without principalType is refused.'),
@@ -73,6 +78,7 @@ export const DEFAULT_SETTINGS: SimulatorSettings = {
   pollUrlLifetimeSeconds: 86_400,
   featureRegistrationSeconds: null,
   rolePropagationSeconds: 1,
+  linkRemovalSeconds: 1,
   unknownPrincipals: [],
   clusterAccess: 'everyone',
   hubAccess: 'assigned',

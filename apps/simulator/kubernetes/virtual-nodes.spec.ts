@@ -24,7 +24,7 @@ async function start(estate: 'scenario-d' | 'scenario-e', settings = {}): Promis
   azure = await SimulatedAzure.start({
     clock: systemClock,
     estate: fileURLToPath(new URL(`../estates/${estate}.estate.json`, import.meta.url)),
-    settings: { lroSeconds: 0, indexLagSeconds: 0, throttleScale: 0, ...settings },
+    settings: { lroSeconds: 0, indexLagSeconds: 0, linkRemovalSeconds: 0, throttleScale: 0, ...settings },
   });
 }
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type JsonObject } from '#libs/kernel/json.js';
 import {
   CLUSTERS_GROUP,
+  RESOURCES_VERSION,
   SUBSCRIPTION,
   SimulatedAzure,
   codeOf,
@@ -150,6 +151,42 @@ describe('a virtual network', () => {
     expect(found.body.data).toEqual([{ name: 'demo-vnet' }]);
     const list = await azure.get(`/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Network/virtualNetworks`, VERSION);
     expect(itemsOf(list)).toHaveLength(1);
+  });
+});
+
+describe('the link of Container Instances on a subnet', () => {
+  const delegations = [{ name: 'aci', properties: { serviceName: 'Microsoft.ContainerInstance/containerGroups' } }];
+  const path = `${OTHER}/subnets/aci`;
+  const group = `${CLUSTERS_GROUP}/providers/Microsoft.ContainerInstance/containerGroups/web`;
+  const groupVersion = '2023-05-01';
+  const requests = { cpu: 1, memoryInGB: 1 };
+  const containers = [{ name: 'web', properties: { image: 'nginx', resources: { requests } } }];
+
+  it('is gone for them at once, and for the network later', async () => {
+    await make(
+      OTHER,
+      network('10.0.0.0/16', [{ name: 'aci', properties: { addressPrefix: '10.0.1.0/24', delegations } }]),
+    );
+    const registration = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.ContainerInstance/register`;
+    expect((await azure.send('POST', registration, { version: RESOURCES_VERSION })).status).toBe(200);
+    azure.finishOperations();
+    const properties = { osType: 'Linux', containers, subnetIds: [{ id: path }] };
+    expect((await azure.put(group, groupVersion, { location: 'eastus', properties })).status).toBe(201);
+    azure.finishOperations();
+    await azure.send('DELETE', group, { version: groupVersion });
+    azure.finishOperations();
+    const link = `${path}/providers/Microsoft.ContainerInstance/serviceAssociationLinks/default`;
+    for (let time = 0; time < 2; time++) {
+      expect((await azure.send('DELETE', link, { version: groupVersion })).status).toBe(200);
+    }
+    const { body } = await azure.get(path, VERSION);
+    expect(propertiesOf(body).serviceAssociationLinks).toHaveLength(1);
+    const free = { ...body, properties: { ...propertiesOf(body), delegations: [] } };
+    expect(codeOf(await azure.put(path, VERSION, free))).toBe('SubnetMissingRequiredDelegation');
+    azure.clock.advance(1000);
+    expect((await azure.put(path, VERSION, free)).status).toBe(200);
+    azure.finishOperations();
+    expect(propertiesOf((await azure.get(path, VERSION)).body)).not.toHaveProperty('serviceAssociationLinks');
   });
 });
 

@@ -134,11 +134,37 @@ describe('azure.subnet.delete', () => {
     },
   );
 
-  it('asks again where the network has not heard of the end of the link', async () => {
-    const { arm, step } = worldOf({});
-    const text = `Subnet aci is in use by ${LINK_ID} and cannot be deleted.`;
-    arm.answer('DELETE', /\/subnets\/aci$/, refusal(400, 'InUseSubnetCannotBeDeleted', text));
-    expect((await step('delete')).outcome).toBe('blocked');
+  it.each<{ name: string; method: 'PUT' | 'DELETE'; code: string; text: string; delegations: JsonObject[] }>([
+    {
+      name: 'take-back',
+      method: 'PUT',
+      code: 'SubnetMissingRequiredDelegation',
+      text: `Subnet ${ACI_SUBNET_ID} requires any of the following delegation(s) [${SERVICE}] to reference service association link ${LINK_ID}.`,
+      delegations: [DELEGATION],
+    },
+    {
+      name: 'delete',
+      method: 'DELETE',
+      code: 'InUseSubnetCannotBeDeleted',
+      text: `Subnet aci is in use by ${LINK_ID} and cannot be deleted.`,
+      delegations: [],
+    },
+  ])('asks again where the network has not heard of the end of the link: $name', async (row) => {
+    const { arm, step } = worldOf({ delegations: row.delegations });
+    arm.answer(row.method, /\/subnets\/aci$/, refusal(400, row.code, row.text));
+    expect((await step(row.name)).outcome).toBe('blocked');
+  });
+
+  it('waits for the end of the link before it takes the delegation back', async () => {
+    const { arm, step } = worldOf({ serviceAssociationLinks: [LINK], delegations: [DELEGATION] });
+    expect((await step('take-back')).outcome).toBe('blocked');
+    expect(arm.writes()).toEqual([]);
+  });
+
+  it('fails where it may not delete the link', async () => {
+    const { step, arm } = unlinkable();
+    await expect(step('unlink')).rejects.toMatchObject({ code: 'AZURE_FORBIDDEN' });
+    expect(arm.writes()).toHaveLength(1);
   });
 
   it('fails where something else keeps the subnet', async () => {
@@ -147,6 +173,14 @@ describe('azure.subnet.delete', () => {
     await expect(step('delete')).rejects.toMatchObject({ code: 'AZURE_CONFLICT' });
   });
 });
+
+function unlinkable() {
+  const made = new VirtualNodesWorld();
+  made.arm.add(subnetBody('aci', { serviceAssociationLinks: [LINK] }));
+  const text = `The client does not have authorization to perform action 'Microsoft.ContainerInstance/serviceAssociationLinks/delete' over scope '${ACI_SUBNET_ID}/providers/Microsoft.ContainerInstance/serviceAssociationLinks/default'.`;
+  made.arm.answer('DELETE', /serviceAssociationLinks\/default$/, refusal(403, 'AuthorizationFailed', text));
+  return { arm: made.arm, step: made.deleteSubnet().step };
+}
 
 function worldOf(subnet: JsonObject) {
   const made = world({ subnet });

@@ -203,6 +203,8 @@ interface Clearing {
   /** What is said when nothing of it is left. */
   cleared: string;
   isCleared(subnet: JsonObject): boolean;
+  /** What has to end before it can be written. */
+  waitsFor(subnet: JsonObject): DesiredStateVerdict | undefined;
   write(reading: ArmReading): ReturnType<AzureClient['put']>;
 }
 
@@ -220,9 +222,9 @@ function runClearing(client: AzureClient, context: StepContext<DeleteInput>, cle
         if (provisioningPhase(state) === 'moving') return { verdict: 'busy', message: `${whatOf(id)} is ${state}.` };
         if (clearing.isCleared(reading.body)) return { verdict: 'reached', message: clearing.cleared };
         refuseInUse(id, reading.body);
-        return { verdict: 'different' };
+        return clearing.waitsFor(reading.body) ?? { verdict: 'different' };
       },
-      write: (reading) => clearing.write(reading),
+      write: (reading) => clearing.write(reading).catch(passing),
     },
     context,
   );
@@ -244,6 +246,7 @@ function runUnlink(client: AzureClient, context: StepContext<DeleteInput>): Prom
     working: `Azure is deleting the link of Container Instances on the subnet ${id.name}.`,
     cleared: `No link of Container Instances is on the subnet ${id.name}.`,
     isCleared: (subnet) => linksOf(subnet).own.length === 0,
+    waitsFor: () => undefined,
     write: () => client.deleteContainerLink(id, context),
   });
 }
@@ -254,6 +257,11 @@ function runTakeBack(client: AzureClient, context: StepContext<DeleteInput>): Pr
     working: `Azure is taking the subnet ${id.name} back.`,
     cleared: `The subnet ${id.name} is delegated to nobody.`,
     isCleared: (subnet) => delegationsOf(subnet).length === 0,
+    waitsFor(subnet) {
+      const [link] = linksOf(subnet).own;
+      if (link === undefined) return undefined;
+      return { verdict: 'busy', message: `The network still lists the link ${link}, which was deleted.` };
+    },
     write(reading) {
       const body = changedBody(id, reading.state === 'found' ? reading.body : {}, (subnet) => {
         memberObject(subnet, 'properties').delegations = [];

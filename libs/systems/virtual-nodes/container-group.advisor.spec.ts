@@ -117,6 +117,29 @@ const ROWS: Row[] = [
     advice: [{ code: 'CONTAINER_GROUP_PUBLIC', operations: [enabling({ subnetName: 'aci' })] }],
   },
   {
+    reason: 'the subnet that is given to container groups is full',
+    properties: PUBLIC,
+    arrange: (world) => world.setNetwork(subnetBody('aci', { ...DELEGATED, addressPrefix: '10.225.0.0/29' })),
+    advice: [
+      {
+        code: 'CONTAINER_GROUP_PUBLIC',
+        operations: [enabling({ subnetName: 'virtual-nodes', subnetPrefix: '10.225.1.0/24' })],
+      },
+    ],
+  },
+  {
+    reason: 'the services of the cluster have addresses that no subnet has',
+    properties: PUBLIC,
+    arrange: (world) =>
+      world.setCluster({ networkProfile: { networkPlugin: 'azure', serviceCidrs: ['10.225.0.0/16'] } }),
+    advice: [
+      {
+        code: 'CONTAINER_GROUP_PUBLIC',
+        operations: [enabling({ subnetName: 'virtual-nodes', subnetPrefix: '10.226.0.0/24' })],
+      },
+    ],
+  },
+  {
     reason: 'the network of the cluster cannot carry virtual nodes',
     properties: PUBLIC,
     arrange: (world) => world.setCluster({ networkProfile: { networkPlugin: 'azure', networkPluginMode: 'overlay' } }),

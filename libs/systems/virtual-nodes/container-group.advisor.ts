@@ -54,7 +54,7 @@ export class ContainerGroupAdvisor implements Advisor {
     const { network } = connectorOf(reading.body);
     if (network === undefined || !carriesVirtualNodes(reading.body)) return undefined;
     const look = await this.client.get(network, context);
-    const subnet = look.state === 'missing' ? undefined : roomForSubnet(look.body);
+    const subnet = look.state === 'missing' ? undefined : roomForSubnet(look.body, reading.body);
     if (subnet === undefined) return undefined;
     return { type: 'virtualNodes.enable', input: { cluster: cluster.toString(), ...subnet } };
   }

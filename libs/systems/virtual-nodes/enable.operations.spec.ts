@@ -98,6 +98,16 @@ const ROWS: Row[] = [
     input: { subnetPrefix: '10.224.1.0/24' },
   },
   {
+    code: 'error SUBNET_PREFIX_TAKEN',
+    reason: 'the services of the cluster are there',
+    arrange: having({ networkProfile: { ...NETWORK_PROFILE, serviceCidr: '10.225.0.0/16' } }),
+  },
+  {
+    code: 'error SUBNET_PREFIX_TAKEN',
+    reason: 'services and pods may have several ranges',
+    arrange: having({ networkProfile: { ...NETWORK_PROFILE, podCidrs: ['10.225.0.0/16'] } }),
+  },
+  {
     code: 'error SUBNET_PREFIX_DIFFERS',
     reason: 'it is there with another',
     arrange: inSubnet({ addressPrefix: '10.226.0.0/24' }),
@@ -271,6 +281,19 @@ describe('what is checked before virtual nodes are switched on', () => {
         {
           type: 'virtualNodes.enable',
           input: { cluster: CLUSTER_ID, subnetName: 'aci', subnetPrefix: '10.225.0.0/24' },
+        },
+      ],
+    },
+    {
+      code: 'SUBNET_PREFIX_NEEDED',
+      input: { subnetPrefix: null },
+      arrange: having({
+        networkProfile: { ...NETWORK_PROFILE, serviceCidr: '10.225.0.0/24', podCidr: '10.225.1.0/24' },
+      }),
+      operations: [
+        {
+          type: 'virtualNodes.enable',
+          input: { cluster: CLUSTER_ID, subnetName: 'aci', subnetPrefix: '10.225.2.0/24' },
         },
       ],
     },

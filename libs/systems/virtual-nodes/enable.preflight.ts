@@ -24,7 +24,7 @@ import {
 import { SUBNET_ROLES, lookAtConnector } from './connector.reading.js';
 import type { EnableInput } from './enable.input.js';
 import { clusterIdOf } from './enable.input.js';
-import { describeSubnet, prefixesOf } from './network.kinds.js';
+import { LEAST_ADDRESSES, describeSubnet, prefixesOf, rangesOfCluster } from './network.kinds.js';
 import { avoidsVirtualNodes, judgePodSpec, podFindings, toleratesAll } from './pod.limits.js';
 import { roleOperations } from './virtual-node.advice.js';
 import { isReady } from './virtual-node.kind.js';
@@ -32,8 +32,6 @@ import type { VirtualNodesParts } from './virtual-nodes.parts.js';
 import { ACI_DELEGATION, CONTAINER_GROUP_TYPE } from './virtual-nodes.types.js';
 
 const PROVIDER = 'Microsoft.ContainerInstance';
-/** With fewer a burst ends before it has begun. */
-const LEAST_ADDRESSES = 8;
 /** Room for 251 pods. */
 const SUGGESTED_BITS = 24;
 /** The taint that the node of the add-on will have. */
@@ -50,7 +48,8 @@ export const enableFindings = {
     'The API server takes requests from certain addresses only, and that of the virtual node is not known beforehand.',
   SUBNET_PREFIX_NEEDED: 'The subnet is not there, and nobody has said which addresses it is to have.',
   SUBNET_PREFIX_INVALID: 'The address range is no IPv4 range, or lies outside of the network.',
-  SUBNET_PREFIX_TAKEN: 'The address range overlaps with another subnet of the network.',
+  SUBNET_PREFIX_TAKEN:
+    'The address range overlaps with another subnet of the network, or with the services or the pods of the cluster.',
   SUBNET_PREFIX_DIFFERS: 'The subnet is there with another address range.',
   SUBNET_TOO_SMALL: 'The subnet has too few free addresses: every pod on the virtual node takes one.',
   SUBNET_DELEGATED_ELSEWHERE: 'The subnet is delegated to another service.',
@@ -100,7 +99,7 @@ export async function preflightEnable(
   if (connector.network === undefined) {
     say('NETWORK_NOT_OWN', 'error', { pools: rawObjects(reading.body, 'properties', 'agentPoolProfiles').length });
   } else {
-    await judgeSubnet(parts, connector.network, context, say);
+    await judgeSubnet(parts, connector.network, reading.body, context, say);
     await judgeIdentity(parts, connector, connector.network, context, say);
   }
   if (connector.enabled) await judgeConnector(parts, cluster, reading.body, context, say);
@@ -140,6 +139,7 @@ function judgeAddon({ enabled, subnetName }: AciConnector, cluster: ArmId, wante
 async function judgeSubnet(
   parts: VirtualNodesParts,
   network: ArmId,
+  cluster: JsonObject,
   context: OperationContext<EnableInput>,
   say: Say,
 ): Promise<void> {
@@ -157,15 +157,18 @@ async function judgeSubnet(
     name: rawText(each, 'name') ?? '',
     prefixes: prefixesOf(rawObject(each, 'properties') ?? {}),
   }));
-  const free = freePrefix(SUGGESTED_BITS, space, others);
+  const inCluster = rangesOfCluster(cluster);
+  const free = freePrefix(SUGGESTED_BITS, space, [...others, ...inCluster]);
   const operations = free === undefined ? [] : [withPrefix(context.input, free)];
   if (subnetPrefix === undefined) {
     say('SUBNET_PREFIX_NEEDED', 'error', { subnetName }, 'Give subnetPrefix: a range that is free.', operations);
     return;
   }
   const fault = prefixFault(subnetPrefix, space, others);
-  if (fault?.fault === 'overlap') {
-    const evidence = { subnetPrefix, subnet: fault.subnet, taken: fault.prefix };
+  const clash = fault ?? prefixFault(subnetPrefix, space, inCluster);
+  if (clash?.fault === 'overlap') {
+    const holder = fault === undefined ? { usedFor: clash.subnet } : { subnet: clash.subnet };
+    const evidence = { subnetPrefix, ...holder, taken: clash.prefix };
     say('SUBNET_PREFIX_TAKEN', 'error', evidence, 'Give subnetPrefix: a range that is free.', operations);
   } else if (fault !== undefined) say('SUBNET_PREFIX_INVALID', 'error', { subnetPrefix, space });
   const range = parseAddressRange(subnetPrefix);

@@ -158,19 +158,45 @@ const NEW_SUBNET = 'virtual-nodes';
 /** Room for 251 pods. */
 const NEW_SUBNET_BITS = 24;
 
-/** A subnet of a network that container groups can be in: one that is delegated to them, or a new one where there is room. */
-export function roomForSubnet(network: JsonObject): { subnetName: string; subnetPrefix?: string } | undefined {
+/** With fewer free addresses a burst ends before it has begun. */
+export const LEAST_ADDRESSES = 8;
+
+/**
+ * What a cluster uses addresses for that no subnet shows: its services, and pods with addresses of their own. What has one of
+ * them in the network is not reached from the cluster.
+ */
+export function rangesOfCluster(cluster: JsonObject): { name: 'services' | 'pods'; prefixes: string[] }[] {
+  const profile = rawObject(cluster, 'properties', 'networkProfile') ?? {};
+  const both = (one: string, several: string): string[] => [
+    ...new Set([rawText(profile, one) ?? [], rawTexts(profile, several)].flat()),
+  ];
+  return [
+    { name: 'services', prefixes: both('serviceCidr', 'serviceCidrs') },
+    { name: 'pods', prefixes: both('podCidr', 'podCidrs') },
+  ];
+}
+
+/**
+ * A subnet of the network of a cluster that its container groups can be in: one that is delegated to them and has addresses
+ * left, or a new one where there is room.
+ */
+export function roomForSubnet(
+  network: JsonObject,
+  cluster: JsonObject,
+): { subnetName: string; subnetPrefix?: string } | undefined {
   const subnets = rawObjects(network, 'properties', 'subnets').map((subnet) => ({
     name: rawText(subnet, 'name') ?? '',
     properties: rawObject(subnet, 'properties') ?? {},
   }));
-  const delegated = subnets.find(({ properties }) =>
-    describeSubnet(properties).delegations.some((service) => service.toLowerCase() === ACI_DELEGATION.toLowerCase()),
-  );
+  const delegated = subnets.find(({ properties }) => {
+    const { delegations, freeAddresses } = describeSubnet(properties);
+    const isDelegated = delegations.some((service) => service.toLowerCase() === ACI_DELEGATION.toLowerCase());
+    return isDelegated && (freeAddresses === null || freeAddresses >= LEAST_ADDRESSES);
+  });
   if (delegated !== undefined) return { subnetName: delegated.name };
   const space = rawTexts(network, 'properties', 'addressSpace', 'addressPrefixes');
   const taken = subnets.map(({ properties }) => ({ prefixes: prefixesOf(properties) }));
-  const subnetPrefix = freePrefix(NEW_SUBNET_BITS, space, taken);
+  const subnetPrefix = freePrefix(NEW_SUBNET_BITS, space, [...taken, ...rangesOfCluster(cluster)]);
   if (subnetPrefix === undefined) return undefined;
   const names = new Set(subnets.map(({ name }) => name.toLowerCase()));
   let subnetName = NEW_SUBNET;

@@ -40,6 +40,6 @@ export class VirtualNodeAdvisor implements Advisor {
   ): Promise<{ subnetName: string; subnetPrefix?: string } | undefined> {
     const { network } = connectorOf(cluster);
     const look = network === undefined ? undefined : await this.client.get(network, context);
-    return look === undefined || look.state === 'missing' ? undefined : roomForSubnet(look.body);
+    return look === undefined || look.state === 'missing' ? undefined : roomForSubnet(look.body, cluster);
   }
 }

@@ -218,7 +218,6 @@ describe('scenario E', () => {
       'ARGUMENTS_WITHOUT_COMMAND',
       'HOST_PORTS_UNSUPPORTED',
       'INIT_CONTAINERS_UNSUPPORTED',
-      'PULL_SECRET_MISSING',
     ]);
     const missing = refused.findings.find(({ code }: Answer['body']) => code === 'PULL_SECRET_MISSING');
     expect(missing.operations).toEqual([

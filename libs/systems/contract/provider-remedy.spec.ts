@@ -118,6 +118,13 @@ describe('what is offered where an image is not accessible', () => {
       patched: ['address', 'good'],
     },
     {
+      reason: 'the other images want one as well',
+      podSpec: { containers: [{ image: 'tools.azurecr.io/side:1' }] },
+      secrets: [good, { name: 'tools', servers: ['tools.azurecr.io'] }],
+      says: 'good, tools',
+      patched: ['good', 'tools'],
+    },
+    {
       reason: 'it is written as an address',
       podSpec: named('address'),
       secrets: [address],

@@ -4,7 +4,7 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import type { AdviceRemedy } from './advice.js';
 import { limitsBeyond, quantityOf, type LimitBeyond } from './container-group-size.js';
 import type { ProviderRefusal } from './provider-refusal.js';
-import { fitOf, registryOf, type PullSecret } from './pull-secret.js';
+import { completedPullSecrets, fitOf, imagesByRegistry, registryOf, type PullSecret } from './pull-secret.js';
 import { rawObjects, rawText } from './raw-reader.js';
 import { patchOfContainers, patchOfPods } from './template-patch.js';
 
@@ -108,9 +108,11 @@ function imageRemedies(image: string | null, scene: RefusalScene): [AdviceRemedy
   }
   const fitting = pullSecrets.find((secret) => fitOf(secret, registry) === 'host');
   if (fitting !== undefined) {
-    const imagePullSecrets = [...named, fitting.name].map((name) => ({ name }));
+    const names = completedPullSecrets([registry, ...imagesByRegistry(podSpec).keys()], named, pullSecrets);
+    const imagePullSecrets = names.map((name) => ({ name }));
     const operations = workload === undefined ? [] : [patchOfPods(workload, { imagePullSecrets })];
-    return [{ description: `Let the pod template pull with the secret ${fitting.name}.`, operations }];
+    const added = names.slice(named.length).join(', ');
+    return [{ description: `Let the pod template pull with ${added} as well.`, operations }];
   }
   const written = used.find((secret) => fitOf(secret, registry) === 'address');
   if (written !== undefined) {

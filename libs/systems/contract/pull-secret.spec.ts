@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#libs/kernel/json.js';
-import { fitOf, mayPullAnonymously, pullSecretOf, registryOf } from './pull-secret.js';
+import { completedPullSecrets, fitOf, imagesByRegistry, pullSecretOf, registryOf } from './pull-secret.js';
 
 const secret = (type: string, key: string, content: string): JsonObject => ({
   metadata: { name: 'regcred' },
@@ -34,20 +34,18 @@ describe('the servers of a secret', () => {
 });
 
 it.each([
-  { image: 'shop.azurecr.io/web:1', registry: 'shop.azurecr.io', anonymous: false, reason: 'the host comes first' },
+  { image: 'shop.azurecr.io/web:1', registry: 'shop.azurecr.io', reason: 'the host comes first' },
   {
     image: 'Registry.Example.com:5000/a/web',
     registry: 'registry.example.com:5000',
-    anonymous: true,
     reason: 'a port',
   },
-  { image: 'localhost/web', registry: 'localhost', anonymous: true, reason: 'a host without a dot' },
-  { image: 'microsoft/aci-helloworld', registry: 'index.docker.io', anonymous: true, reason: 'a user of Docker Hub' },
-  { image: 'nginx:1.27', registry: 'index.docker.io', anonymous: true, reason: 'no user at all' },
-  { image: 'docker.io/library/nginx', registry: 'index.docker.io', anonymous: true, reason: 'its other name' },
-])('the registry of $image: $reason', ({ image, registry, anonymous }) => {
+  { image: 'localhost/web', registry: 'localhost', reason: 'a host without a dot' },
+  { image: 'microsoft/aci-helloworld', registry: 'index.docker.io', reason: 'a user of Docker Hub' },
+  { image: 'nginx:1.27', registry: 'index.docker.io', reason: 'no user at all' },
+  { image: 'docker.io/library/nginx', registry: 'index.docker.io', reason: 'its other name' },
+])('the registry of $image: $reason', ({ image, registry }) => {
   expect(registryOf(image)).toBe(registry);
-  expect(mayPullAnonymously(registry)).toBe(anonymous);
 });
 
 it.each([
@@ -66,4 +64,29 @@ it.each([
   { servers: [], registry: 'shop.azurecr.io', fit: 'other', reason: 'none' },
 ])('a secret for $servers fits $registry as $fit: $reason', ({ servers, registry, fit }) => {
   expect(fitOf({ name: 'regcred', servers }, registry)).toBe(fit);
+});
+
+it('gives the images of each registry that may want a credential once', () => {
+  const podSpec = {
+    initContainers: [{ image: 'shop.azurecr.io/init:1' }, { image: 'nginx:1.27' }],
+    containers: [{ image: 'shop.azurecr.io/web:1' }, { image: 'shop.azurecr.io/web:1' }, { image: 'ghcr.io/a/b' }, {}],
+  };
+  expect([...imagesByRegistry(podSpec)]).toEqual([
+    ['shop.azurecr.io', ['shop.azurecr.io/init:1', 'shop.azurecr.io/web:1']],
+    ['ghcr.io', ['ghcr.io/a/b']],
+  ]);
+});
+
+it.each([
+  { named: [], names: ['shop', 'tools'], reason: 'one for each registry' },
+  { named: ['own'], names: ['own', 'shop', 'tools'], reason: 'beside those that are named' },
+  { named: ['shop-2'], names: ['shop-2', 'tools'], reason: 'none where one that is named fits' },
+])('completes the secrets that pods name: $reason', ({ named, names }) => {
+  const there = [
+    { name: 'shop', servers: ['shop.azurecr.io'] },
+    { name: 'shop-2', servers: ['shop.azurecr.io'] },
+    { name: 'tools', servers: ['tools.azurecr.io'] },
+  ];
+  const registries = ['shop.azurecr.io', 'tools.azurecr.io', 'other.azurecr.io'];
+  expect(completedPullSecrets(registries, named, there)).toEqual(names);
 });

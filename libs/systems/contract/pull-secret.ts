@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '#libs/kernel/json.js';
-import { rawObject, rawText } from './raw-reader.js';
+import { rawObject, rawObjects, rawText } from './raw-reader.js';
 
 /** Where images come from whose name tells no registry. */
 const DOCKER_HUB = 'index.docker.io';
@@ -55,13 +55,21 @@ function sameHost(host: string): string {
 /** Registries whose images anybody may have, so that nobody brings a credential. */
 const PUBLIC: ReadonlySet<string> = new Set([DOCKER_HUB, 'mcr.microsoft.com', 'registry.k8s.io', 'public.ecr.aws']);
 
-export function isPublicRegistry(registry: string): boolean {
+function isPublicRegistry(registry: string): boolean {
   return PUBLIC.has(registry);
 }
 
-/** Whether anybody may be let in without a credential: an Azure registry lets nobody in unless it was told to. */
-export function mayPullAnonymously(registry: string): boolean {
-  return !registry.endsWith('.azurecr.io');
+/** The images of pods by the registries that may want a credential for them. */
+export function imagesByRegistry(podSpec: JsonObject): Map<string, string[]> {
+  const registries = new Map<string, string[]>();
+  for (const container of [...rawObjects(podSpec, 'initContainers'), ...rawObjects(podSpec, 'containers')]) {
+    const image = rawText(container, 'image');
+    const registry = image === null ? undefined : registryOf(image);
+    if (image === null || registry === undefined || isPublicRegistry(registry)) continue;
+    const images = registries.get(registry) ?? [];
+    if (!images.includes(image)) registries.set(registry, [...images, image]);
+  }
+  return registries;
 }
 
 /**
@@ -72,4 +80,22 @@ export function fitOf({ servers }: PullSecret, registry: string): 'host' | 'addr
   if (servers.some((server) => sameHost(server) === registry)) return 'host';
   const hosts = servers.map((server) => server.replace(/^https?:\/\//i, '').replace(/\/.*$/, ''));
   return hosts.some((host) => sameHost(host) === registry) ? 'address' : 'other';
+}
+
+/**
+ * The secrets that pods have to name so that as many registries as can be have one: those that they name, and one that is
+ * there for each registry that has none among them. All together, since the list in a template is replaced as a whole.
+ */
+export function completedPullSecrets(
+  registries: Iterable<string>,
+  named: readonly string[],
+  there: readonly PullSecret[],
+): string[] {
+  const names = [...named];
+  for (const registry of registries) {
+    const fitting = there.filter((secret) => fitOf(secret, registry) === 'host');
+    const [first] = fitting;
+    if (first !== undefined && !fitting.some(({ name }) => names.includes(name))) names.push(first.name);
+  }
+  return names;
 }

@@ -34,16 +34,18 @@ const CHART_NODE: KubernetesObject = {
   metadata: { name: 'virtualnode-0', uid: 'v', labels: { virtualization: 'virtualnode2' } },
 };
 
-function pullSecret(server: string): KubernetesObject {
+function pullSecret(server: string, name = 'regcred'): KubernetesObject {
   const content = JSON.stringify({ auths: { [server]: { username: 'puller', password: 'hidden' } } });
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     type: 'kubernetes.io/dockerconfigjson',
-    metadata: { name: 'regcred', namespace: 'default' },
+    metadata: { name, namespace: 'default' },
     data: { '.dockerconfigjson': Buffer.from(content).toString('base64') },
   };
 }
+
+const FORBIDDEN = fakeRefusal('KUBERNETES_FORBIDDEN', 'Forbidden', 'no');
 
 function switchedOn(spec: JsonObject = {}): VirtualNodesWorld {
   const world = new VirtualNodesWorld();
@@ -131,8 +133,8 @@ const ROWS: Row[] = [
     spec: container({ resources: { requests: { memory: '1G' } } }),
   },
   {
-    code: 'error PULL_SECRET_MISSING',
-    reason: 'a registry that lets nobody in',
+    code: 'warning PULL_SECRET_MISSING',
+    reason: 'a registry that was perhaps told to let anybody in',
     spec: container({}, 'shop.azurecr.io/web:1'),
   },
   {
@@ -146,7 +148,7 @@ const ROWS: Row[] = [
     spec: { imagePullSecrets: [{ name: 'gone' }] },
   },
   {
-    code: 'error PULL_SECRET_UNFIT',
+    code: 'warning PULL_SECRET_UNFIT',
     reason: 'an address in place of a host',
     spec: { ...container({}, 'shop.azurecr.io/web:1'), imagePullSecrets: [{ name: 'regcred' }] },
     arrange: (world) => world.cluster.add(pullSecret('https://shop.azurecr.io')),
@@ -156,6 +158,18 @@ const ROWS: Row[] = [
     reason: 'one for another registry, where none may be needed',
     spec: { ...container({}, 'registry.example.com/web:1'), imagePullSecrets: [{ name: 'regcred' }] },
     arrange: (world) => world.cluster.add(pullSecret('shop.azurecr.io')),
+  },
+  {
+    code: 'error PULL_SECRET_WRONG_TYPE',
+    reason: 'a secret for something else',
+    spec: { imagePullSecrets: [{ name: 'regcred' }] },
+    arrange: (world) => world.cluster.add({ ...pullSecret('shop.azurecr.io'), type: 'Opaque' }),
+  },
+  {
+    code: 'info PULL_SECRETS_UNKNOWN',
+    reason: 'the service account may not be seen, and may name one',
+    spec: container({}, 'shop.azurecr.io/web:1'),
+    arrange: (world) => world.cluster.refuse({ verb: 'get', kind: 'ServiceAccount' }, FORBIDDEN),
   },
   {
     code: 'info PULL_SECRETS_UNKNOWN',
@@ -321,6 +335,30 @@ describe('what is checked before a workload bursts', () => {
       },
     ]);
     expect(JSON.stringify(findings)).not.toMatch(/puller|hidden/);
+  });
+
+  it('offers the secrets for all registries at once, since the list is replaced as a whole', async () => {
+    const containers = ['shop', 'tools'].map((name) => ({ name, image: `${name}.azurecr.io/a:1`, ...SIZED }));
+    const world = switchedOn({ containers });
+    world.cluster.add(pullSecret('shop.azurecr.io', 'shop'), pullSecret('tools.azurecr.io', 'tools'));
+    const imagePullSecrets = [{ name: 'shop' }, { name: 'tools' }];
+    const patch = JSON.stringify({ spec: { template: { spec: { imagePullSecrets } } } });
+    const operations = [{ type: 'kubernetes.workload.patch', input: { workload: WORKLOAD_ID, patch } }];
+    expect(await world.burst().findings()).toMatchObject(['shop', 'tools'].map(() => ({ operations })));
+  });
+
+  it('says nothing against a pod whose service account may name a secret that it may not see', async () => {
+    const world = switchedOn(container({}, 'shop.azurecr.io/web:1'));
+    world.cluster.refuse({ verb: 'get', kind: 'ServiceAccount' }, FORBIDDEN);
+    expect(await world.burst().codes()).toEqual(['info PULL_SECRETS_UNKNOWN']);
+  });
+
+  it('does not say that a secret has to be made where it may not see which are there', async () => {
+    const world = switchedOn(container({}, 'shop.azurecr.io/web:1'));
+    world.cluster.refuse({ verb: 'list', kind: 'Secret' }, FORBIDDEN);
+    const findings = await world.burst().findings();
+    expect(findings.map(({ code }) => code)).toEqual(['PULL_SECRET_MISSING']);
+    expect(findings[0]?.remedy).toContain('where the namespace has none');
   });
 
   it('offers requests as high as the limits', async () => {

@@ -13,7 +13,7 @@ import type { VirtualNodesParts } from './virtual-nodes.parts.js';
 
 export const NODE = { group: '', kind: 'Node' };
 export const POD = { group: '', kind: 'Pod' };
-const SECRET = { group: '', kind: 'Secret' };
+export const SECRET = { group: '', kind: 'Secret' };
 
 /** How often a refused write is tried anew at once when others were faster. */
 const MOST_TRIES = 5;

@@ -1,4 +1,5 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
+import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { AzureCallContext } from '#libs/azure/azure.options.js';
 import { BUILT_IN_ROLES, findAssignment } from '#libs/azure/role-assignments.js';
@@ -33,8 +34,18 @@ export interface ConnectorLacks {
   }[];
 }
 
+/** What may not be read is not known: nothing is said of it. */
+export async function unlessForbidden<T>(read: () => Promise<T>): Promise<T | 'forbidden'> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof ControlError && error.code === 'AZURE_FORBIDDEN') return 'forbidden';
+    throw error;
+  }
+}
+
 /**
- * What Azure says of all that the connector needs. Who it acts as is known of managed identities alone: nothing is said of the
+ * What Azure says of all that the connector needs, as far as it may be read. Who it acts as is known of managed identities alone: nothing is said of the
  * roles of a service principal whose object id nobody gives.
  */
 export async function lookAtConnector(
@@ -48,20 +59,27 @@ export async function lookAtConnector(
   const { network, subnet, subnetName } = connector;
   const principal = principalId ?? connector.identityObjectId ?? undefined;
   const rolesMissing: ConnectorLacks['rolesMissing'] = [];
-  const reading = network === undefined ? undefined : await client.get(network, context);
-  const subnets = reading?.state === 'found' ? rawObjects(reading.body, 'properties', 'subnets') : [];
+  const lacksRole = async (scope: ArmId, roles: readonly string[]): Promise<boolean> => {
+    const asked = { scope, principalId: principal ?? '' };
+    return (await unlessForbidden(() => findAssignment(client.arm, asked, roles, context))) === undefined;
+  };
+  const reading = network === undefined ? undefined : await unlessForbidden(() => client.get(network, context));
+  const isHidden = reading === 'forbidden';
+  const subnets = !isHidden && reading?.state === 'found' ? rawObjects(reading.body, 'properties', 'subnets') : [];
   const present = subnets.find((each) => rawText(each, 'name')?.toLowerCase() === subnetName?.toLowerCase());
-  const subnetFault = network === undefined ? 'no-network' : faultOf(present);
+  const subnetFault = network === undefined ? 'no-network' : isHidden ? undefined : faultOf(present);
   if (principal !== undefined) {
     if (subnet !== undefined && present !== undefined) {
-      const found = await findAssignment(client.arm, { scope: subnet, principalId: principal }, SUBNET_ROLES, context);
-      if (found === undefined) rolesMissing.push({ scope: subnet, of: 'subnet', role: 'NetworkContributor' });
+      if (await lacksRole(subnet, SUBNET_ROLES)) {
+        rolesMissing.push({ scope: subnet, of: 'subnet', role: 'NetworkContributor' });
+      }
     }
     const name = rawText(body, 'properties', 'nodeResourceGroup');
     if (name !== null) {
       const scope = ArmId.resourceGroup(cluster.subscriptionId ?? '', name);
-      const found = await findAssignment(client.arm, { scope, principalId: principal }, GROUP_ROLES, context);
-      if (found === undefined) rolesMissing.push({ scope, of: 'group', role: 'ContainerInstancesContributor' });
+      if (await lacksRole(scope, GROUP_ROLES)) {
+        rolesMissing.push({ scope, of: 'group', role: 'ContainerInstancesContributor' });
+      }
     }
   }
   return { subnetName, subnetFault, principalId: principal, rolesMissing };

@@ -3,6 +3,7 @@ import { ArmId } from '#libs/kernel/arm-id.js';
 import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { CLUSTER_ID } from '#libs/testing/aks-samples.js';
+import { refusal } from '#libs/testing/fake-arm.js';
 import {
   GROUP_ID,
   NODE_GROUP,
@@ -145,6 +146,13 @@ const ROWS: Row[] = [
     arrange: (world) => world.setCluster({ networkProfile: { networkPlugin: 'azure', networkPluginMode: 'overlay' } }),
     advice: [{ code: 'CONTAINER_GROUP_PUBLIC', operations: [] }],
   },
+  ...[/\/resourceGroups\/MC_[^/]+$/i, /\/managedClusters\/[^/]+$/i, /\/virtualNetworks\/[^/]+$/i].map((path) => ({
+    reason: `what may not be read is not known: ${path.source}`,
+    properties: PUBLIC,
+    arrange: (world: VirtualNodesWorld) =>
+      world.arm.answer('GET', path, refusal(403, 'AuthorizationFailed', 'Nobody may read this.')),
+    advice: [{ code: 'CONTAINER_GROUP_PUBLIC', operations: [] }],
+  })),
   {
     reason: 'nobody knows of which cluster it is',
     properties: PUBLIC,

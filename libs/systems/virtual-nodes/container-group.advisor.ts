@@ -6,6 +6,7 @@ import type { Advice, AdviceContext, Advisor, KnownObject } from '../contract/ad
 import { workloadOf } from '../contract/pod-workload.js';
 import { rawObject, rawText } from '../contract/raw-reader.js';
 import { connectorOf } from './aci-connector.js';
+import { unlessForbidden } from './connector.reading.js';
 import { CONTAINER_GROUP_CODES, containerGroupAdvice, isPublic } from './container-group.advice.js';
 import { containerGroupKind } from './container-group.kind.js';
 import { roomForSubnet } from './network.kinds.js';
@@ -49,12 +50,13 @@ export class ContainerGroupAdvisor implements Advisor {
   async #enabling({ id }: KnownObject, context: AdviceContext): Promise<RemedyOperation | undefined> {
     const cluster = await new ServedPodsReader(this.client, this.kube, context).clusterOf(ArmId.parse(id));
     if (cluster === undefined) return undefined;
-    const reading = await this.client.get(cluster, context);
-    if (reading.state === 'missing') return undefined;
+    const reading = await unlessForbidden(() => this.client.get(cluster, context));
+    if (reading === 'forbidden' || reading.state === 'missing') return undefined;
     const { network } = connectorOf(reading.body);
     if (network === undefined || !carriesVirtualNodes(reading.body)) return undefined;
-    const look = await this.client.get(network, context);
-    const subnet = look.state === 'missing' ? undefined : roomForSubnet(look.body, reading.body);
+    const look = await unlessForbidden(() => this.client.get(network, context));
+    const subnet =
+      look === 'forbidden' || look.state === 'missing' ? undefined : roomForSubnet(look.body, reading.body);
     if (subnet === undefined) return undefined;
     return { type: 'virtualNodes.enable', input: { cluster: cluster.toString(), ...subnet } };
   }

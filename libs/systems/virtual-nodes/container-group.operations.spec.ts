@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { CLUSTER_ID } from '#libs/testing/aks-samples.js';
+import { refusal } from '#libs/testing/fake-arm.js';
 import { fakeRefusal } from '#libs/testing/fake-kube.js';
 import { tokenOf } from '#libs/testing/operation-play.js';
 import {
@@ -43,6 +44,12 @@ const ROWS: Row[] = [
     codes: ['warning POD_UNKNOWN'],
     reason: 'nobody knows of which cluster it is',
     arrange: (world) => world.arm.set(NODE_GROUP, { id: NODE_GROUP, name: 'MC', location: 'eastus' }),
+  },
+  {
+    codes: ['warning POD_UNKNOWN'],
+    reason: 'its resource group may not be seen',
+    arrange: (world) =>
+      world.arm.answer('GET', /\/resourceGroups\/MC_[^/]+$/i, refusal(403, 'AuthorizationFailed', 'no')),
   },
   {
     codes: ['warning SERVES_NO_POD'],

@@ -3,6 +3,7 @@ import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import { CLUSTER_ID, SUBSCRIPTION } from '#libs/testing/aks-samples.js';
+import { refusal } from '#libs/testing/fake-arm.js';
 import { fakeRefusal } from '#libs/testing/fake-kube.js';
 import { tokenOf } from '#libs/testing/operation-play.js';
 import {
@@ -317,6 +318,15 @@ describe('what is checked before virtual nodes are switched on', () => {
 
   it('finds nothing to stop it on a cluster that is fit for it', async () => {
     expect(await new VirtualNodesWorld().enable().codes()).toEqual(['info IDENTITY_LACKS_ROLE']);
+  });
+
+  it('can mend a virtual node of which it may not see all roles', async () => {
+    const world = new VirtualNodesWorld();
+    world.switchOn();
+    world.cluster.remove(NODE, undefined, VIRTUAL_NODE);
+    const ofGroup = /\/MC_[^/]+\/providers\/.*\/roleAssignments$/i;
+    world.arm.answer('GET', ofGroup, refusal(403, 'AuthorizationFailed', 'no'), true);
+    expect(await world.enable({ subnetPrefix: null }).codes()).toEqual(['info ADDON_ENABLED']);
   });
 
   it('leaves alone what keeps itself away from virtual nodes', async () => {

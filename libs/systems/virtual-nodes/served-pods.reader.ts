@@ -4,6 +4,7 @@ import type { Kube } from '#libs/kube/kube.js';
 import type { ClusterClient } from '#libs/kube/cluster-client.js';
 import type { CollectContext } from '../contract/collector.js';
 import { rawText } from '../contract/raw-reader.js';
+import { unlessForbidden } from './connector.reading.js';
 import type { PodState, ServedPod } from './container-group.kind.js';
 import type { VirtualNodesClient } from './virtual-nodes.client.js';
 import { MANAGED_CLUSTER_TYPE } from './virtual-nodes.types.js';
@@ -21,7 +22,7 @@ export class ServedPodsReader {
     private readonly context: CollectContext,
   ) {}
 
-  /** The cluster that Azure made the resource group for; undefined for one that people made. @throws ControlError */
+  /** The cluster that Azure made the resource group for; undefined for one that people made, or that may not be seen. @throws ControlError */
   clusterOf(group: ArmId): Promise<ArmId | undefined> {
     const key = `${group.subscriptionId ?? ''}/${group.resourceGroup ?? ''}`.toLowerCase();
     const known = this.#clusters.get(key) ?? this.#readCluster(group);
@@ -59,8 +60,10 @@ export class ServedPodsReader {
   async #readCluster(group: ArmId): Promise<ArmId | undefined> {
     const { subscriptionId, resourceGroup } = group;
     if (subscriptionId === undefined || resourceGroup === undefined) return undefined;
-    const reading = await this.client.getResourceGroup(subscriptionId, resourceGroup, this.context);
-    const manager = reading.state === 'missing' ? null : rawText(reading.body, 'managedBy');
+    const reading = await unlessForbidden(() =>
+      this.client.getResourceGroup(subscriptionId, resourceGroup, this.context),
+    );
+    const manager = reading === 'forbidden' || reading.state === 'missing' ? null : rawText(reading.body, 'managedBy');
     const cluster = manager === null ? undefined : ArmId.tryParse(manager);
     return cluster?.canonicalType === MANAGED_CLUSTER_TYPE.toLowerCase() ? cluster : undefined;
   }

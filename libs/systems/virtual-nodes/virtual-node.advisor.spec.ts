@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import { CLUSTER_ID } from '#libs/testing/aks-samples.js';
+import { refusal } from '#libs/testing/fake-arm.js';
 import { watchedCluster } from '#libs/testing/kubernetes-samples.js';
 import {
   ACI_SUBNET_ID,
@@ -77,6 +78,16 @@ const ROWS: Row[] = [
     reason,
     arrange: (world: VirtualNodesWorld) => world.setNetwork(subnetBody('aci', properties)),
     advice: [{ code: 'CONNECTOR_SUBNET_WRONG', operations: [anew('virtual-nodes', '10.225.1.0/24')] }],
+  })),
+  ...[
+    { what: 'the roles in the node resource group', path: /\/MC_[^/]+\/providers\/.*\/roleAssignments$/i },
+    { what: 'the network', path: /\/virtualNetworks\/[^/]+$/i },
+    { what: 'the cluster', path: /\/managedClusters\/[^/]+$/i },
+  ].map(({ what, path }) => ({
+    reason: `what may not be read is not known: ${what}`,
+    arrange: (world: VirtualNodesWorld) =>
+      world.arm.answer('GET', path, refusal(403, 'AuthorizationFailed', 'Nobody may read this.'), true),
+    advice: [],
   })),
   {
     reason: 'the add-on is off: there is no connector any more',

@@ -1,4 +1,4 @@
-import type { Json } from '#libs/kernel/json.js';
+import type { Json, JsonObject } from '#libs/kernel/json.js';
 import { SecretVault } from '#libs/kernel/secret-vault.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -376,6 +376,19 @@ describe('operations', () => {
           },
         },
       });
+    });
+
+    it.each<{ reason: string; body: JsonObject | undefined; isNew: boolean }>([
+      { reason: 'what was not there is new', body: { properties: {} }, isNew: true },
+      { reason: 'an action makes nothing new', body: undefined, isNew: false },
+    ])('tell what would be new: $reason', async ({ body, isNew }) => {
+      world.answers = [
+        async () => {
+          refuseInRehearsal('POST', '/things/2/start', body);
+          throw new TypeError('It was sent');
+        },
+      ];
+      expect((await rehearse()).result).toMatchObject({ changes: { steps: [{ would: 'change', isNew }] } });
     });
 
     it.each<{ reason: string; answer: StepOutcome | Error; would: string; code?: string }>([

@@ -652,7 +652,8 @@ async function rehearseStep(
           would: 'change',
           method,
           target,
-          isNew: before === undefined,
+          // An action has no body: nothing comes to be by it.
+          isNew: before === undefined && after !== undefined,
           differences: differences.map((each) => ({ ...each })),
         },
       };

@@ -58,7 +58,9 @@ export function agentNews(picture: AgentPicture): string | undefined {
   const unavailable = unavailableAgents(picture);
   const which = unavailable.length === 0 ? '' : ` Not available: ${unavailable.join(', ')}.`;
   if (fault !== undefined) return `${AGENT_FAULTS[fault.code]} ${fault.remedy}${which}`;
-  return unavailable.length === 0 ? 'The agents are installed and run.' : `The agents are installed.${which}`;
+  return unavailable.length === 0
+    ? 'The agents are installed and run, and have not reported to Azure yet.'
+    : `The agents are installed.${which}`;
 }
 
 function unavailableAgents({ agents }: AgentPicture): string[] {

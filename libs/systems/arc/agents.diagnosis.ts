@@ -5,7 +5,7 @@ import { rawText } from '../contract/raw-reader.js';
 import type { OperationContext } from '../contract/operation-definition.js';
 import { diagnosed } from '../contract/recognition.js';
 import { agentFault } from './agent-faults.js';
-import { isBound, lookAtAgents, type AgentPicture } from './arc-agents.js';
+import { belongsElsewhere, isBound, lookAtAgents, type AgentPicture } from './arc-agents.js';
 import type { ArcParts } from './arc-parts.js';
 import { FAILURES } from './arc.failures.js';
 import { clientOf, seenIfAny } from './reached-cluster.js';
@@ -24,7 +24,9 @@ export async function withAgents(
 ): Promise<ControlError> {
   const { diagnosis } = error;
   if (diagnosis?.code !== 'PROVIDER_NOT_GRANTED' && diagnosis?.code !== 'CLUSTER_CONNECT_OFF') return error;
-  const picture = await seenIfAny(() => lookAtAgents(clientOf(parts, cluster), context));
+  const seen = await seenIfAny(() => lookAtAgents(clientOf(parts, cluster), context));
+  // A kubeconfig can be that of another cluster, of which nothing follows for this one.
+  const picture = seen === undefined || belongsElsewhere(seen, cluster) ? undefined : seen;
   return diagnosis.code === 'CLUSTER_CONNECT_OFF'
     ? withFault(error, diagnosis, picture)
     : withBoundObjects(error, diagnosis, cluster, objectId, picture);

@@ -4,6 +4,7 @@ import type { JsonObject } from '#libs/kernel/json.js';
 import { CONNECTED_ID, agentConfiguration, agentDeployment, connectedBody } from '#libs/testing/arc-samples.js';
 import { FakeArm } from '#libs/testing/fake-arm.js';
 import { FakeKube, type FakeCluster } from '#libs/testing/fake-kube.js';
+import type { KubernetesObject } from '#libs/kube/kubernetes-object.js';
 import type { KnownObject } from '../contract/advice.js';
 import { targetOf } from '../contract/system.contract-suite.js';
 import { createArcSystem } from './arc.module.js';
@@ -44,6 +45,19 @@ const noAccess = (cluster: FakeCluster): void => {
   cluster.refuse({}, new ControlError('CLUSTER_ACCESS_MISSING', 'nobody gave it'));
 };
 
+const azureRefuses = (cluster: FakeCluster): void => {
+  cluster.refuse({}, new ControlError('AZURE_FORBIDDEN', 'It may list no kubeconfig.'));
+};
+const throttled = (cluster: FakeCluster): void => {
+  cluster.refuse({}, new ControlError('KUBERNETES_THROTTLED', 'Later.'));
+};
+const nodeAt = (providerID: string): KubernetesObject => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'node-0' },
+  spec: { providerID },
+});
+
 describe('advice on an attached cluster', () => {
   it.each<{ arrange: (cluster: FakeCluster) => void; found: string[]; reason: string }>([
     { arrange: () => undefined, found: ['info CLUSTER_NOT_IN_AZURE'], reason: 'nobody has registered it' },
@@ -58,8 +72,28 @@ describe('advice on an attached cluster', () => {
       reason: 'its agents are being installed',
     },
     { arrange: noAccess, found: [], reason: 'nobody can look into it' },
+    { arrange: azureRefuses, found: [], reason: 'the way into it leads by Azure, which refuses it' },
+    { arrange: throttled, found: [], reason: 'it asks for patience' },
+    {
+      arrange: (cluster) => cluster.add(nodeAt('azure:///subscriptions/s/resourceGroups/g/virtualMachines/0')),
+      found: [],
+      reason: 'its nodes are of Azure',
+    },
+    {
+      arrange: (cluster) => cluster.add(nodeAt('moc://node-0')),
+      found: ['info CLUSTER_NOT_IN_AZURE'],
+      reason: 'its nodes are of Azure Stack HCI',
+    },
   ])('is $found when $reason', async ({ arrange, found }) => {
     expect(await advised('AttachedCluster', ATTACHED_ID, arrange)).toEqual(found);
+  });
+
+  it.each([
+    'demo-x.hcp.eastus.azmk8s.io:443',
+    'https://demo-x.hcp.chinanorth3.cx.prod.service.azk8s.cn:443',
+    'demo-x.hcp.usgovvirginia.aks.containerservice.azure.us',
+  ])('is none when AKS runs it at %s', async (server) => {
+    expect(await advised('AttachedCluster', ATTACHED_ID, () => undefined, { cached: { server } })).toEqual([]);
   });
 });
 
@@ -82,11 +116,31 @@ describe('advice on a connected cluster', () => {
     },
     { arrange: () => undefined, found: [], reason: 'it has no agents to be ill' },
     { arrange: noAccess, found: [], reason: 'nobody can look into it' },
+    {
+      arrange: (cluster) => cluster.add(agentDeployment('config-agent'), agentConfiguration('another')),
+      found: [],
+      reason: 'the agents that are ill are those of another cluster',
+    },
   ])('is $found when $reason', async ({ arrange, found }) => {
     expect(await advised('ConnectedCluster', CONNECTED_ID, arrange)).toEqual(found);
   });
 
   const connecting = { connectivityStatus: 'Connecting', lastConnectivityTime: null };
+  it.each([
+    { arrange: azureRefuses, reason: 'Azure refuses the way into it' },
+    { arrange: throttled, reason: 'it asks for patience' },
+  ])('does not need the cluster to know that no agents have reported: $reason', async ({ arrange }) => {
+    const systemData = { createdAt: '2020-01-01T00:00:00Z' };
+    const body = {
+      ...connectedBody({ connectivityStatus: 'AgentNotInstalled', lastConnectivityTime: null }),
+      systemData,
+    };
+    const cached = { connectivityStatus: 'AgentNotInstalled' };
+    expect(await advised('ConnectedCluster', CONNECTED_ID, arrange, { cached, body })).toEqual([
+      'error AGENTS_NEVER_REPORTED',
+    ]);
+  });
+
   it.each<{ createdAt: string | null; change?: JsonObject; found: string[]; reason: string }>([
     {
       createdAt: '2020-01-01T00:00:00Z',

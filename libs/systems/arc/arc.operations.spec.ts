@@ -405,7 +405,11 @@ describe('arc.cluster.connect', () => {
     },
     { prepare: withoutProxyCertificate, said: /certificate has not come/, reason: 'no certificate of the proxy' },
     { prepare: withoutProxyPods, said: /refuses the pods/, reason: 'the proxy may not run' },
-    { prepare: () => undefined, said: /installed and run\./, reason: 'they have not reported yet' },
+    {
+      prepare: () => undefined,
+      said: /installed and run, and have not reported/,
+      reason: 'they have not reported yet',
+    },
     {
       prepare: ({ inCluster }) => inCluster.add(agentDeployment('config-agent', 0)),
       said: /Not available: config-agent\./,
@@ -856,6 +860,16 @@ describe('arc.extension.install', () => {
       reason: 'Azure has moved on',
     },
     { prepare: noAccess, found: ['info CLUSTER_ACCESS_MISSING'], reason: 'Azure needs no access of ours' },
+    {
+      prepare: ({ inCluster }) => inCluster.refuse({}, new ControlError('AZURE_FORBIDDEN', 'It lists no kubeconfig.')),
+      found: ['info CLUSTER_ACCESS_MISSING'],
+      reason: 'what Azure does not let us see it sees itself',
+    },
+    {
+      prepare: ({ inCluster }) => inCluster.refuse({}, new ControlError('KUBERNETES_THROTTLED', 'Later.')),
+      found: ['info CLUSTER_UNREACHABLE'],
+      reason: 'a cluster that asks for patience stops nobody',
+    },
     { prepare: silent, found: ['info CLUSTER_UNREACHABLE'], reason: 'Azure may reach it all the same' },
     {
       prepare: storageClass,
@@ -1460,6 +1474,13 @@ describe('arc.customLocation.create', () => {
       code: 'WRONG_OBJECT_BOUND',
       operations: [grantOf(OTHER_OBJECT_ID)],
       reason: 'the rights of the provider were given to another object than Azure names',
+    },
+    {
+      said: forbidden(OTHER_OBJECT_ID),
+      prepare: ({ inCluster }) => inCluster.add(agentConfiguration('another')),
+      code: 'PROVIDER_NOT_GRANTED',
+      operations: [grantOf(OTHER_OBJECT_ID)],
+      reason: 'what is bound was seen in another cluster, by its kubeconfig',
     },
     {
       said: forbidden(PROVIDER_OBJECT_ID),

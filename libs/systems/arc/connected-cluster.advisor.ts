@@ -1,4 +1,5 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
+import type { JsonObject } from '#libs/kernel/json.js';
 import type { ArmReading } from '#libs/azure/arm.client.js';
 import type { Kube } from '#libs/kube/kube.js';
 import type { Advice, AdviceContext, Advisor, KnownObject } from '../contract/advice.js';
@@ -6,9 +7,9 @@ import { ARC_AGENT_HOSTS } from '../contract/arc-agent-hosts.js';
 import { rawObject, rawText } from '../contract/raw-reader.js';
 import { AGENT_FAULTS, agentFault } from './agent-faults.js';
 import type { ArcClient } from './arc.client.js';
-import { lookAtAgents } from './arc-agents.js';
+import { belongsElsewhere, lookAtAgents } from './arc-agents.js';
 import { connectedClusterKind } from './connected-cluster.kind.js';
-import { lookInto } from './reached-cluster.js';
+import { seenIfAny } from './reached-cluster.js';
 
 const CODES = {
   ...AGENT_FAULTS,
@@ -30,8 +31,9 @@ export class ConnectedClusterAdvisor implements Advisor {
   ) {}
 
   async advise(object: KnownObject, context: AdviceContext): Promise<Advice[]> {
-    const look = await lookInto(() => lookAtAgents(this.kube.cluster(object), context));
-    const fault = look.look === 'seen' ? agentFault(look.value) : undefined;
+    const picture = await seenIfAny(() => lookAtAgents(this.kube.cluster(object), context));
+    const isOurs = picture !== undefined && !belongsElsewhere(picture, ArmId.parse(object.id));
+    const fault = isOurs ? agentFault(picture) : undefined;
     if (fault === undefined) return this.#silence(object, context);
     const { code, evidence, remedy } = fault;
     const remedies = [{ description: remedy, operations: [] }];
@@ -40,7 +42,7 @@ export class ConnectedClusterAdvisor implements Advisor {
 
   /** The index of Azure does not tell since when a cluster is registered: Azure itself is asked. */
   async #silence(object: KnownObject, context: AdviceContext): Promise<Advice[]> {
-    if (rawText(object.properties, 'connectivityStatus')?.toLowerCase() !== 'connecting') return [];
+    if (!isSilent(object.properties)) return [];
     const registeredAt = silentSince(await this.client.get(ArmId.parse(object.id), context));
     if (registeredAt === undefined) return [];
     const description =
@@ -57,12 +59,18 @@ export class ConnectedClusterAdvisor implements Advisor {
   }
 }
 
+/** By what Azure says of clusters that it has heard nothing from. */
+function isSilent(properties: JsonObject): boolean {
+  const status = rawText(properties, 'connectivityStatus')?.toLowerCase();
+  return status === 'connecting' || status === 'agentnotinstalled';
+}
+
 /** undefined where agents have reported, or may still come. */
 function silentSince(reading: ArmReading): string | undefined {
   if (reading.state === 'missing') return undefined;
   const properties = rawObject(reading.body, 'properties') ?? {};
   const createdAt = rawText(reading.body, 'systemData', 'createdAt');
-  if (rawText(properties, 'connectivityStatus')?.toLowerCase() !== 'connecting' || createdAt === null) return undefined;
+  if (!isSilent(properties) || createdAt === null) return undefined;
   if (rawText(properties, 'lastConnectivityTime') !== null) return undefined;
   return reading.observedAt.getTime() - Date.parse(createdAt) > AGENTS_REPORT_WITHIN_MS ? createdAt : undefined;
 }

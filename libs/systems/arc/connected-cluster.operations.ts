@@ -306,9 +306,11 @@ async function runAgents(parts: ArcParts, context: StepContext<ConnectInput>): P
       });
     default: {
       const news = await newsOfAgents(parts, context);
+      const advised =
+        news === undefined ? 'Install the agents' : `${news} Where they are to be installed again, do that`;
       return {
         outcome: 'blocked',
-        message: `${input.name} is ${status ?? 'not connected'}. ${news === undefined ? '' : `${news} `}Install the agents from a machine with an administrator's kubeconfig of the cluster: ${commandOf(input)}`,
+        message: `${input.name} is ${status ?? 'not connected'}. ${advised} from a machine with an administrator's kubeconfig of the cluster: ${commandOf(input)}`,
         retryAfterSeconds: pauseForPeople(parts, context),
       };
     }

@@ -40,8 +40,11 @@ export async function lookInto<T>(work: () => Promise<T>): Promise<Look<T>> {
         return { look: 'no-access', error };
       case 'KUBERNETES_UNAVAILABLE':
       case 'KUBERNETES_TIMEOUT':
+      case 'KUBERNETES_THROTTLED':
         return { look: 'unreachable', error };
       default:
+        // The way into the cluster can lead by Azure, which may refuse it.
+        if (error.code.startsWith('AZURE_')) return { look: 'no-access', error };
         throw error;
     }
   }

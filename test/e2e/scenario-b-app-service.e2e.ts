@@ -522,15 +522,13 @@ describe('scenario B, the steps on App Service', () => {
       for (const { uid } of pods.items.filter(({ name }: Answer['body']) => name.includes('-log-processor-'))) {
         const { body } = await stack.api(`/v1/pods/${uid}/advice`);
         const found = (body.items ?? []).find(({ code }: Answer['body']) => code === 'LOG_PROCESSOR_RESTARTS');
-        if (found !== undefined && found.remedies[0].operations.length > 0) return found;
+        if (found !== undefined) return found;
       }
       return undefined;
     });
     expect(advice.evidence).toMatchObject({ container: 'main', lastTermination: { exitCode: 1 } });
-    expect(advice.remedies[0].operations).toMatchObject([
-      { type: 'arc.extension.remove', input: { extension: extensionOf('second') } },
-      { type: 'arc.extension.install', input: { name: 'appservice-ext', releaseNamespace: 'second-apps' } },
-    ]);
+    // To take the extension out could not be undone: Azure installs it no more.
+    expect(advice.remedies).toEqual([{ description: expect.stringContaining('2025-09-30'), operations: [] }]);
   });
 
   it('is not installed any more once Azure refuses it, and the successor is named', async () => {

@@ -1,7 +1,6 @@
-import type { RemedyOperation } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
-import type { Advice, AdviceRemedy, KnownObject } from '../../contract/advice.js';
-import { rawInteger, rawObject, rawText, rawTextRecord } from '../../contract/raw-reader.js';
+import type { Advice, AdviceRemedy } from '../../contract/advice.js';
+import { rawInteger, rawObject, rawText } from '../../contract/raw-reader.js';
 import { containersStanding, type ContainerStanding } from './container-failure.js';
 
 export const FREQUENT_RESTARTS_CODES = {
@@ -18,40 +17,28 @@ const CRASH_LOOP = 'CrashLoopBackOff';
 /** An end that lies further back is history. */
 const RECENT_MS = 3_600_000;
 /** App Service names the pods of its extension after it. */
-const LOG_PROCESSOR = /^(?<extension>.+)-k8se-log-processor-[a-z0-9]+$/;
-const APP_SERVICE_EXTENSION = 'microsoft.web.appservice';
-/** The kind of what `arc.extension.remove` takes; it belongs to another system. */
-export const EXTENSION_KIND = 'ClusterExtension';
+const LOG_PROCESSOR = /^.+-k8se-log-processor-[a-z0-9]+$/;
 
-export interface RestartSituation {
-  pod: JsonObject;
-  now: Date;
-  /** The uid of the cluster. */
-  cluster: string;
-  /** The extensions of the cluster, where it is connected to Arc. */
-  extensions: readonly KnownObject[];
-}
-
-/** Whether it is worth looking at the extensions of the cluster: the pod is of one, and was restarted. */
-export function isLogProcessor(pod: JsonObject): boolean {
-  const wasRestarted = ({ status }: ContainerStanding): boolean => (rawInteger(status, 'restartCount') ?? 0) > 0;
-  return extensionOf(pod) !== undefined && containersStanding(pod).some(wasRestarted);
-}
+const READ_REMEDY: AdviceRemedy = {
+  description: 'Read what the container wrote before it ended, and what its probes and its limits are.',
+  operations: [],
+};
+/** The extension could be removed, and never be installed again: Azure takes no new installation. */
+const LOG_REMEDY: AdviceRemedy = {
+  description:
+    'The web apps run on without their log processor. To give the settings logProcessor.appLogs.logAnalyticsConfig.customerId (the id of the workspace) and logProcessor.appLogs.logAnalyticsConfig.sharedKey (its key), each once more in base64, the extension would have to be installed anew, and Azure has taken no new installation of App Service on Kubernetes since 2025-09-30 and retired it on 2026-03-31: do not remove it for this. Read the logs in the cluster, or move the web apps to Container Apps on Arc (appService.webApp.planMigration).',
+  operations: [],
+};
 
 /** Of containers that run at the moment, which a look at how they are now does not show. */
-export function frequentRestartsAdvice(situation: RestartSituation): Advice[] {
-  const { pod, now } = situation;
-  const extension = extensionOf(pod);
+export function frequentRestartsAdvice(pod: JsonObject, now: Date): Advice[] {
+  const isLogProcessor = LOG_PROCESSOR.test(rawText(pod, 'metadata', 'name') ?? '');
   return containersStanding(pod).flatMap((container) => {
     const ends = restartsOften(container, now);
-    if (extension !== undefined && (ends || container.waiting === CRASH_LOOP)) {
-      return [adviceFor('LOG_PROCESSOR_RESTARTS', container, logRemedies(situation, extension))];
+    if (isLogProcessor && (ends || container.waiting === CRASH_LOOP)) {
+      return [adviceFor('LOG_PROCESSOR_RESTARTS', container, LOG_REMEDY)];
     }
-    const remedy = {
-      description: 'Read what the container wrote before it ended, and what its probes and its limits are.',
-      operations: [],
-    };
-    return ends ? [adviceFor('CONTAINER_RESTARTS_OFTEN', container, [remedy])] : [];
+    return ends ? [adviceFor('CONTAINER_RESTARTS_OFTEN', container, READ_REMEDY)] : [];
   });
 }
 
@@ -65,7 +52,7 @@ function restartsOften({ status, ended }: ContainerStanding, now: Date): boolean
 function adviceFor(
   code: keyof typeof FREQUENT_RESTARTS_CODES,
   { name, image, status, ended }: ContainerStanding,
-  remedies: AdviceRemedy[],
+  remedy: AdviceRemedy,
 ): Advice {
   const evidence = {
     container: name,
@@ -80,38 +67,5 @@ function adviceFor(
             finishedAt: rawText(ended, 'finishedAt'),
           },
   };
-  return { code, severity: 'warning', cause: FREQUENT_RESTARTS_CODES[code], evidence, remedies };
-}
-
-/** The name of the extension of App Service whose log processor the pod is. */
-function extensionOf(pod: JsonObject): string | undefined {
-  return LOG_PROCESSOR.exec(rawText(pod, 'metadata', 'name') ?? '')?.groups?.extension;
-}
-
-/** The key of the workspace is a secret: whoever installs the extension anew has to give it. */
-function logRemedies({ cluster, extensions }: RestartSituation, name: string): AdviceRemedy[] {
-  const description =
-    'Remove the extension and install it anew with the secret settings logProcessor.appLogs.logAnalyticsConfig.customerId (the id of the workspace) and logProcessor.appLogs.logAnalyticsConfig.sharedKey (its key), each once more in base64; add them to the second operation as protectedSettings. What is placed on its custom location has to go first.';
-  const extension = extensions.find(
-    (each) => each.name === name && rawText(each.properties, 'extensionType')?.toLowerCase() === APP_SERVICE_EXTENSION,
-  );
-  return [{ description, operations: extension === undefined ? [] : reinstallation(cluster, extension) }];
-}
-
-function reinstallation(cluster: string, { id, name, properties }: KnownObject): RemedyOperation[] {
-  const releaseNamespace = rawText(properties, 'scope', 'cluster', 'releaseNamespace');
-  const settings = rawTextRecord(properties, 'configurationSettings');
-  return [
-    { type: 'arc.extension.remove', input: { extension: id } },
-    {
-      type: 'arc.extension.install',
-      input: {
-        cluster,
-        name,
-        extensionType: 'Microsoft.Web.Appservice',
-        ...(releaseNamespace === null ? {} : { releaseNamespace }),
-        settings: { ...settings, 'logProcessor.appLogs.destination': 'log-analytics' },
-      },
-    },
-  ];
+  return { code, severity: 'warning', cause: FREQUENT_RESTARTS_CODES[code], evidence, remedies: [remedy] };
 }

@@ -228,15 +228,9 @@ describe('the advisor of pods', () => {
     ]);
   });
 
-  it('explains a log processor of App Service that crashes once, and knows the extension that it is of', async () => {
+  it('explains a log processor of App Service that crashes once, and asks nobody about it', async () => {
     const name = 'ext-k8se-log-processor-abcde';
-    const extension = known(
-      'ClusterExtension',
-      'ext',
-      { extensionType: 'microsoft.web.appservice' },
-      '/extensions/ext',
-    );
-    const { advise } = world({ ClusterExtension: [extension] });
+    const { advise, asked } = world({});
     const looping = pod(name, {
       spec: { containers: [{ name: 'main' }] },
       status: {
@@ -251,11 +245,9 @@ describe('the advisor of pods', () => {
       },
     });
     expect(await advise(known('Pod', name, looping, `kubernetes://${uid}/core/Pod/apps/${name}`))).toMatchObject([
-      {
-        code: 'LOG_PROCESSOR_RESTARTS',
-        remedies: [{ operations: [{ type: 'arc.extension.remove' }, { type: 'arc.extension.install' }] }],
-      },
+      { code: 'LOG_PROCESSOR_RESTARTS', remedies: [{ operations: [] }] },
     ]);
+    expect(asked).toEqual([]);
   });
 
   it('asks nobody about a pod that is well', async () => {

@@ -14,12 +14,7 @@ import { podKind } from '../pod.kind.js';
 import { storageClassKind } from '../storage-class.kind.js';
 import { CRASH_LOOP_CODES, crashLoopAdvice } from './crash-loop.advice.js';
 import { eventsOf, messagesOf, warningsOf } from './event.reader.js';
-import {
-  EXTENSION_KIND,
-  FREQUENT_RESTARTS_CODES,
-  frequentRestartsAdvice,
-  isLogProcessor,
-} from './frequent-restarts.advice.js';
+import { FREQUENT_RESTARTS_CODES, frequentRestartsAdvice } from './frequent-restarts.advice.js';
 import { HELD_ON_HUB_CODES, heldOnHubAdvice } from './held-on-hub.advice.js';
 import { isHeldOnHub } from './hub.reader.js';
 import { IMAGE_PULL_CODES, imagePullAdvice, lacksImage } from './image-pull.advice.js';
@@ -94,8 +89,7 @@ export class PodAdvisor implements Advisor {
       ? nonRootVolumeAdvice({ ...place, claims: await this.#mountedClaims(pod, id, context) })
       : [];
     const known = [...denied, ...tillerRefusalAdvice(pod)];
-    const extensions = isLogProcessor(pod) ? await context.inCluster(EXTENSION_KIND) : [];
-    const restarts = frequentRestartsAdvice({ pod, now: this.clock.now(), cluster: id.clusterUid, extensions });
+    const restarts = frequentRestartsAdvice(pod, this.clock.now());
     // What is explained by the volume, Tiller or the settings needs no second explanation.
     const explained = new Set([...known, ...restarts].map(({ evidence }) => evidence.container));
     const crashes = crashLoopAdvice(pod).filter(({ evidence }) => !explained.has(evidence.container));

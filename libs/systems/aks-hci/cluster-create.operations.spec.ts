@@ -86,6 +86,16 @@ describe('creating a cluster on Azure Stack HCI: checks', () => {
       reason: 'nobody has asked the host for its machines',
     },
     {
+      arrange: (arm) => arm.set(HOST_SKUS, { id: HOST_SKUS, properties: { provisioningState: 'Succeeded' } }),
+      found: ['info VM_SIZES_NOT_LISTED'],
+      reason: 'a list without anything in it forbids nothing',
+    },
+    {
+      arrange: (arm) => arm.set(HOST_SKUS, { id: HOST_SKUS, properties: { provisioningState: 'Failed' } }),
+      found: ['info VM_SIZES_NOT_LISTED'],
+      reason: 'the host could not be asked',
+    },
+    {
       arrange: (arm) => arm.add(...neighbour('192.168.1.10')),
       found: ['error HOST_IP_IN_USE'],
       reason: 'another cluster of the host has the address',
@@ -280,6 +290,18 @@ describe('creating a cluster on Azure Stack HCI', () => {
     else {
       await expect(done).rejects.toMatchObject({ code: 'PREFLIGHT_FAILED', externalCode: 'VM_SIZE_NOT_SUPPORTED' });
     }
+  });
+
+  it('goes on where the host tells none of its machines, or cannot list them', async () => {
+    const silent = world();
+    silent.arm.set(HOST_SKUS, { id: HOST_SKUS, properties: { provisioningState: 'Succeeded' } });
+    expect(await silent.step('vm-sizes')).toMatchObject({ outcome: 'done' });
+    const { arm, step } = world();
+    arm.remove(HOST_SKUS);
+    const begun = await step('vm-sizes');
+    arm.fail('InternalError', 'The host could not be reached.');
+    arm.set(HOST_SKUS, { id: HOST_SKUS, properties: { provisioningState: 'Failed' } });
+    expect(await step('vm-sizes', tokenOf(begun))).toMatchObject({ outcome: 'done' });
   });
 
   it('sends what was asked for, with Entra only where it is wanted', async () => {

@@ -33,7 +33,7 @@ import {
   provisionedClusterKind,
 } from './aks-hci.kinds.js';
 import { CONTROL_PLANE_COUNTS, MOST_NODES_OF_CLUSTER, MOST_POOLS_OF_CLUSTER } from './host.limits.js';
-import { offeredVersions, offeredVmSizes } from './host.offer.js';
+import { offeredVersions } from './host.offer.js';
 import { fetchOffer } from './host-offer.step.js';
 import {
   HOST_FINDINGS,
@@ -43,6 +43,7 @@ import {
   judgeNetwork,
   judgeVersion,
   judgeVmSizes,
+  listedVmSizes,
   readOffer,
   requireVersion,
   requireVmSizes,
@@ -341,12 +342,27 @@ async function runVersions(client: AksHciClient, context: StepContext<CreateInpu
 
 async function runVmSizes(client: AksHciClient, context: StepContext<CreateInput>): Promise<StepOutcome> {
   const customLocation = customLocationOf(context.references);
-  const outcome = await fetchOffer(client, customLocation, 'vmSizes', context);
+  const outcome = await fetchVmSizes(client, customLocation, context);
   if (outcome.outcome !== 'done') return outcome;
-  const reading = await client.getOffer(customLocation, 'vmSizes', context);
-  const sizes = reading.state === 'missing' ? [] : offeredVmSizes(reading.body);
+  const sizes = listedVmSizes(await client.getOffer(customLocation, 'vmSizes', context));
+  if (sizes === undefined)
+    return { outcome: 'done', message: 'The host does not tell its machines: Azure will judge.' };
   requireVmSizes(sizes, vmSizesOf(context.input), customLocation);
   return { outcome: 'done', message: 'The host offers machines of these sizes.' };
+}
+
+/** A host that cannot list its machines can make them all the same. */
+async function fetchVmSizes(
+  client: AksHciClient,
+  customLocation: ArmId,
+  context: StepContext<CreateInput>,
+): Promise<StepOutcome> {
+  try {
+    return await fetchOffer(client, customLocation, 'vmSizes', context);
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'AZURE_OPERATION_FAILED') throw error;
+    return { outcome: 'done', message: `The host could not list its machines: ${error.message}` };
+  }
 }
 
 function runConnectedCluster(client: AksHciClient, context: StepContext<CreateInput>): Promise<StepOutcome> {

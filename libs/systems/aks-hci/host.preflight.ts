@@ -1,6 +1,7 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import { ControlError } from '#libs/kernel/control-error.js';
 import type { JsonObject } from '#libs/kernel/json.js';
+import type { ArmReading } from '#libs/azure/arm.client.js';
 import type { AzureCallContext } from '#libs/azure/azure.options.js';
 import { armIdOf } from '../contract/arm-observation.js';
 import type { FindingReporter } from '../contract/finding-reporter.js';
@@ -27,7 +28,7 @@ export const VERSION_FINDINGS = {
 
 export const VM_SIZE_FINDINGS = {
   VM_SIZE_NOT_SUPPORTED: 'The host does not offer machines of this size.',
-  VM_SIZES_NOT_LISTED: 'Azure has not asked the host yet which machines it offers: the sizes cannot be checked by now.',
+  VM_SIZES_NOT_LISTED: 'Azure has no list of the machines that the host offers: the sizes cannot be checked by now.',
 } as const satisfies Record<string, string>;
 
 export const HOST_FINDINGS = {
@@ -41,7 +42,7 @@ export interface NodeWish {
   osSku: OsSku;
 }
 
-/** Undefined where Azure has not asked the host yet. */
+/** Undefined where Azure has not asked the host yet; of machines also where the host has told none. */
 export interface KnownOffer {
   versions: OfferedVersion[] | undefined;
   vmSizes: OfferedVmSize[] | undefined;
@@ -58,8 +59,14 @@ export async function readOffer(
   ]);
   return {
     versions: versions.state === 'missing' ? undefined : offeredVersions(versions.body),
-    vmSizes: vmSizes.state === 'missing' ? undefined : offeredVmSizes(vmSizes.body),
+    vmSizes: listedVmSizes(vmSizes),
   };
+}
+
+/** An empty list, as one that could not be got has, would forbid every size: it is taken for none. */
+export function listedVmSizes(reading: ArmReading): OfferedVmSize[] | undefined {
+  const sizes = reading.state === 'missing' ? [] : offeredVmSizes(reading.body);
+  return sizes.length === 0 ? undefined : sizes;
 }
 
 export function judgeVersion(

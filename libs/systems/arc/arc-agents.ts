@@ -16,8 +16,15 @@ export const CLUSTER_ROLE_BINDING = { group: 'rbac.authorization.k8s.io', kind: 
 
 /** The binding that the agents' chart makes when custom locations are switched on through it. */
 export const CHART_BINDING = 'AzureArc-Microsoft.ExtendedLocation-RP-RoleBinding';
+/** The roles that Pilothouse can bind for the provider of custom locations. */
+export const GRANT_ROLES = ['least-privilege', 'cluster-admin'] as const;
+export type GrantRole = (typeof GRANT_ROLES)[number];
 /** The bindings that Pilothouse makes, one for each role that can be given. */
 export const GRANT_BINDING_PREFIX = 'pilothouse-custom-locations-';
+
+export function bindingName(role: GrantRole): string {
+  return `${GRANT_BINDING_PREFIX}${role}`;
+}
 
 /** The agents by which each feature is seen to be on. Custom locations have none of their own. */
 const AGENTS_OF: Readonly<Record<ArcFeature, readonly string[]>> = {
@@ -47,16 +54,18 @@ export interface AgentPicture {
 
 /** @throws ControlError where the cluster cannot be asked. */
 export async function lookAtAgents(cluster: ClusterClient, call: KubeCall): Promise<AgentPicture> {
-  const [deployments, bindings, configuration, identity, proxy] = await Promise.all([
+  const bindingOf = (name: string) => readObject(cluster, CLUSTER_ROLE_BINDING, undefined, name, call);
+  // Clusters have hundreds of bindings; those that count are known by their names.
+  const [deployments, chartBinding, granted, configuration, identity, proxy] = await Promise.all([
     listObjects(cluster, DEPLOYMENT, AGENT_NAMESPACE, call),
-    listObjects(cluster, CLUSTER_ROLE_BINDING, undefined, call),
+    bindingOf(CHART_BINDING),
+    Promise.all(GRANT_ROLES.map((role) => bindingOf(bindingName(role)))),
     readObject(cluster, { group: '', kind: 'ConfigMap' }, AGENT_NAMESPACE, 'azure-clusterconfig', call),
     hasSecret(cluster, 'azure-identity-certificate', call),
     hasSecret(cluster, 'kube-aad-proxy-certificate', call),
   ]);
   const agents = new Map(deployments.map((deployment) => [deployment.metadata.name, isAvailable(deployment)]));
-  const chartObjectIds = bindings.filter(({ metadata }) => metadata.name === CHART_BINDING).flatMap(usersOf);
-  const granted = bindings.filter(({ metadata }) => metadata.name.startsWith(GRANT_BINDING_PREFIX));
+  const chartObjectIds = usersOf(chartBinding);
   const grantedObjectIds = granted.flatMap(usersOf);
   const boundObjectIds = [...new Set([...chartObjectIds, ...grantedObjectIds])];
   const runs = (feature: ArcFeature): boolean => AGENTS_OF[feature].every((name) => agents.get(name) === true);
@@ -113,7 +122,7 @@ function isAvailable(deployment: KubernetesObject): boolean {
 }
 
 /** In lower case. */
-function usersOf(binding: KubernetesObject): string[] {
+function usersOf(binding: KubernetesObject | undefined): string[] {
   return rawObjects(binding, 'subjects').flatMap((subject) =>
     rawText(subject, 'kind') === 'User' ? (rawText(subject, 'name')?.toLowerCase() ?? []) : [],
   );

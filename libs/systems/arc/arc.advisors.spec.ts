@@ -117,6 +117,14 @@ describe('advice on a connected cluster', () => {
     { arrange: () => undefined, found: [], reason: 'it has no agents to be ill' },
     { arrange: noAccess, found: [], reason: 'nobody can look into it' },
     {
+      arrange: (cluster) => {
+        const list = { verb: 'list', kind: 'ClusterRoleBinding' } as const;
+        cluster.add(agentDeployment('config-agent')).refuse(list, new ControlError('KUBERNETES_FORBIDDEN', 'no'));
+      },
+      found: ['error AGENTS_WITHOUT_IDENTITY'],
+      reason: 'the bindings that count are read by their names, not listed',
+    },
+    {
       arrange: (cluster) => cluster.add(agentDeployment('config-agent'), agentConfiguration('another')),
       found: [],
       reason: 'the agents that are ill are those of another cluster',

@@ -6,12 +6,19 @@ import { findingReporter } from '../contract/finding-reporter.js';
 import type { OperationContext, OperationDefinition, Verification } from '../contract/operation-definition.js';
 import { rawObjects, rawText } from '../contract/raw-reader.js';
 import { resourceReference } from '../contract/resource-reference.js';
-import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, belongsElsewhere, lookAtAgents } from './arc-agents.js';
+import {
+  CLUSTER_ROLE,
+  CLUSTER_ROLE_BINDING,
+  GRANT_ROLES,
+  belongsElsewhere,
+  bindingName,
+  lookAtAgents,
+} from './arc-agents.js';
 import { objectIdInput } from './arc-names.js';
 import type { ArcParts } from './arc-parts.js';
 import { clusterIdOf } from './arc-preflight.js';
 import { connectedClusterKind, observeConnectedCluster } from './connected-cluster.kind.js';
-import { GRANT_ROLES, LEAST_RULES, applyGrant, bindingName, roleName } from './custom-location-grant.js';
+import { LEAST_RULES, applyGrant, roleName } from './custom-location-grant.js';
 import { clientOf, lookInto, reachFindings, readObject, seenOr } from './reached-cluster.js';
 
 const grantInput = z.strictObject({

@@ -1,11 +1,8 @@
 import type { JsonObject } from '#libs/kernel/json.js';
 import type { KubeCall } from '#libs/kube/cluster-access.js';
 import type { ClusterClient } from '#libs/kube/cluster-client.js';
-import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, GRANT_BINDING_PREFIX } from './arc-agents.js';
+import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, bindingName, type GrantRole } from './arc-agents.js';
 import { applyObject } from './reached-cluster.js';
-
-export const GRANT_ROLES = ['least-privilege', 'cluster-admin'] as const;
-export type GrantRole = (typeof GRANT_ROLES)[number];
 
 const RBAC = 'rbac.authorization.k8s.io';
 const LEAST_ROLE = 'pilothouse-custom-locations';
@@ -22,10 +19,6 @@ export const LEAST_RULES: readonly JsonObject[] = [
   { apiGroups: [RBAC], resources: ['clusterroles'], resourceNames: ['admin', 'edit', 'view'], verbs: ['bind'] },
   { apiGroups: ['clusterconfig.azure.com'], resources: ['customlocationsettings'], verbs: ALL },
 ];
-
-export function bindingName(role: GrantRole): string {
-  return `${GRANT_BINDING_PREFIX}${role}`;
-}
 
 export function roleName(role: GrantRole): string {
   return role === 'least-privilege' ? LEAST_ROLE : 'cluster-admin';

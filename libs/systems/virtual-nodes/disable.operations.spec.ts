@@ -16,6 +16,8 @@ import {
 const POD = { group: '', kind: 'Pod' };
 const NODE = { group: '', kind: 'Node' };
 
+const DEAD_NODE = virtualNode(VIRTUAL_NODE, { ready: 'Unknown', readySince: '2026-01-01T00:00:00Z' });
+
 function switchedOn(): VirtualNodesWorld {
   const world = new VirtualNodesWorld();
   world.switchOn();
@@ -25,7 +27,7 @@ function switchedOn(): VirtualNodesWorld {
 /** With a dead connector, which leaves its node and the pods there behind. */
 function withDeadConnector(): VirtualNodesWorld {
   const world = switchedOn();
-  world.cluster.add(virtualNode(VIRTUAL_NODE, { ready: 'Unknown', readySince: '2026-01-01T00:00:00Z' }));
+  world.cluster.add(DEAD_NODE);
   return world;
 }
 
@@ -94,18 +96,26 @@ const ROWS: Row[] = [
   {
     codes: ['error VIRTUAL_NODE_NOT_READY', 'warning PODS_WILL_STOP', 'warning WORKLOADS_WILL_WAIT'],
     reason: 'nobody would end its pods',
-    arrange: (world) => world.cluster.add(virtualNode(VIRTUAL_NODE, { ready: 'Unknown' }), podOnVirtualNode()),
+    arrange: (world) => world.cluster.add(DEAD_NODE, podOnVirtualNode()),
+  },
+  {
+    codes: ['warning VIRTUAL_NODE_NOT_READY', 'warning PODS_WILL_STOP', 'warning WORKLOADS_WILL_WAIT'],
+    reason: 'its connector may only be starting anew, which is waited for',
+    arrange(world) {
+      const readySince = new Date().toISOString();
+      world.cluster.add(virtualNode(VIRTUAL_NODE, { ready: 'Unknown', readySince }), podOnVirtualNode());
+    },
   },
   {
     codes: ['warning VIRTUAL_NODE_NOT_READY', 'warning PODS_WILL_STOP', 'warning WORKLOADS_WILL_WAIT'],
     reason: 'they are taken out of the cluster by force',
     input: { force: true },
-    arrange: (world) => world.cluster.add(virtualNode(VIRTUAL_NODE, { ready: 'Unknown' }), podOnVirtualNode()),
+    arrange: (world) => world.cluster.add(DEAD_NODE, podOnVirtualNode()),
   },
   {
     codes: ['warning VIRTUAL_NODE_NOT_READY', 'warning PODS_WILL_STOP'],
     reason: 'nothing is there that would have to be ended before the node goes',
-    arrange: (world) => world.cluster.add(virtualNode(VIRTUAL_NODE, { ready: 'Unknown' }), daemonPod()),
+    arrange: (world) => world.cluster.add(DEAD_NODE, daemonPod()),
   },
   {
     codes: ['error CLUSTER_UNREACHABLE'],
@@ -203,10 +213,10 @@ describe('the steps of switching virtual nodes off', () => {
     expect([...world.arm.writes(), ...world.kube.writes()]).toEqual([]);
   });
 
-  it('does not wait in vain for a connector that is dead', async () => {
+  it.each(['cordon', 'drain'])('does not wait in vain for a connector that is dead: %s', async (name) => {
     const world = withDeadConnector();
     world.cluster.add(podOnVirtualNode());
-    await expect(world.disable().step('drain')).rejects.toMatchObject({
+    await expect(world.disable().step(name)).rejects.toMatchObject({
       code: 'CONFLICT',
       diagnosis: {
         code: 'VIRTUAL_NODE_NOT_READY',
@@ -214,6 +224,16 @@ describe('the steps of switching virtual nodes off', () => {
       },
     });
     expect(world.kube.writes()).toEqual([]);
+  });
+
+  it.each<{ reason: string; input: JsonObject; pod: KubernetesObject }>([
+    { reason: 'by force', input: { force: true }, pod: podOnVirtualNode() },
+    { reason: 'with nothing to end', input: {}, pod: daemonPod() },
+  ])('keeps new pods away from a node whose connector is dead: $reason', async ({ input, pod }) => {
+    const world = withDeadConnector();
+    world.cluster.add(pod);
+    expect((await world.disable(input).step('cordon')).outcome).toBe('done');
+    expect(world.kube.writes()).toHaveLength(1);
   });
 
   it('waits for a connector that may only be starting anew', async () => {

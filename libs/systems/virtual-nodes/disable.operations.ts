@@ -138,7 +138,7 @@ async function preflightDisable(parts: VirtualNodesParts, context: OperationCont
     for (const { metadata } of pods) served.add(metadata.uid ?? '');
     if (node !== undefined && !isReady(node)) {
       const evidence = { node: ADDON_NODE, since: readySince(node)?.toISOString() ?? null };
-      const severity = force || pods.every(goesWithNode) ? 'warning' : 'error';
+      const severity = !force && isDead(node) && !pods.every(goesWithNode) ? 'error' : 'warning';
       say('VIRTUAL_NODE_NOT_READY', severity, evidence, FORCE_REMEDY, [byForce(cluster)]);
     }
     const names = pods.map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`);
@@ -189,10 +189,15 @@ async function groupsOf(
 }
 
 async function runCordon(parts: VirtualNodesParts, context: StepContext<DisableInput>): Promise<StepOutcome> {
-  const client = kubernetesOf(parts, clusterIdOf(context.references));
+  const cluster = clusterIdOf(context.references);
+  const client = kubernetesOf(parts, cluster);
   const resource = await client.findResource(NODE, context);
-  if (resource === undefined || (await readObject(client, NODE, undefined, ADDON_NODE, context)) === undefined) {
-    return { outcome: 'done', message: 'There is no virtual node.' };
+  const node = await readObject(client, NODE, undefined, ADDON_NODE, context);
+  if (resource === undefined || node === undefined) return { outcome: 'done', message: 'There is no virtual node.' };
+  // Before it is cordoned: a node that cannot be emptied is left as it is.
+  if (!context.input.force && isDead(node)) {
+    const pods = (await podsOn(client, ADDON_NODE, context)).filter((pod) => !goesWithNode(pod));
+    if (pods.length > 0) throw deadError(node, pods, cluster, FORCE_REMEDY);
   }
   const wanted = (node: JsonObject): JsonObject | undefined =>
     rawFlag(node, 'spec', 'unschedulable') === true ? undefined : { spec: { unschedulable: true } };
@@ -210,6 +215,30 @@ function deletionOf(group: JsonObject): RemedyOperation[] {
 
 function byForce(cluster: ArmId): RemedyOperation {
   return { type: 'virtualNodes.disable', input: { cluster: cluster.toString(), force: true } };
+}
+
+/** Whether its connector is away for longer than it takes to start one anew. One whose node says no time may come back. */
+function isDead(node: KubernetesObject): boolean {
+  const since = readySince(node);
+  return !isReady(node) && since !== undefined && Date.now() - since.getTime() >= LONGEST_RESTART_MS;
+}
+
+function deadError(
+  node: KubernetesObject,
+  pods: readonly KubernetesObject[],
+  cluster: ArmId,
+  remedy: string,
+): ControlError {
+  const cause = `The node ${ADDON_NODE} is not ready: its connector does not end the ${pods.length} pods there.`;
+  return new ControlError('CONFLICT', cause, {
+    remedy,
+    diagnosis: {
+      code: 'VIRTUAL_NODE_NOT_READY',
+      cause,
+      evidence: { node: ADDON_NODE, since: readySince(node)?.toISOString() ?? null, pods: pods.length },
+      operations: [byForce(cluster)],
+    },
+  });
 }
 
 /** A DaemonSet makes its pod anew for as long as there is the node, cordoned or not. */
@@ -271,20 +300,11 @@ async function evictPods(
 ): Promise<string[]> {
   const node = await readObject(client, NODE, undefined, ADDON_NODE, context);
   if (node !== undefined && !isReady(node)) {
-    const since = readySince(node)?.getTime();
-    if (since === undefined || Date.now() - since < LONGEST_RESTART_MS) {
-      return [`The node ${ADDON_NODE} is not ready: its connector has to come back to end them.`];
+    if (isDead(node)) {
+      const uncordon = 'The virtual node stays cordoned until then (kubernetes.node.uncordon).';
+      throw deadError(node, pods, cluster, `${FORCE_REMEDY} ${uncordon}`);
     }
-    const cause = `The node ${ADDON_NODE} is not ready: its connector does not end the ${pods.length} pods there.`;
-    throw new ControlError('CONFLICT', cause, {
-      remedy: FORCE_REMEDY,
-      diagnosis: {
-        code: 'VIRTUAL_NODE_NOT_READY',
-        cause,
-        evidence: { node: ADDON_NODE, since: new Date(since).toISOString(), pods: pods.length },
-        operations: [byForce(cluster)],
-      },
-    });
+    return [`The node ${ADDON_NODE} is not ready: its connector has to come back to end them.`];
   }
   const resource = await client.findResource(POD, context);
   const refused: string[] = [];

@@ -208,7 +208,7 @@ export class VirtualNodesWorld {
     this.arm.set(NODE_GROUP, { id: NODE_GROUP, name: 'MC', location: 'eastus', managedBy: CLUSTER_ID });
     this.setProvider('Registered', ['East US']);
     this.setUsage(1, 100);
-    this.setLargestGroup(4, 16);
+    this.setLargestGroups([4, 16]);
     this.arm.answer('GET', /\/permissions$/i, () =>
       this.mayAssign === 'unknown'
         ? refusal(403, 'AuthorizationFailed', 'Nobody may read this.')
@@ -249,12 +249,17 @@ export class VirtualNodesWorld {
     });
   }
 
-  /** The most that one container group in the virtual network can have. */
-  setLargestGroup(maxCpu: number, maxMemoryInGB: number): void {
+  /** The most that one container group in the virtual network can have, in cores and GB: one of these. */
+  setLargestGroups(...sizes: [maxCpu: number, maxMemoryInGB: number][]): void {
     const common = { resourceType: 'containerGroups', location: 'EASTUS', gpu: 'None' };
     this.arm.set(`${LOCATION}/capabilities`, {
       value: [
-        { ...common, osType: 'Linux', ipAddressType: 'Private', capabilities: { maxCpu, maxMemoryInGB } },
+        ...sizes.map(([maxCpu, maxMemoryInGB]) => ({
+          ...common,
+          osType: 'Linux',
+          ipAddressType: 'Private',
+          capabilities: { maxCpu, maxMemoryInGB },
+        })),
         { ...common, osType: 'Windows', ipAddressType: 'Private', capabilities: { maxCpu: 99, maxMemoryInGB: 99 } },
       ],
     });

@@ -309,6 +309,56 @@ describe('what is checked before a workload bursts', () => {
     expect(codes).toEqual(found.map((code) => `error ${code}`));
   });
 
+  it.each<{ reason: string; cpu: string; memory: string; largest: [number, number][]; pods: number; found: string[] }>([
+    {
+      reason: 'it fits the larger size',
+      cpu: '2',
+      memory: '32G',
+      largest: [
+        [4, 16],
+        [2, 64],
+      ],
+      pods: 0,
+      found: [],
+    },
+    {
+      reason: 'whichever comes first',
+      cpu: '2',
+      memory: '32G',
+      largest: [
+        [2, 64],
+        [4, 16],
+      ],
+      pods: 0,
+      found: [],
+    },
+    {
+      reason: 'it fits none of both',
+      cpu: '4',
+      memory: '32G',
+      largest: [
+        [4, 16],
+        [2, 64],
+      ],
+      pods: 0,
+      found: ['error POD_TOO_LARGE'],
+    },
+    { reason: 'none is to come', cpu: '8', memory: '32G', largest: [[4, 16]], pods: 1, found: [] },
+  ])('judges the size of a pod that is to come: $reason', async ({ cpu, memory, largest, pods, found }) => {
+    const world = switchedOn({ ...PLACED, ...container({ resources: { requests: { cpu, memory } } }) });
+    world.setLargestGroups(...largest);
+    for (let index = 0; index < pods; index++) world.cluster.add(podOnVirtualNode(`web-${index}`));
+    const codes = (await world.burst().codes()).filter((code) => code.startsWith('error'));
+    expect(codes).toEqual(found);
+  });
+
+  it('counts cores without a tail that is none of theirs', async () => {
+    const world = switchedOn(container({ resources: { requests: { cpu: '140m', memory: '1G' } } }));
+    world.setUsage(1, 1000, [1, 15]);
+    const codes = await world.burst({ replicas: 100 }).codes();
+    expect(codes).toEqual(['warning QUOTA_NEARLY_USED']);
+  });
+
   it.each<{ reason: string; spec: JsonObject; account?: JsonObject }>([
     { reason: 'the pods name it', spec: { imagePullSecrets: [{ name: 'regcred' }] } },
     { reason: 'their service account names it', spec: {}, account: { imagePullSecrets: [{ name: 'regcred' }] } },

@@ -72,6 +72,8 @@ export async function judgeCapacity(
   say: FindingReporter<keyof typeof capacityFindings>,
 ): Promise<void> {
   const { cluster, node, podSpec, pods } = coming;
+  // What is there has its room: a workload that is scaled down needs none.
+  if (pods <= 0) return;
   const unknown = (what: string, { externalCode, code }: ControlError): void =>
     say('CAPACITY_UNKNOWN', 'info', { what, code: externalCode ?? code });
   const found = await reading(() => client.get(cluster, context));
@@ -86,19 +88,20 @@ export async function judgeCapacity(
   const region = regionOf(node) ?? canonicalLocation(rawText(found.body, 'location') ?? '');
   const size = containerGroupSize(podSpec);
 
-  const largest = await reading(() => largestGroup(client, { subscriptionId, region, isEarly }, context));
+  const largest = await reading(() => largestGroups(client, { subscriptionId, region, isEarly }, context));
   if (largest instanceof ControlError) unknown('capabilities', largest);
-  else if (largest !== undefined && (size.cpuCores > largest.cpuCores || size.memoryGb > largest.memoryGb)) {
-    const remedy = `Let the pod ask for at most ${largest.cpuCores} cores and ${largest.memoryGb} GB, or leave it on machines.`;
-    say('POD_TOO_LARGE', 'error', { region, pod: { ...size }, largest: { ...largest } }, remedy);
+  else if (largest.length > 0 && !largest.some((most) => fitsInto(size, most))) {
+    const most = largest.map(({ cpuCores, memoryGb }) => `${cpuCores} cores and ${memoryGb} GB`).join(', or ');
+    const remedy = `Let the pod ask for at most ${most}, or leave it on machines.`;
+    const evidence = { region, pod: { ...size }, largest: largest.map((each) => ({ ...each })) };
+    say('POD_TOO_LARGE', 'error', evidence, remedy);
   }
-  if (pods <= 0) return;
 
   const usages = await reading(() => usagesOf(client, subscriptionId, region, context));
   if (usages instanceof ControlError) unknown('usages', usages);
   else {
     judgeUsage('ContainerGroups', usages.get('ContainerGroups'), pods, region, say);
-    judgeUsage('StandardCores', usages.get('StandardCores'), pods * size.cpuCores, region, say);
+    judgeUsage('StandardCores', usages.get('StandardCores'), hundredths(pods * size.cpuCores), region, say);
   }
 
   // Only of the add-on does the cluster say which subnet its container groups are in.
@@ -107,6 +110,11 @@ export async function judgeCapacity(
   const network = await reading(() => client.get(subnet, context));
   if (network instanceof ControlError) unknown('subnet', network);
   else if (network.state !== 'missing') judgeAddresses(subnet, rawObject(network.body, 'properties') ?? {}, pods, say);
+}
+
+/** Cores are counted in hundredths: a sum of them has no longer tail than they have. */
+function hundredths(amount: number): number {
+  return Math.round(amount * 100) / 100;
 }
 
 function judgeUsage(
@@ -118,7 +126,8 @@ function judgeUsage(
 ): void {
   if (usage === undefined) return;
   const evidence = { region, quota, ...usage, needed };
-  if (usage.used + needed > usage.limit) {
+  const after = hundredths(usage.used + needed);
+  if (after > usage.limit) {
     const code = quota === 'ContainerGroups' ? 'GROUP_QUOTA_SHORT' : 'CORE_QUOTA_SHORT';
     say(
       code,
@@ -126,7 +135,7 @@ function judgeUsage(
       evidence,
       'Ask for a higher quota in the region, ask for less, or remove container groups first.',
     );
-  } else if (usage.used + needed > usage.limit * NEARLY) {
+  } else if (after > usage.limit * NEARLY) {
     say('QUOTA_NEARLY_USED', 'warning', evidence, 'Ask for a higher quota in the region in time.');
   }
 }
@@ -171,25 +180,37 @@ async function usagesOf(
   return usages;
 }
 
-/** The most that one Linux group without graphics processors can have; undefined where the region does not say. */
-async function largestGroup(
+interface GroupSize {
+  cpuCores: number;
+  memoryGb: number;
+}
+
+function fitsInto(size: GroupSize, most: GroupSize): boolean {
+  return size.cpuCores <= most.cpuCores && size.memoryGb <= most.memoryGb;
+}
+
+/**
+ * The most that one Linux group without graphics processors can have. A region may offer several sizes, of which one has more
+ * cores and another more memory; none where it does not say.
+ */
+async function largestGroups(
   client: VirtualNodesClient,
   { subscriptionId, region, isEarly }: { subscriptionId: string; region: string; isEarly: boolean },
   context: AzureCallContext,
-): Promise<{ cpuCores: number; memoryGb: number } | undefined> {
-  let largest: { cpuCores: number; memoryGb: number } | undefined;
+): Promise<GroupSize[]> {
+  const sizes: GroupSize[] = [];
   for await (const page of client.listCapabilities(subscriptionId, region, context)) {
     for (const item of page.items) {
       if (rawText(item, 'osType') !== 'Linux' || rawText(item, 'gpu') !== 'None') continue;
       if (rawText(item, 'ipAddressType') !== (isEarly ? 'Public' : 'Private')) continue;
       const cpuCores = rawNumber(item, 'capabilities', 'maxCpu');
       const memoryGb = rawNumber(item, 'capabilities', 'maxMemoryInGB');
-      if (cpuCores !== null && memoryGb !== null && cpuCores >= (largest?.cpuCores ?? 0)) {
-        largest = { cpuCores, memoryGb };
-      }
+      if (cpuCores === null || memoryGb === null) continue;
+      const size = { cpuCores, memoryGb };
+      if (!sizes.some((other) => fitsInto(size, other))) sizes.push(size);
     }
   }
-  return largest;
+  return sizes;
 }
 
 /** What Azure answers; its refusal as a value, since what is asked here is advice and no condition. */

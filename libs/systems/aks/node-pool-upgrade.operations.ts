@@ -160,7 +160,8 @@ async function judgeImageOf(
     }
     say('NODES_ARE_REPLACED', 'warning', { nodes: pool.count, from: nodeImageVersion, to: latest });
   } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
+    // What passes by itself says nothing about the image.
+    if (!(error instanceof ControlError) || error.retryable) throw error;
     const evidence = { nodeImageVersion, code: error.externalCode ?? error.code };
     say('NODE_IMAGE_UNKNOWN', 'error', evidence, error.remedy);
   }

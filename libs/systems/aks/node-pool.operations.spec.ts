@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#libs/kernel/json.js';
 import { NETWORK_ID, aksOperation, aksWorld, type GivenAks } from '#libs/testing/aks-operation.harness.js';
 import { CLUSTER_ID, POOL_ID, poolProperties } from '#libs/testing/aks-samples.js';
+import { refusal } from '#libs/testing/fake-arm.js';
 
 interface Row {
   given?: GivenAks;
@@ -265,6 +266,21 @@ describe('aks.nodePool.upgrade of the image only', () => {
     },
   ])('$found: $reason', async ({ change, given, found }) => {
     expect(await upgrade(change, given).findings()).toEqual(found);
+  });
+
+  it.each([
+    { status: 429, azureCode: 'TooManyRequests', code: 'AZURE_THROTTLED' },
+    { status: 503, azureCode: 'ServiceUnavailable', code: 'AZURE_UNAVAILABLE' },
+  ])('takes no $azureCode for an image that nobody knows', async ({ status, azureCode, code }) => {
+    const { arm, findings } = upgrade({});
+    arm.answer('GET', /\/upgradeProfiles\/default$/, refusal(status, azureCode, 'later'));
+    await expect(findings()).rejects.toMatchObject({ code, retryable: true });
+  });
+
+  it('knows no image where it may not be asked for', async () => {
+    const { arm, findings } = upgrade({});
+    arm.answer('GET', /\/upgradeProfiles\/default$/, refusal(403, 'AuthorizationFailed', 'no'));
+    expect(await findings()).toEqual(['NODE_IMAGE_UNKNOWN']);
   });
 
   it('offers to take the virtual nodes away first', async () => {

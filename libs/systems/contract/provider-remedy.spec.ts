@@ -34,7 +34,11 @@ describe('what is offered against a refusal', () => {
     { azureCode: 'ServiceUnavailable', message: AZURE.capacity, types: [[], [DELETE, DELETE]] },
     { azureCode: 'SubnetIsFull', message: AZURE.subnet, types: [[], [DELETE, DELETE]] },
     { azureCode: 'ServerTimeout', message: AZURE.timeout, types: [[DELETE, DELETE]] },
-    { azureCode: 'AuthorizationFailed', message: AZURE.rights, types: [[]] },
+    {
+      azureCode: 'AuthorizationFailed',
+      message: AZURE.rights,
+      types: [['azure.roleAssignment.create', DELETE, DELETE]],
+    },
     {
       azureCode: 'LinkedAuthorizationFailed',
       message: AZURE.linkedRights,
@@ -63,9 +67,20 @@ describe('what is offered against a refusal', () => {
     });
   });
 
-  it('names the group in which people have to give a role', () => {
-    const [{ description }] = remediesOf(presentRefusal(403, 'AuthorizationFailed', AZURE.rights));
+  it('gives the connector its role in the node resource group', () => {
+    const [{ operations }] = remediesOf(presentRefusal(403, 'AuthorizationFailed', AZURE.rights));
+    expect(operations[0]?.input).toEqual({
+      resourceGroup: expect.stringMatching(/\/resourceGroups\/MC_demo[^/]*$/),
+      role: 'ContainerInstancesContributor',
+      principalId: expect.stringMatching(/^[-0-9a-f]{36}$/),
+    });
+  });
+
+  it('names the group in which people have to give the role to whom the words do not name', () => {
+    const nameless = AZURE.rights.replace(/object id '[^']*'/g, "object id 'x'");
+    const [{ description, operations }] = remediesOf(presentRefusal(403, 'AuthorizationFailed', nameless));
     expect(description).toContain('/resourceGroups/MC_demo');
+    expect(operations).toEqual([]);
   });
 
   it('raises the requests to the limits, and touches nothing else of the containers', () => {

@@ -23,7 +23,7 @@ export interface RefusalScene {
   pullSecrets: readonly PullSecret[] | undefined;
 }
 
-/** The resources that a role can be given on with an operation. */
+/** The resources that a role can be given on with an operation, besides resource groups. */
 const ROLE_SCOPES: readonly string[] = [
   'microsoft.network/virtualnetworks',
   'microsoft.network/virtualnetworks/subnets',
@@ -147,7 +147,7 @@ function requestsOf(beyond: readonly LimitBeyond[]): JsonObject {
   return Object.fromEntries(beyond.map((each) => [each.resource, quantityOf(each)]));
 }
 
-/** On the network a role can be given at once; for the node resource group people have to. */
+/** A role can be given at once on the network, and in the resource group of what is there otherwise. */
 function rightsRemedy({ facts }: ProviderRefusal, scene: RefusalScene): AdviceRemedy {
   const principalId = rawText(facts, 'objectId') ?? '';
   const scope = ArmId.tryParse(rawText(facts, 'scope') ?? '');
@@ -158,14 +158,17 @@ function rightsRemedy({ facts }: ProviderRefusal, scene: RefusalScene): AdviceRe
       operations: [{ type: 'azure.roleAssignment.create', input }, ...deletions(scene)],
     };
   }
+  const role = 'the role Azure Container Instances Contributor Role';
+  const again = 'Then delete the pods that were refused.';
   const holder = principalId === '' ? 'the identity of the connector' : principalId;
-  const place =
-    scope?.subscriptionId === undefined || scope.resourceGroup === undefined
-      ? 'the node resource group of the cluster'
-      : ArmId.resourceGroup(scope.subscriptionId, scope.resourceGroup).toString();
-  return people(
-    `Give ${holder} the role Azure Container Instances Contributor Role on ${place} (\`az role assignment create\`). Then delete the pods that were refused.`,
-  );
+  if (scope?.subscriptionId === undefined || scope.resourceGroup === undefined) {
+    return people(`Give ${holder} ${role} on the node resource group of the cluster. ${again}`);
+  }
+  const resourceGroup = ArmId.resourceGroup(scope.subscriptionId, scope.resourceGroup).toString();
+  const description = `Give ${holder} ${role} on ${resourceGroup}. ${again}`;
+  if (!OBJECT_ID.test(principalId)) return people(description);
+  const input = { resourceGroup, role: 'ContainerInstancesContributor', principalId };
+  return { description, operations: [{ type: 'azure.roleAssignment.create', input }, ...deletions(scene)] };
 }
 
 function people(description: string): AdviceRemedy {

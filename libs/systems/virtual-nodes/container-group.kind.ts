@@ -265,5 +265,5 @@ function rawNumber(raw: JsonObject[string] | undefined, ...path: string[]): numb
 
 /** Tenths that add up to no long tail. */
 function rounded(amounts: readonly number[]): number {
-  return Math.round(amounts.reduce((sum, amount) => sum + amount, 0) * 1000) / 1000;
+  return Math.round(boundedSum(amounts.map((amount) => Math.max(0, amount))) * 1000) / 1000;
 }

@@ -31,6 +31,8 @@ describeSystem('virtual-nodes', {
     VirtualNode: [{ ...virtualNode(), virtual: { podCount: 1, subnetId: ACI_SUBNET_ID, identityObjectId: 'o' } }],
     ContainerGroup: [
       { ...bag(groupBody()), servedPod: { ...served, state: 'Gone' } },
+      // More than there can be, which a sum must not make endless.
+      bag(groupBody({ containers: [{ properties: { resources: { requests: { cpu: 1e308, memoryInGB: -1e308 } } } }] })),
       bag(groupBody({ ipAddress: { ip: '52.1.1.1', type: 'Public', ports: [] }, subnetIds: [] })),
     ],
     VirtualNetwork: [bag(networkBody())],

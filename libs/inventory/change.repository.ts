@@ -3,6 +3,7 @@ import { decodeCursor, encodeCursor } from '#libs/kernel/page.js';
 import type { Database } from '#libs/database/database.js';
 import { endOfFeed } from '#libs/database/feed-end.repository.js';
 import { FEED_START, feedPositionOf, isBefore, isBeyond, type FeedPosition } from '#libs/database/feed-position.js';
+import { SqlConditions } from '#libs/database/sql-conditions.js';
 import type { Sql } from '#libs/database/sql.js';
 import type { HealthState } from '#libs/systems/contract/observation.js';
 import type { ChangeFilter } from './resource.query.js';
@@ -143,33 +144,22 @@ async function readWindow(
   filter: ChangeFilter,
   limit: number,
 ): Promise<{ rows: ChangeRow[]; lastSeen: FeedPosition | null }> {
-  const values: unknown[] = [start.xid, start.seq, end.xid, WINDOW, limit];
-  const conditions: string[] = [];
-  const add = (condition: (parameter: string) => string, value: unknown): void => {
-    if (value === undefined) return;
-    // No stored text holds a NUL, and Postgres refuses a parameter with one.
-    if (typeof value === 'string' && value.includes('\0')) {
-      conditions.push('false');
-      return;
-    }
-    values.push(value);
-    conditions.push(condition(`$${values.length}`));
-  };
-  add((parameter) => `c.kind = ANY(${parameter}::text[])`, filter.kinds);
-  add((parameter) => `c.uid = ${parameter}::uuid`, filter.uid);
-  add((parameter) => `c.cluster_uid = ${parameter}::uuid`, filter.clusterUid);
-  add((parameter) => `c.namespace = ${parameter}`, filter.namespace);
-  add((parameter) => `c.subscription_id = ${parameter}`, filter.subscriptionId?.toLowerCase());
+  const conditions = new SqlConditions([start.xid, start.seq, end.xid, WINDOW, limit]);
+  conditions.add((parameter) => `c.kind = ANY(${parameter}::text[])`, filter.kinds);
+  conditions.add((parameter) => `c.uid = ${parameter}::uuid`, filter.uid);
+  conditions.add((parameter) => `c.cluster_uid = ${parameter}::uuid`, filter.clusterUid);
+  conditions.add((parameter) => `c.namespace = ${parameter}`, filter.namespace);
+  conditions.add((parameter) => `c.subscription_id = ${parameter}`, filter.subscriptionId?.toLowerCase());
   const { rows } = await sql.query<ChangeRow>(
     `WITH seen AS MATERIALIZED (
        SELECT * FROM change WHERE ${WITHIN} ORDER BY xid, seq LIMIT $4
      ), matching AS (
-       SELECT * FROM seen c ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ORDER BY xid, seq LIMIT $5
+       SELECT * FROM seen c ${conditions.where} ORDER BY xid, seq LIMIT $5
      )
      SELECT m.*, r.id, r.name FROM matching m LEFT JOIN resource r USING (uid) ORDER BY m.xid, m.seq`,
-    values,
+    conditions.values,
   );
-  if (rows.length === limit || conditions.length === 0) return { rows, lastSeen: null };
+  if (rows.length === limit || conditions.isEmpty) return { rows, lastSeen: null };
   const { rows: ends } = await sql.query<FeedPosition>(
     `SELECT xid, seq FROM change WHERE ${WITHIN} ORDER BY xid, seq OFFSET $4 LIMIT 1`,
     [start.xid, start.seq, end.xid, WINDOW - 1],

@@ -3,6 +3,7 @@ import { decodeCursor, encodeCursor } from '#libs/kernel/page.js';
 import type { Database } from '#libs/database/database.js';
 import { endOfFeed } from '#libs/database/feed-end.repository.js';
 import { FEED_START, feedPositionOf, isBefore, isBeyond, type FeedPosition } from '#libs/database/feed-position.js';
+import { SqlConditions } from '#libs/database/sql-conditions.js';
 import type { Sql } from '#libs/database/sql.js';
 import type { OperationRecord } from './operation.record.js';
 import { operationOf, type OperationFilter, type PictureRow } from './operation.repository.js';
@@ -104,32 +105,21 @@ async function readWindow(
   filter: OperationFeedFilter,
   limit: number,
 ): Promise<{ rows: EventRow[]; lastSeen?: string }> {
-  const values: unknown[] = [start.xid, start.seq, end.xid, WINDOW, limit];
-  const conditions: string[] = [];
-  const add = (condition: (parameter: string) => string, value: unknown): void => {
-    if (value === undefined) return;
-    // No stored text holds a NUL, and Postgres refuses a parameter with one.
-    if (typeof value === 'string' && value.includes('\0')) {
-      conditions.push('false');
-      return;
-    }
-    values.push(value);
-    conditions.push(condition(`$${values.length}`));
-  };
+  const conditions = new SqlConditions([start.xid, start.seq, end.xid, WINDOW, limit]);
   // What never changes is asked of the operation: the pictures are large, and are unpacked for their status only.
-  add((parameter) => `o.type = ${parameter}`, filter.type);
-  add((parameter) => `o.target_uid = ${parameter}::uuid`, filter.targetUid);
-  add((parameter) => `o.requested_by = ${parameter}`, filter.requestedBy);
-  add((parameter) => `o.set_id = ${parameter}::uuid`, filter.setId);
-  add((parameter) => `seen.snapshot->>'status' = ANY(${parameter}::text[])`, filter.statuses);
+  conditions.add((parameter) => `o.type = ${parameter}`, filter.type);
+  conditions.add((parameter) => `o.target_uid = ${parameter}::uuid`, filter.targetUid);
+  conditions.add((parameter) => `o.requested_by = ${parameter}`, filter.requestedBy);
+  conditions.add((parameter) => `o.set_id = ${parameter}::uuid`, filter.setId);
+  conditions.add((parameter) => `seen.snapshot->>'status' = ANY(${parameter}::text[])`, filter.statuses);
   const { rows } = await sql.query<EventRow>(
     `SELECT seen.xid, seen.seq, seen.at, seen.snapshot FROM (
        SELECT * FROM operation_event WHERE ${WITHIN} ORDER BY xid, seq LIMIT $4
      ) seen JOIN operation o ON o.id = seen.operation_id
-     ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ORDER BY seen.xid, seen.seq LIMIT $5`,
-    values,
+     ${conditions.where} ORDER BY seen.xid, seen.seq LIMIT $5`,
+    conditions.values,
   );
-  if (rows.length === limit || conditions.length === 0) return { rows };
+  if (rows.length === limit || conditions.isEmpty) return { rows };
   const { rows: ends } = await sql.query<Omit<EventRow, 'snapshot'>>(
     `SELECT xid, seq, at FROM operation_event WHERE ${WITHIN} ORDER BY xid, seq OFFSET $4 LIMIT 1`,
     [start.xid, start.seq, end.xid, WINDOW - 1],

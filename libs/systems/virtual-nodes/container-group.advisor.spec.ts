@@ -146,6 +146,12 @@ const ROWS: Row[] = [
     arrange: (world) => world.setCluster({ networkProfile: { networkPlugin: 'azure', networkPluginMode: 'overlay' } }),
     advice: [{ code: 'CONTAINER_GROUP_PUBLIC', operations: [] }],
   },
+  {
+    reason: 'the API server takes requests from certain addresses only',
+    properties: PUBLIC,
+    arrange: (world) => world.setCluster({ apiServerAccessProfile: { authorizedIPRanges: ['203.0.113.0/24'] } }),
+    advice: [{ code: 'CONTAINER_GROUP_PUBLIC', operations: [] }],
+  },
   ...[/\/resourceGroups\/MC_[^/]+$/i, /\/managedClusters\/[^/]+$/i, /\/virtualNetworks\/[^/]+$/i].map((path) => ({
     reason: `what may not be read is not known: ${path.source}`,
     properties: PUBLIC,

@@ -1,15 +1,14 @@
 import { ArmId } from '#libs/kernel/arm-id.js';
 import type { RemedyOperation } from '#libs/kernel/control-error.js';
-import type { JsonObject } from '#libs/kernel/json.js';
 import type { Kube } from '#libs/kube/kube.js';
 import type { Advice, AdviceContext, Advisor, KnownObject } from '../contract/advice.js';
 import { workloadOf } from '../contract/pod-workload.js';
-import { rawObject, rawText } from '../contract/raw-reader.js';
 import { connectorOf } from './aci-connector.js';
 import { unlessForbidden } from './connector.reading.js';
 import { CONTAINER_GROUP_CODES, containerGroupAdvice, isPublic } from './container-group.advice.js';
 import { containerGroupKind } from './container-group.kind.js';
 import { roomForSubnet } from './network.kinds.js';
+import { networkFaults } from './network-profile.rules.js';
 import { ServedPodsReader } from './served-pods.reader.js';
 import { virtualNodeKind } from './virtual-node.kind.js';
 import type { VirtualNodesClient } from './virtual-nodes.client.js';
@@ -53,19 +52,11 @@ export class ContainerGroupAdvisor implements Advisor {
     const reading = await unlessForbidden(() => this.client.get(cluster, context));
     if (reading === 'forbidden' || reading.state === 'missing') return undefined;
     const { network } = connectorOf(reading.body);
-    if (network === undefined || !carriesVirtualNodes(reading.body)) return undefined;
+    if (network === undefined || networkFaults(reading.body).length > 0) return undefined;
     const look = await unlessForbidden(() => this.client.get(network, context));
     const subnet =
       look === 'forbidden' || look.state === 'missing' ? undefined : roomForSubnet(look.body, reading.body);
     if (subnet === undefined) return undefined;
     return { type: 'virtualNodes.enable', input: { cluster: cluster.toString(), ...subnet } };
   }
-}
-
-function carriesVirtualNodes(cluster: JsonObject): boolean {
-  const profile = rawObject(cluster, 'properties', 'networkProfile') ?? {};
-  return (
-    rawText(profile, 'networkPlugin')?.toLowerCase() === 'azure' &&
-    rawText(profile, 'networkPluginMode')?.toLowerCase() !== 'overlay'
-  );
 }

@@ -25,6 +25,7 @@ import { SUBNET_ROLES, lookAtConnector } from './connector.reading.js';
 import type { EnableInput } from './enable.input.js';
 import { clusterIdOf } from './enable.input.js';
 import { LEAST_ADDRESSES, describeSubnet, prefixesOf, rangesOfCluster } from './network.kinds.js';
+import { NETWORK_PROFILE_FINDINGS, networkFaults } from './network-profile.rules.js';
 import { avoidsVirtualNodes, judgePodSpec, podFindings, toleratesAll } from './pod.limits.js';
 import { roleOperations } from './virtual-node.advice.js';
 import { isReady } from './virtual-node.kind.js';
@@ -39,13 +40,8 @@ const ADDON_TAINT = { key: 'virtual-kubelet.io/provider', value: 'azure', effect
 
 export const enableFindings = {
   ...clusterFindings,
-  NETWORK_PLUGIN_UNSUPPORTED: 'Virtual nodes need Azure CNI: this cluster has another network plug-in.',
-  NETWORK_OVERLAY_UNSUPPORTED:
-    'Virtual nodes need pods with addresses of the virtual network: this cluster has an overlay.',
-  NETWORK_DUAL_STACK_UNSUPPORTED: 'Virtual nodes know IPv4 only.',
+  ...NETWORK_PROFILE_FINDINGS,
   NETWORK_NOT_OWN: 'AKS manages the network of the nodes itself: there is no network that a subnet could be added to.',
-  AUTHORIZED_RANGES_SET:
-    'The API server takes requests from certain addresses only, and that of the virtual node is not known beforehand.',
   SUBNET_PREFIX_NEEDED: 'The subnet is not there, and nobody has said which addresses it is to have.',
   SUBNET_PREFIX_INVALID: 'The address range is no IPv4 range, or lies outside of the network.',
   SUBNET_PREFIX_TAKEN:
@@ -93,7 +89,7 @@ export async function preflightEnable(
     return findings;
   }
   judgeCluster(reading.body, cluster, say);
-  judgeNetworkProfile(reading.body, say);
+  for (const { code, evidence, remedy } of networkFaults(reading.body)) say(code, 'error', evidence, remedy);
   const connector = connectorOf(reading.body);
   judgeAddon(connector, cluster, context.input.subnetName, say);
   if (connector.network === undefined) {
@@ -106,23 +102,6 @@ export async function preflightEnable(
   await judgeRegion(parts, cluster, rawText(reading.body, 'location'), context, say);
   await judgeWorkloads(parts, cluster, context, say);
   return findings;
-}
-
-function judgeNetworkProfile(cluster: JsonObject, say: Say): void {
-  const profile = rawObject(cluster, 'properties', 'networkProfile') ?? {};
-  const remedy =
-    'Make a new cluster with Azure CNI and pods in the subnet: the plug-in of a cluster cannot be changed to it.';
-  const networkPlugin = rawText(profile, 'networkPlugin');
-  const networkPluginMode = rawText(profile, 'networkPluginMode');
-  if (networkPlugin?.toLowerCase() !== 'azure') say('NETWORK_PLUGIN_UNSUPPORTED', 'error', { networkPlugin }, remedy);
-  else if (networkPluginMode?.toLowerCase() === 'overlay') {
-    say('NETWORK_OVERLAY_UNSUPPORTED', 'error', { networkPluginMode }, remedy);
-  }
-  const ipFamilies = rawTexts(profile, 'ipFamilies');
-  if (ipFamilies.some((family) => family !== 'IPv4')) say('NETWORK_DUAL_STACK_UNSUPPORTED', 'error', { ipFamilies });
-  const ranges = rawTexts(cluster, 'properties', 'apiServerAccessProfile', 'authorizedIPRanges');
-  if (ranges.length > 0)
-    say('AUTHORIZED_RANGES_SET', 'error', { ranges }, 'Use a private cluster, or lift the restriction.');
 }
 
 function judgeAddon({ enabled, subnetName }: AciConnector, cluster: ArmId, wanted: string, say: Say): void {

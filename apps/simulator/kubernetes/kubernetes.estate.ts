@@ -362,6 +362,7 @@ export class KubernetesEstate {
       subscriptionId: record.subscriptionId,
       resourceGroup: record.resourceGroup ?? '',
       nodeResourceGroup: nodeGroupOf(record),
+      machines: isConnected ? 'host' : 'azure',
       kubernetesVersion: versionOf(record, world),
       podAddresses: addresses.pods,
       nodeAddresses: addresses.nodes,

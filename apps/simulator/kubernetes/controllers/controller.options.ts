@@ -57,6 +57,8 @@ export interface ClusterControllerOptions {
   resourceGroup: string;
   /** `MC_{group}_{cluster}_{location}`. */
   nodeResourceGroup: string;
+  /** Whose machines the nodes are: those of Azure, or those of a host of Azure Stack HCI. */
+  machines: 'azure' | 'host';
 }
 
 /** What most clusters have. */
@@ -76,6 +78,7 @@ export function controllerOptions(
     runsPodsElsewhere: () => false,
     events: 'all',
     kubernetesVersion: '1.33.5',
+    machines: 'azure',
     subscriptionId: '00000000-0000-0000-0000-000000000000',
     nodeResourceGroup: `MC_${resourceGroup}_${given.clusterName}_${given.location}`,
     ...given,

@@ -186,7 +186,10 @@ function makeNode(
         },
       },
       spec: {
-        providerID: `azure:///subscriptions/${options.subscriptionId}/resourceGroups/${options.nodeResourceGroup.toLowerCase()}/providers/Microsoft.Compute/virtualMachineScaleSets/${scaleSet}/virtualMachines/${index}`,
+        providerID:
+          options.machines === 'host'
+            ? `moc://${name}`
+            : `azure:///subscriptions/${options.subscriptionId}/resourceGroups/${options.nodeResourceGroup.toLowerCase()}/providers/Microsoft.Compute/virtualMachineScaleSets/${scaleSet}/virtualMachines/${index}`,
         ...(taints.length === 0 ? {} : { taints }),
         ...(overlay ? { podCIDR: cidr, podCIDRs: [cidr] } : {}),
       },

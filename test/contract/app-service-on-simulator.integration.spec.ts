@@ -108,6 +108,8 @@ describe('appService.enable, when the worker dies before it could save what it h
   });
 });
 
+const PODS_MS = 4_000;
+
 describe('scenario B on the simulator', () => {
   const podsOf = async (): Promise<number> => {
     const [collector] = world.system.collectors;
@@ -116,10 +118,19 @@ describe('scenario B on the simulator', () => {
     return webApp?.relations.filter(({ type, to }) => type === 'owns' && to.includes('/Pod/')).length ?? 0;
   };
 
+  /** Pods that are being replaced are there for a while yet. */
+  async function untilPods(count: number): Promise<void> {
+    const deadline = Date.now() + PODS_MS;
+    while ((await podsOf()) !== count) {
+      if (Date.now() > deadline) throw new Error(`There are ${await podsOf()} pods, and not ${count}`);
+      await world.world.pass(1);
+    }
+  }
+
   it('runs the web app as pods, as many as it is scaled to', async () => {
     expect(await podsOf()).toBe(1);
     await world.play('appService.webApp.scale', { webApp: WEB_APP, instances: 2 });
-    expect(await podsOf()).toBe(2);
+    await untilPods(2);
   });
 
   it('scales beyond the greatest number of instances by raising it', async () => {
@@ -131,7 +142,7 @@ describe('scenario B on the simulator', () => {
       'warning LIMIT_RAISED',
     ]);
     await world.play('appService.webApp.scale', { webApp: WEB_APP, instances: 3 });
-    expect(await podsOf()).toBe(3);
+    await untilPods(3);
   });
 
   it('starts new pods in the place of the old ones', async () => {
